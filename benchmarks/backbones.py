@@ -1,0 +1,101 @@
+"""Pretrained encoders from the hub, a directory or a Python package, with the head left to the runs."""
+
+import hashlib
+import importlib.util
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import torch
+import transformers
+from torch import nn
+
+from benchmarks import attention
+from benchmarks.errors import SuiteError
+
+_WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
+
+
+def locate(path: str) -> Path:
+    """Return the directory of a backbone: ``package:NAME/SUB``, a directory, or a hub id, which is fetched."""
+    if path.startswith("package:"):
+        package, _, inside = path.removeprefix("package:").partition("/")
+        spec = importlib.util.find_spec(package)
+        if spec is None:
+            raise SuiteError(
+                f"the package {package} that ships this backbone is not installed: run make install, "
+                "or pass backbone.path=DIR"
+            )
+        return Path(spec.submodule_search_locations[0]) / inside
+    if Path(path).is_dir():
+        return Path(path)
+    try:
+        return Path(huggingface_hub.snapshot_download(path, allow_patterns=_WANTED))
+    except (OSError, ValueError, huggingface_hub.errors.HfHubHTTPError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise SuiteError(
+            f"cannot fetch {path} from the hub ({type(error).__name__}: {reason}) and it is no directory here: "
+            "pass backbone.path=DIR with its files, or backbone=minilm, which a package ships"
+        ) from error
+
+
+@lru_cache(maxsize=8)
+def fingerprint(directory: Path) -> str:
+    """Return a hash of the weight files, so that a backbone is itself wherever it was read from."""
+    files = sorted(directory.glob("*.safetensors"))
+    if not files:
+        raise SuiteError(f"{directory} holds no *.safetensors: pass a directory in the hub's layout")
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def config_of(shape: dict[str, Any], outputs: int) -> transformers.PretrainedConfig:
+    """Return the model configuration that a backbone's facts in conf/ describe."""
+    facts = dict(shape)
+    return transformers.AutoConfig.for_model(facts.pop("model_type"), num_labels=outputs, **facts)
+
+
+def on_meta(shape: dict[str, Any], outputs: int) -> nn.Module:
+    """Build a backbone at its real shape without weights, for counting."""
+    with torch.device("meta"):
+        return transformers.AutoModelForSequenceClassification.from_config(config_of(shape, outputs))
+
+
+def load(path: str, shape: dict[str, Any] | None, outputs: int, dropout: float | None) -> tuple[nn.Module, Any]:
+    """Load a classifier in float32 and its tokenizer; checks it against the ``shape`` that its config states.
+
+    ``dropout`` replaces the model's own probabilities where it is not None.
+    """
+    directory = locate(path)
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        config = transformers.AutoConfig.from_pretrained(directory, num_labels=outputs)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
+    except (OSError, ValueError) as error:
+        raise SuiteError(f"{directory} is no backbone that transformers reads: {str(error).splitlines()[0]}") from error
+    for fact, value in (shape or {}).items():
+        if getattr(config, fact, None) != value:
+            raise SuiteError(
+                f"{directory} has {fact} {getattr(config, fact, None)} where this backbone has {value}: "
+                "use backbone=encoder for another model"
+            )
+    if dropout is not None:
+        for name in [name for name in vars(config) if name.endswith(("dropout", "dropout_prob"))]:
+            setattr(config, name, dropout)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(
+        directory, config=config, attn_implementation=attention.NAME, dtype=torch.float32
+    )
+    return model, tokenizer
+
+
+def fast_at_bf16(device: torch.device) -> bool:
+    """Say whether the machine has bf16 matrix units of its own; without them bf16 is slower than fp32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    units = torch.cpu.get_capabilities()
+    return any(units.get(unit) for unit in ("avx512_bf16", "amx_bf16", "bf16"))

@@ -1,0 +1,122 @@
+"""Rows from the hub, a directory or the suite's own grammar; tokens; batches in each run's own order."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import datasets
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks import embedded
+from benchmarks.errors import SuiteError
+from benchmarks.tasks import Task
+
+_POOL = 50
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A task's two splits with their labels checked; ``fingerprint`` hashes every text and label."""
+
+    source: str
+    dataset: str
+    fingerprint: str
+    splits: dict[str, datasets.Dataset]
+
+
+def load(task: Task, root: str | None, cache: Path) -> Rows:
+    """Load a task's rows: from the hub (root None), ``embedded``, or a directory in the hub's layout."""
+    datasets.disable_progress_bars()
+    if root is None:
+        source, place = "hub", task.dataset
+    elif root == "embedded":
+        source, place = "embedded", str(cache / f"embedded-v{embedded.VERSION}" / "glue")
+        embedded.write(Path(place).parent)
+    else:
+        source, place = "directory", _directory(root, task)
+    names = {"train": task.train, "validation": task.validation}
+    try:
+        loaded = {split: datasets.load_dataset(place, task.config, split=name) for split, name in names.items()}
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        reason = str(error).splitlines()[0]
+        raise SuiteError(
+            f"cannot read {task.dataset} ({task.config}) from {place}: {reason}; "
+            "pass data.root=DIR with the set in the hub's layout, or data.root=embedded for the suite's own rows"
+        ) from error
+    for split, rows in loaded.items():
+        _check(task, rows, f"{place} ({task.config}, {split})")
+    kept = {split: rows.select_columns([*task.text, task.label]) for split, rows in loaded.items()}
+    digest = hashlib.sha256()
+    for rows in kept.values():
+        for row in rows:
+            digest.update(json.dumps([row[c] for c in rows.column_names]).encode())
+    return Rows(source, f"{task.dataset}/{task.config}", digest.hexdigest()[:16], kept)
+
+
+def _directory(root: str, task: Task) -> str:
+    inside = Path(root) / task.dataset.rpartition("/")[2]
+    place = inside if inside.is_dir() else Path(root)
+    if not place.is_dir():
+        raise SuiteError(f"data.root={root} is no directory: pass one that holds {inside.name}/{task.config}/*.parquet")
+    return str(place)
+
+
+def _check(task: Task, rows: datasets.Dataset, place: str) -> None:
+    missing = [column for column in [*task.text, task.label] if column not in rows.column_names]
+    if missing:
+        raise SuiteError(
+            f"{place} has no column {', '.join(missing)}: {task.name} needs {', '.join([*task.text, task.label])}, "
+            f"there are {', '.join(rows.column_names)}"
+        )
+    allowed = range(len(task.labels)) if task.labels else None
+    for number, label in enumerate(rows[task.label]):
+        if allowed is None and not isinstance(label, float):
+            raise SuiteError(f"{place} row {number} has the label {label!r}: {task.name} needs a number")
+        if allowed is not None and label not in allowed:
+            raise SuiteError(
+                f"{place} row {number} has the label {label!r}: {task.name} has 0 to {len(allowed) - 1} "
+                f"({', '.join(task.labels)})"
+            )
+
+
+def halves(rows: datasets.Dataset) -> np.ndarray:
+    """Return (rows,) of 0 and 1: the half of dev that each row is in, by a hash of the row itself."""
+    texts = [json.dumps([row[c] for c in rows.column_names]) for row in rows]
+    return np.array([hashlib.sha256(text.encode()).digest()[0] & 1 for text in texts])
+
+
+def tokenise(rows: Rows, split: str, task: Task, tokenizer, tokens_of: str, max_length: int) -> list[dict]:
+    """Return a dict of token lists per row, cached on disk by rows, tokenizer (``tokens_of``) and length."""
+    key = hashlib.sha256(f"{rows.fingerprint} {split} {tokens_of} {max_length}".encode()).hexdigest()[:32]
+
+    def encode(batch: dict) -> dict:
+        return dict(tokenizer(*(batch[column] for column in task.text), truncation=True, max_length=max_length))
+
+    encoded = rows.splits[split].map(
+        encode, batched=True, remove_columns=rows.splits[split].column_names, new_fingerprint=key
+    )
+    return encoded.to_list()
+
+
+def order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """Return an epoch's batches of row numbers in the order of a run: shuffled, then bucketed by length.
+
+    Which rank of length comes when depends on the epoch alone, so that the runs of a group, which hold different rows,
+    hold rows of about one length at a time; the rows depend on the run's seed.
+    """
+    shuffled = np.random.default_rng([seed, epoch]).permutation(len(lengths))
+    pools = [shuffled[i : i + _POOL * batch_size] for i in range(0, len(shuffled), _POOL * batch_size)]
+    batches = [
+        by_length[i : i + batch_size]
+        for by_length in (pool[np.argsort(lengths[pool], kind="stable")] for pool in pools)
+        for i in range(0, len(by_length), batch_size)
+    ]
+    return [batches[i] for i in np.random.default_rng(epoch).permutation(len(batches))]
+
+
+def collate(examples: list[dict], tokenizer, device: torch.device) -> dict[str, Tensor]:
+    """Pad token lists to the longest of the batch. Returns (rows, tokens) tensors."""
+    return dict(tokenizer.pad(examples, return_tensors="pt").to(device))

@@ -1,0 +1,209 @@
+"""The run group: S runs of one method on one frozen backbone, trained in one pass."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+import transformers
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from benchmarks import heads
+from benchmarks.errors import SuiteError
+from benchmarks.tasks import Task
+from methods.adapter import Adapter
+from methods.base import Method, Site, Tensors, kind
+from methods.dropout import Rows
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What may differ between the runs of a group. ``lr`` is one number, or one for each kind of trained tensor."""
+
+    seed: int
+    lr: float | dict[str, float]
+    lr_head: float
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What all runs of a group share."""
+
+    epochs: int
+    batch_size: int
+    max_length: int
+    schedule: str
+    warmup_ratio: float
+    weight_decay: float
+    max_grad_norm: float
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The S runs' rows of one step, run by run. inputs: (S * n, tokens); the rest: (S, n).
+
+    ``weights`` are the rows' shares of their run's loss; a row that only fills up a process's share has 0.
+    """
+
+    inputs: dict[str, Tensor]
+    labels: Tensor
+    weights: Tensor
+    examples: Tensor
+
+
+class RunGroup:
+    """A backbone with S adapters and S heads, and one optimizer that treats each run as if it were alone.
+
+    Every trained tensor has a leading run axis; a run's slice of it is a view that shares its memory. Clipping, learning
+    rates and the optimizer work on the views, so no update of one run sees another. The backbone's own weights, where a
+    method trains them, have no run axis: such a group has one run.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        head: list[str],
+        method: Method,
+        sites: list[Site],
+        frozen: Tensors,
+        runs: list[RunSettings],
+        train: TrainSettings,
+        steps: int,
+        accelerator: Accelerator,
+        precision: str,
+    ) -> None:
+        if method.trains_backbone and len(runs) > 1:
+            raise SuiteError(
+                f"{len(runs)} runs cannot share one pass where the backbone itself is trained: "
+                "each run needs a backbone of its own (group_size=1)"
+            )
+        self.runs, self.train_settings, self.accelerator = runs, train, accelerator
+        self.rows = Rows()
+        std = model.config.initializer_range
+        templates = {name: model.get_submodule(name) for name in head}
+        generators = [torch.Generator().manual_seed(run.seed) for run in runs]
+        drawn = [{n: heads.init(t, std, g) for n, t in templates.items()} for g in generators]
+        initial = [method.init(sites, g) for g in generators]
+
+        model.requires_grad_(method.trains_backbone)
+        # A trained backbone stays in float32 and is cast operation by operation; a frozen one is cast once.
+        casts = precision == "bf16" and method.trains_backbone
+        self._autocast = torch.autocast(accelerator.device.type, torch.bfloat16) if casts else nullcontext()
+        if precision == "bf16" and not method.trains_backbone:
+            model.to(torch.bfloat16)
+        self.rows.install(model)
+        self.heads = {
+            n: heads.GroupHead(t, [d[n] for d in drawn], self.rows, accelerator.device) for n, t in templates.items()
+        }
+        for name, module in self.heads.items():
+            parent, _, attribute = name.rpartition(".")
+            setattr(model.get_submodule(parent), attribute, module)
+        self.model = model.to(accelerator.device)
+        self.adapter = Adapter(self.model, method, sites, initial, frozen, self.rows)
+        self._collect(steps)
+
+    def _collect(self, steps: int) -> None:
+        settings = self.train_settings
+        head_parameters = {f"{n}.{k}": p for n, module in self.heads.items() for k, p in module.trained.items()}
+        self._backbone = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+        self._stacked = self.adapter.trained | head_parameters
+        self._views: list[list[Tensor]] = []
+        groups = []
+        for index, run in enumerate(self.runs):
+            views = {name: nn.Parameter(p.data[index]) for name, p in self._stacked.items()}
+            views |= self._backbone
+            self._views.append(list(views.values()))
+            for name, view in views.items():
+                rate = run.lr_head if name in head_parameters else _rate(run.lr, name)
+                decay = settings.weight_decay if view.ndim > 1 else 0.0
+                groups.append({"params": [view], "lr": rate, "weight_decay": decay})
+        self._optimizer = torch.optim.AdamW(_joined(groups), fused=True)
+        self._scheduler = transformers.get_scheduler(
+            settings.schedule, self._optimizer, round(steps * settings.warmup_ratio), steps
+        )
+
+    def step(self, task: Task, batch: Batch, epoch: int, alive: list[bool]) -> Tensor:
+        """Train one step. Returns the (S,) losses; a run that is not ``alive``, or whose loss or gradient is not finite,
+        is left as it was."""
+        self.model.train()
+        seeds = torch.tensor([[run.seed] for run in self.runs], device=batch.examples.device)
+        self.rows.enter(seeds, epoch, batch.examples)
+        with self._autocast:
+            logits = self.model(**batch.inputs).logits.float()
+        losses = (task.loss(logits, batch.labels.flatten()).view_as(batch.weights) * batch.weights).sum(1)
+        losses.sum().backward()
+        losses = self.accelerator.reduce(losses.detach(), "sum")
+        self._share_gradients()
+        for index, views in enumerate(self._views):
+            if not (alive[index] and losses[index].isfinite() and self._clip(views)):
+                losses[index] = torch.nan
+                for view in views:
+                    view.grad = None
+        self._optimizer.step()
+        self._scheduler.step()
+        for parameter in (*self._stacked.values(), *self._backbone.values()):
+            parameter.grad = None
+        return losses
+
+    def _share_gradients(self) -> None:
+        """Sum the processes' gradients and hand each run's slices to its views."""
+        parameters = [p for p in (*self._stacked.values(), *self._backbone.values()) if p.grad is not None]
+        if self.accelerator.num_processes > 1:
+            flat = self.accelerator.reduce(torch.cat([p.grad.flatten() for p in parameters]), "sum")
+            for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
+                parameter.grad = part.view_as(parameter)
+        stacked = list(self._stacked.values())
+        for index, views in enumerate(self._views):
+            for view, parameter in zip(views, stacked, strict=False):
+                view.grad = None if parameter.grad is None else parameter.grad[index]
+
+    def _clip(self, views: list[Tensor]) -> bool:
+        return bool(nn.utils.clip_grad_norm_(views, self.train_settings.max_grad_norm).isfinite())
+
+    @torch.no_grad()
+    def logits(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Return (S, rows, outputs): every run's answer to the same rows. inputs: (rows, tokens)."""
+        self.model.eval()
+        repeated = {name: tensor.repeat(len(self.runs), 1) for name, tensor in inputs.items()}
+        with self._autocast:
+            return self.model(**repeated).logits.float().unflatten(0, (len(self.runs), -1))
+
+    def head(self, index: int) -> Tensors:
+        """Return one run's head."""
+        return {f"{n}.{k}": p.detach()[index] for n, module in self.heads.items() for k, p in module.trained.items()}
+
+    def trained(self, index: int) -> Tensors:
+        """Return what one run trained, less the head."""
+        return self.adapter.run(index) | {name: p.detach() for name, p in self._backbone.items()}
+
+    def state(self) -> dict:
+        """Return what going on needs: trained tensors, optimizer and schedule."""
+        return {
+            "trained": {name: p.detach() for name, p in (self._stacked | self._backbone).items()},
+            "optimizer": self._optimizer.state_dict(),
+            "scheduler": self._scheduler.state_dict(),
+        }
+
+    def restore(self, state: dict) -> None:
+        """Go back to a ``state``; the views follow, since they share the tensors' memory."""
+        for name, parameter in (self._stacked | self._backbone).items():
+            parameter.data.copy_(state["trained"][name])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scheduler.load_state_dict(state["scheduler"])
+
+
+def _rate(lr: float | dict[str, float], name: str) -> float:
+    if not isinstance(lr, dict):
+        return lr
+    if kind(name) not in lr:
+        raise SuiteError(f"method.lr has no rate for '{kind(name)}': it has {', '.join(lr)}")
+    return lr[kind(name)]
+
+
+def _joined(groups: list[dict]) -> list[dict]:
+    """Join the groups that share rate and decay, so that the optimizer's loop is short."""
+    joined: dict[tuple[float, float], dict] = {}
+    for group in groups:
+        settings = (group["lr"], group["weight_decay"])
+        joined.setdefault(settings, group | {"params": []})["params"] += group["params"]
+    return list(joined.values())

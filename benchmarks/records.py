@@ -1,0 +1,160 @@
+"""One typed JSON file a run, at a path made of the run's identity.
+
+A record is written to a temporary file and renamed, so a reader sees a whole record or none.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from benchmarks.errors import SuiteError
+
+
+class Typed(BaseModel):
+    """Strict base: an unknown or missing field is an error, never a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(Typed):
+    """What was trained and scored on; ``fingerprint`` hashes the rows themselves."""
+
+    source: Literal["hub", "directory", "embedded"]
+    dataset: str
+    fingerprint: str
+    train_rows: int
+    validation_rows: int
+
+
+class Backbone(Typed):
+    """The frozen model; ``fingerprint`` hashes its weight files."""
+
+    name: str
+    path: str
+    fingerprint: str
+    parameters: int
+
+
+class Parameters(Typed):
+    """Counts of numbers, and bytes. ``stored`` counts as the method's paper does."""
+
+    trained: int
+    stored: float
+    head: int
+    adapter_bytes: int
+    head_bytes: int
+
+
+class Epoch(Typed):
+    """One epoch: the mean training loss, every metric on dev, and the primary one on dev's halves."""
+
+    epoch: int
+    train_loss: float
+    scores: dict[str, float]
+    halves: tuple[float, float]
+
+
+class Scores(Typed):
+    """The primary metric, three ways. ``held_out`` chooses the epoch on one half of dev and scores the other."""
+
+    primary: str
+    best: float
+    best_epoch: int
+    last: float
+    held_out: float
+
+
+class Cost(Typed):
+    """Wall time of training alone; throughput is of the whole group that was trained in one pass."""
+
+    train_seconds: float
+    samples_per_second: float
+    tokens_per_second: float
+    peak_memory_bytes: int
+
+
+class Environment(Typed):
+    """Where it ran."""
+
+    hardware: str
+    processes: int
+    precision: Literal["fp32", "bf16"]
+    packages: dict[str, str]
+    git_revision: str
+    git_dirty: bool
+
+
+class Record(Typed):
+    """A run: finished with scores, or failed with the reason."""
+
+    identity: str
+    status: Literal["finished", "failed"]
+    error: str | None
+    task: str
+    method: str
+    targets: str
+    seed: int
+    group: list[str]
+    config: dict[str, Any]
+    data: Data
+    backbone: Backbone
+    parameters: Parameters
+    epochs: list[Epoch]
+    scores: Scores | None
+    cost: Cost | None
+    environment: Environment
+    finished_at: str
+
+
+def identity_of(facts: dict[str, Any]) -> str:
+    """Hash what a run is: (task, backbone, method, hyperparameters, seed, data and model revision)."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def record_path(root: Path, task: str, backbone: str, method: str, targets: str, seed: int, identity: str) -> Path:
+    """Return where the run's record lies below ``root``."""
+    folder = f"{method}-{targets.replace(',', '+')}"
+    return root / "records" / task / backbone / folder / f"seed{seed}-{identity}.json"
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write through a temporary file in the same folder, so that ``path`` is whole or absent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write(path: Path, record: Record) -> None:
+    """Write one record atomically."""
+    write_atomic(path, (record.model_dump_json(indent=1) + "\n").encode())
+
+
+def read(path: Path) -> Record:
+    """Read one record; raises SuiteError naming the file where it cannot be read."""
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except (ValidationError, OSError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+        raise SuiteError(
+            f"{path} is not a readable record ({reason}): move it away or delete it, and the same command trains it again"
+        ) from error
+
+
+def read_all(root: Path) -> Iterator[Record]:
+    """Yield every record below ``root``/records, in path order."""
+    for path in sorted((root / "records").rglob("*.json")):
+        yield read(path)

@@ -1,0 +1,597 @@
+"""Tables and figures made from records and published figures alone: the same records give the same bytes.
+
+``python -m benchmarks.tables`` reads <root>/records and writes <root>/tables/*.md and <root>/figures/*.png. A file
+holds one benchmark on one backbone, and never mixes what cannot be compared: generated data stands apart from real
+data, and one task's runs on different rows of data stand in different files.
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import mean, median, stdev
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks import figure
+from benchmarks.errors import SuiteError
+from benchmarks.published import PublishedRow, find
+from benchmarks.published import load as load_published
+from benchmarks.records import Record, read, write_atomic
+
+ROOT = Path("results")
+LOCAL = ROOT / "local"
+ABSENT = "-"
+DIGITS = 6  # of a fingerprint, enough to tell two apart by eye
+
+Getter = Callable[[Record], float]
+
+
+def _best(run: Record) -> float:
+    return run.scores.best
+
+
+def _last(run: Record) -> float:
+    return run.scores.last
+
+
+def _held_out(run: Record) -> float:
+    return run.scores.held_out
+
+
+def _gap(run: Record) -> float:
+    return run.scores.best - run.scores.held_out
+
+
+def _speed(run: Record) -> float:
+    return run.cost.samples_per_second
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One method, targets and variant: per task, the finished runs that differ in nothing but the seed."""
+
+    method: str
+    targets: str
+    variant: str
+    cells: dict[str, list[Record]]
+
+    @cached_property
+    def runs(self) -> list[Record]:
+        """Return all runs of the row, every task's."""
+        return [run for cell in self.cells.values() for run in cell]
+
+    def mean(self, value: Getter) -> float:
+        """Return the mean over the row's tasks of the median over seeds."""
+        return mean(median(value(run) for run in cell) for cell in self.cells.values())
+
+    def spread_of_mean(self) -> float | None:
+        """Return the deviation over seeds of the mean best score; None below two seeds that every task ran."""
+        by_seed = [{run.seed: _best(run) for run in cell} for cell in self.cells.values()]
+        seeds = set.intersection(*(set(cell) for cell in by_seed))
+        return stdev(mean(cell[seed] for cell in by_seed) for seed in sorted(seeds)) if len(seeds) > 1 else None
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """The records of one table file; ``fingerprint`` is set where a task's runs on other data were split off."""
+
+    benchmark: str
+    backbone: str
+    embedded: bool
+    fingerprint: str | None
+    records: list[Record]
+
+    @property
+    def stem(self) -> str:
+        """Return the name of its files, without suffix."""
+        parts = [self.benchmark, "embedded" if self.embedded else "", self.backbone, (self.fingerprint or "")[:DIGITS]]
+        return "-".join(part for part in parts if part)
+
+    @property
+    def title(self) -> str:
+        """Return what the sheet is, in one line."""
+        data = f": generated data, not {self.benchmark.upper()}" if self.embedded else ""
+        split = f" (data {self.fingerprint[:DIGITS]})" if self.fingerprint else ""
+        return f"{self.benchmark}, {self.backbone}{split}{data}"
+
+    @cached_property
+    def finished(self) -> list[Record]:
+        """Return the records with scores."""
+        return [record for record in self.records if record.status == "finished"]
+
+    @cached_property
+    def tasks(self) -> list[str]:
+        """Return the tasks that have a finished run."""
+        return sorted({record.task for record in self.finished})
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Return the sheet's rows."""
+        return rows_of(self.finished)
+
+    @cached_property
+    def complete(self) -> list[Row]:
+        """Return the rows that ran every task: a mean over fewer compares with nothing."""
+        return [row for row in self.rows if list(row.cells) == self.tasks]
+
+
+def load(root: Path) -> list[Record]:
+    """Read every record below ``root``/records; raises SuiteError naming the file that lacks what a table needs."""
+    paths = sorted((root / "records").rglob("*.json"))
+    return [_checked(read(path), str(path)) for path in paths]
+
+
+def _checked(record: Record, where: str) -> Record:
+    """Return the record; raises SuiteError where a finished run lacks a score, or a failed one its reason."""
+    if record.status == "failed":
+        if not record.error:
+            raise SuiteError(f"{where}: failed without a reason: delete it, and the same command trains it again")
+        return record
+    if record.scores is None or record.cost is None or not record.epochs:
+        lacking = [name for name in ("scores", "cost", "epochs") if not getattr(record, name)]
+        raise SuiteError(
+            f"{where}: finished without {', '.join(lacking)}: delete it, and the same command trains again"
+        )
+    for epoch in record.epochs:
+        if record.scores.primary not in epoch.scores:
+            raise SuiteError(f"{where}: epoch {epoch.epoch} lacks the metric {record.scores.primary!r}")
+    for name in ("best", "last", "held_out"):
+        if not math.isfinite(getattr(record.scores, name)):
+            raise SuiteError(
+                f"{where}: scores.{name} is not a number: a run without scores is to be recorded as failed"
+            )
+    return record
+
+
+def rows_of(records: Iterable[Record]) -> list[Row]:
+    """Group finished records into rows, smallest first within a method and its targets.
+
+    Runs that differ in more than the seed are never in one cell: what differs is the row's ``variant``. Which settings
+    tell variants apart is seen within each task, since one row may well use other settings on another task.
+    """
+    by_method = defaultdict(list)
+    for record in sorted(records, key=lambda r: (r.task, r.method, r.targets, r.seed, r.identity)):
+        by_method[record.method, record.targets].append(record)
+    rows = []
+    for (method, targets), runs in sorted(by_method.items()):
+        settings = [_settings(run) for run in runs]
+        keys = _differing(runs, settings)
+        variants = defaultdict(lambda: defaultdict(list))
+        for run, own in zip(runs, settings, strict=True):
+            label = ", ".join(f"{key}={own.get(key, 'unset')}" for key in keys)
+            variants[label][run.task].append(run)
+        rows += [Row(method, targets, label, dict(cells)) for label, cells in variants.items()]
+    for row in rows:
+        for cell in row.cells.values():
+            _refuse_twice(cell)
+    return sorted(rows, key=lambda row: (row.method, row.targets, median(_stored(row)), row.variant))
+
+
+def _settings(record: Record) -> dict[str, str]:
+    """Return what a run is but for its seed, flat: the config by dotted key, and the fingerprints of what it ran on."""
+    facts = {
+        "backbone name": record.backbone.name,
+        "backbone fingerprint": record.backbone.fingerprint[:DIGITS],
+        "data fingerprint": record.data.fingerprint[:DIGITS],
+    }
+    config = {key: value for key, value in record.config.items() if key != "seed"}
+    return facts | dict(_flat(config))
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
+    """Yield (dotted key, value as text) of each leaf; an empty mapping is a leaf."""
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _differing(runs: Sequence[Record], settings: Sequence[dict[str, str]]) -> list[str]:
+    """Return the keys in which two runs of one task differ, sorted."""
+    by_task = defaultdict(list)
+    for run, own in zip(runs, settings, strict=True):
+        by_task[run.task].append(own)
+    keys = {key for own in settings for key in own}
+    return sorted(key for key in keys if any(len({own.get(key) for own in task}) > 1 for task in by_task.values()))
+
+
+def _refuse_twice(cell: Sequence[Record]) -> None:
+    """Raise SuiteError where one seed is there twice: its median would count a run twice."""
+    seen = {}
+    for run in cell:
+        if run.seed in seen:
+            what = f"{run.task}, {run.method}, {run.targets}, seed {run.seed}"
+            raise SuiteError(f"two records of the same run ({what}): {seen[run.seed]} and {run.identity}: delete one")
+        seen[run.seed] = run.identity
+
+
+def sheets_of(records: Iterable[Record]) -> list[Sheet]:
+    """Split records into table files.
+
+    Where runs of one task differ in their data's fingerprint, the one with most finished runs stays in the main file
+    and each other one goes to a file of its own.
+    """
+    groups = defaultdict(list)
+    for record in records:
+        groups[record.task.partition("/")[0], record.backbone.name, record.data.source == "embedded"].append(record)
+    sheets = []
+    for group, members in sorted(groups.items()):
+        main = _main_fingerprints(members)
+        split = defaultdict(list)
+        for record in members:
+            digest = record.data.fingerprint
+            split["" if digest == main[record.task] else digest].append(record)
+        sheets += [Sheet(*group, digest or None, runs) for digest, runs in sorted(split.items())]
+    twice = [stem for stem, count in Counter(sheet.stem for sheet in sheets).items() if count > 1]
+    if twice:
+        raise SuiteError(f"two tables would be named {twice[0]}: give one of the backbones another name")
+    for sheet in sheets:
+        _refuse_two_metrics(sheet)
+    return sheets
+
+
+def _main_fingerprints(records: Iterable[Record]) -> dict[str, str]:
+    """Return for each task the data fingerprint with most finished runs; ties go to the first in sorted order."""
+    finished = defaultdict(Counter)
+    for record in records:
+        finished[record.task][record.data.fingerprint] += record.status == "finished"
+    return {task: min(counts, key=lambda digest: (-counts[digest], digest)) for task, counts in finished.items()}
+
+
+def _refuse_two_metrics(sheet: Sheet) -> None:
+    for task in sheet.tasks:
+        primary = sorted({run.scores.primary for run in sheet.finished if run.task == task})
+        if len(primary) > 1:
+            raise SuiteError(
+                f"{task} on {sheet.backbone} is scored by {' and by '.join(primary)}: move one's records away"
+            )
+
+
+def render(root: Path, published: Sequence[PublishedRow]) -> list[Path]:
+    """Write every table and figure of ``root``/records; return their paths, each table followed by its figure.
+
+    Raises SuiteError where there are no records, or one lacks what a table needs.
+    """
+    sheets = sheets_of(load(root))
+    if not sheets:
+        raise SuiteError(f"no records below {root / 'records'}: `make quickstart` makes some")
+    written = []
+    for sheet in sheets:
+        table, drawing = root / "tables" / f"{sheet.stem}.md", root / "figures" / f"{sheet.stem}.png"
+        others = [other for other in sheets if _same_but_data(sheet, other)]
+        write_atomic(table, _markdown(sheet, others, published).encode())
+        written.append(table)
+        if sheet.complete:
+            write_atomic(drawing, figure.png(_points(sheet), sheet.title, _axis(sheet)))
+            written.append(drawing)
+    return written
+
+
+def _same_but_data(one: Sheet, other: Sheet) -> bool:
+    """Say whether two sheets share a task, and only its rows of data tell them apart."""
+    same = (one.benchmark, one.backbone, one.embedded) == (other.benchmark, other.backbone, other.embedded)
+    return same and one is not other and bool(_shared_tasks(one, other))
+
+
+def _shared_tasks(one: Sheet, other: Sheet) -> list[str]:
+    return sorted({record.task for record in one.records} & {record.task for record in other.records})
+
+
+def _points(sheet: Sheet) -> list[figure.Point]:
+    points = []
+    for row in sheet.complete:
+        spread = row.spread_of_mean()
+        scaled = None if spread is None else 100 * spread
+        stored = median(_stored(row))
+        points.append(figure.Point(row.method, row.targets, row.variant, stored, 100 * row.mean(_best), scaled))
+    return points
+
+
+def _axis(sheet: Sheet) -> str:
+    what = _key(sheet.tasks[0]) if len(sheet.tasks) == 1 else f"mean over {len(sheet.tasks)} tasks"
+    return f"best score on dev (x100), {what}"
+
+
+def _stored(row: Row) -> list[float]:
+    return [run.parameters.stored for run in row.runs]
+
+
+def _key(task: str) -> str:
+    """Return the task's name within its benchmark: "mrpc" of "glue/mrpc"."""
+    return task.partition("/")[2] or task
+
+
+def _count(values: Iterable[float]) -> str:
+    """Write a count, or from least to most where the tasks of a row differ in it."""
+    return " to ".join(f"{value:,.15g}" for value in sorted({min(values), max(values)}))
+
+
+def _score(runs: Sequence[Record], value: Getter, most: int) -> str:
+    """Write the median over seeds, x100, ± standard deviation, and the seeds' number where it is below ``most``."""
+    values = [100 * value(run) for run in runs]
+    spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{median(values):.1f}{spread}" + (f" (n={len(values)})" if len(values) < most else "")
+
+
+def _rate(runs: Sequence[Record]) -> str:
+    rate = median(_speed(run) for run in runs)
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"
+
+
+def _most(rows: Iterable[Row]) -> int:
+    """Return the largest number of seeds in one cell."""
+    return max(len(cell) for row in rows for cell in row.cells.values())
+
+
+def _left(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
+    """Return the columns that say what each row is: method, targets, and variant where there is any."""
+    columns = [("method", [row.method for row in rows]), ("targets", [row.targets for row in rows])]
+    if any(row.variant for row in rows):
+        columns.append(("variant", [row.variant or ABSENT for row in rows]))
+    return columns
+
+
+def _sizes(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
+    return [
+        ("trained", [_count([run.parameters.trained for run in row.runs]) for row in rows]),
+        ("stored", [_count(_stored(row)) for row in rows]),
+        ("adapter bytes", [_count([run.parameters.adapter_bytes for run in row.runs]) for row in rows]),
+    ]
+
+
+def _measured(rows: Sequence[Row], task: str, most: int) -> list[str]:
+    return [_score(row.cells[task], _best, most) if task in row.cells else ABSENT for row in rows]
+
+
+def terminal_table(records: Iterable[Record]) -> Table:
+    """Return the main table of finished records, for the end of a run; failed ones are counted in its caption."""
+    records = [_checked(record, record.identity) for record in records]
+    rows = rows_of(record for record in records if record.status == "finished")
+    columns = _left(rows) + _sizes(rows)
+    columns += [(task, _measured(rows, task, _most(rows))) for task in sorted({t for row in rows for t in row.cells})]
+    columns.append(("samples/s", [_rate(row.runs) for row in rows]))
+    failed = sum(record.status == "failed" for record in records)
+    table = Table(caption=f"{_runs(failed)} failed" if failed else None)
+    for heading, _ in columns:
+        justify = "left" if heading in ("method", "targets", "variant") else "right"
+        table.add_column(heading, justify=justify, overflow="fold")
+    for cells in zip(*(column for _, column in columns), strict=True):
+        table.add_row(*(Text(cell) for cell in cells))  # Text: a "[" in a setting is not markup
+    return table
+
+
+def _markdown(sheet: Sheet, others: Sequence[Sheet], published: Sequence[PublishedRow]) -> str:
+    """Return the whole file: what it is, the main table, the figure, the second table, and what failed."""
+    # A generated set is no paper's set, whatever its task is called.
+    published = [] if sheet.embedded else published
+    lines = [f"# {sheet.title}", "", *_header(sheet, others, published), ""]
+    if sheet.rows:
+        lines += ["## Main table", "", *_grid(_main_columns(sheet, published)), ""]
+        if sheet.complete:
+            lines += [f"![stored parameters against score](../figures/{sheet.stem}.png)", ""]
+        lines += ["## Best, last and held-out", "", *_grid(_three_columns(sheet)), ""]
+    return "\n".join([*lines, *_failures(sheet)]).rstrip() + "\n"
+
+
+def _main_columns(sheet: Sheet, published: Sequence[PublishedRow]) -> list[tuple[str, list[str]]]:
+    rows = sheet.rows
+    columns = _left(rows) + _sizes(rows)
+    for task in sheet.tasks:
+        columns.append((_key(task), _measured(rows, task, _most(rows))))
+        printed = [_published(sheet, row, task, published) for row in rows]
+        if any(cell != ABSENT for cell in printed):
+            columns.append((f"{_key(task)}, published", printed))
+    for heading, value in (("mean", _best), ("mean last", _last), ("mean held-out", _held_out), ("gap", _gap)):
+        means = [f"{100 * row.mean(value):.1f}" if row in sheet.complete else ABSENT for row in rows]
+        columns.append((heading, means))
+    return [*columns, ("samples/s", [_rate(row.runs) for row in rows])]
+
+
+def _published(sheet: Sheet, row: Row, task: str, published: Sequence[PublishedRow]) -> str:
+    """Write what papers print for this cell; where several rows match, each with what tells it apart."""
+    found = find(published, sheet.benchmark, sheet.backbone, row.method, row.targets, _key(task))
+    return "; ".join(_printed(line, _key(task)) for line in found) or ABSENT
+
+
+def _printed(line: PublishedRow, key: str) -> str:
+    score = line.scores[key]
+    spread = "" if score.spread is None else f" ± {score.spread}"
+    apart = [f"rank {line.rank}"] if line.rank is not None else []
+    apart += [line.run_by] if line.run_by is not None else []
+    return f"{score.value}{spread}" + (f" ({', '.join(apart)})" if apart else "")
+
+
+def _three_columns(sheet: Sheet) -> list[tuple[str, list[str]]]:
+    """Return the second table's columns: a line for each row and task."""
+    lines = [(row, task, row.cells[task]) for task in sheet.tasks for row in sheet.rows if task in row.cells]
+    columns = [("task", [_key(task) for _, task, _ in lines]), *_left([row for row, _, _ in lines])]
+    columns.append(("seeds", [str(len(cell)) for _, _, cell in lines]))
+    for heading, value in (("best", _best), ("last", _last), ("held-out", _held_out), ("gap", _gap)):
+        columns.append((heading, [_score(cell, value, 0) for _, _, cell in lines]))
+    epochs = [_count([run.scores.best_epoch for run in cell]) for _, _, cell in lines]
+    return [*columns, ("best epoch", epochs)]
+
+
+def _grid(columns: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
+    """Return a Markdown table of (heading, cells) columns, text to the left and figures to the right."""
+    text = ("task", "method", "targets", "variant")
+    lines = [
+        [heading for heading, _ in columns],
+        ["---" if heading in text else "---:" for heading, _ in columns],
+        *zip(*(cells for _, cells in columns), strict=True),
+    ]
+    return ["| " + " | ".join(_plain(cell) for cell in line) + " |" for line in lines]
+
+
+def _plain(text: str) -> str:
+    """Return text that cannot break a Markdown table: one line, no bare bar."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _header(sheet: Sheet, others: Sequence[Sheet], published: Sequence[PublishedRow]) -> list[str]:
+    """Return the lines above the tables: what the figures are, and where they come from."""
+    finished = len(sheet.finished)
+    made = _runs(len(sheet.records), "record")
+    lines = [
+        f"Made by `make tables` from {made} ({finished} finished, {len(sheet.records) - finished} failed); "
+        "not to be edited by hand.",
+        "",
+    ]
+    if sheet.embedded:
+        name = sheet.benchmark.upper()
+        lines += [
+            f"**The data is generated and is NOT {name}:** it has {name}'s columns and task names, nothing else of it.",
+            "No paper's figure can be compared with a score in this file, so none is shown.",
+            "",
+        ]
+    lines += [*_protocol(sheet), *_sources(sheet, published)]
+    lines += [f"- Split: {_split(sheet, other)}" for other in others]
+    lines += [f"- Data: {text}." for text in _tally(sheet.records, _data)]
+    lines += [f"- Ran on: {text}." for text in _tally(sheet.records, _machine)]
+    return [
+        *lines,
+        f"- Packages: {_packages(sheet.records)}.",
+        *(f"- Code: {t}." for t in _tally(sheet.records, _code)),
+    ]
+
+
+def _protocol(sheet: Sheet) -> list[str]:
+    if not sheet.rows:
+        return ["- No run has finished yet."]
+    metrics = {run.task: run.scores.primary for run in sheet.finished}
+    return [
+        "- Scores, x100: " + ", ".join(f"{_key(task)} {metrics[task]}" for task in sheet.tasks) + ".",
+        f"- A score is the median over seeds ± their standard deviation (n - 1), of {_most(sheet.rows)} seeds unless "
+        "(n=...) says fewer; one seed has no deviation.",
+        "- Best: the epoch is chosen on the same dev set that is scored, as the papers do. Held-out: it is chosen on "
+        "one half of dev and scored on the other, both ways, averaged. Gap: best minus held-out.",
+        "- Means are over tasks, of medians over seeds, and only for rows that ran every task of the table.",
+        "- Trained: the adapter's trained numbers. Stored: as the method's paper counts them. "
+        "Samples/s: the median over runs, of the whole group that trained in one pass.",
+        "- Variant: the settings in which runs of one method, targets and task differ; each has its own row.",
+    ]
+
+
+def _sources(sheet: Sheet, published: Sequence[PublishedRow]) -> list[str]:
+    """Return the note on the published columns, naming the tables that they come from."""
+    found = {
+        f"{line.source} table {line.table} (arXiv {line.arxiv})"
+        for row in sheet.rows
+        for task in sheet.tasks
+        for line in find(published, sheet.benchmark, sheet.backbone, row.method, row.targets, _key(task))
+    }
+    if not found:
+        return []
+    return [
+        f"- Published: the paper's value ± its printed spread, from {', '.join(sorted(found))}, at its own settings."
+    ]
+
+
+def _split(sheet: Sheet, other: Sheet) -> str:
+    """Say which of the other file's tasks are this file's too, on other rows of data."""
+    tasks = ", ".join(_key(task) for task in _shared_tasks(sheet, other))
+    return f"{tasks} also ran on other data, which cannot be mixed with this: [{other.stem}.md]({other.stem}.md)."
+
+
+def _tally(records: Iterable[Record], fact: Callable[[Record], str]) -> list[str]:
+    """Return each text that the records give, sorted, with the number of runs that give it."""
+    return [f"{text}: {_runs(count)}" for text, count in sorted(Counter(fact(record) for record in records).items())]
+
+
+def _data(run: Record) -> str:
+    data = run.data
+    rows = f"{data.train_rows:,} train and {data.validation_rows:,} dev rows"
+    return f"{_key(run.task)}, {rows} of {data.dataset} ({data.source}, {data.fingerprint[:DIGITS]})"
+
+
+def _machine(run: Record) -> str:
+    environment = run.environment
+    processes = "1 process" if environment.processes == 1 else f"{environment.processes} processes"
+    return f"{environment.hardware}, {environment.precision}, {processes}"
+
+
+def _code(run: Record) -> str:
+    return run.environment.git_revision[:12] + (" with uncommitted changes" if run.environment.git_dirty else "")
+
+
+def _packages(records: Iterable[Record]) -> str:
+    versions = defaultdict(set)
+    for record in records:
+        for name, version in record.environment.packages.items():
+            versions[name].add(version)
+    return ", ".join(f"{name} {' and '.join(sorted(versions[name]))}" for name in sorted(versions))
+
+
+def _failures(sheet: Sheet) -> list[str]:
+    """Return the note on failed runs: how many, and each one's reason."""
+    failed = [record for record in sheet.records if record.status == "failed"]
+    if not failed:
+        return []
+    failed.sort(key=lambda r: (r.task, r.method, r.targets, r.seed, r.identity))
+    reasons = [
+        f"- {_key(r.task)}, {r.method}, {r.targets}, seed {r.seed}: {_plain(r.error.strip().splitlines()[0])}"
+        for r in failed
+    ]
+    return [f"{_runs(len(failed))} failed, and {'is' if len(failed) == 1 else 'are'} no score above:", "", *reasons]
+
+
+def _runs(count: int, what: str = "run") -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+def _roots(given: Sequence[Path]) -> list[Path]:
+    """Return the roots asked for, or the defaults that hold records; raises SuiteError where none does."""
+    roots = list(given) or [root for root in (ROOT, LOCAL) if any((root / "records").rglob("*.json"))]
+    if not roots:
+        raise SuiteError(f"no records below {ROOT}/records or {LOCAL}/records: `make quickstart` makes some")
+    return roots
+
+
+def _report(root: Path, written: Sequence[Path], show: bool) -> None:
+    """Print the main tables, if asked, and where everything lies."""
+    if show:
+        console = Console()
+        for sheet in sheets_of(load(root)):
+            console.print(Text(sheet.title))
+            console.print(terminal_table(sheet.records))
+    for path in written:
+        print(f"{'table' if path.suffix == '.md' else 'figure':8}{_below_here(path)}")
+    print(f"{'records':8}{_below_here(root / 'records')}")
+
+
+def _below_here(path: Path) -> Path:
+    """Return the path relative to the working directory where it lies below it."""
+    whole = path.resolve()
+    return whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Render what the command line asks for; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tables", description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--root", type=Path, nargs="+", default=[], help=f"default: {ROOT}, and {LOCAL} if it has records"
+    )
+    parser.add_argument("--print", action="store_true", help="print the main tables too")
+    options = parser.parse_args(arguments)
+    try:
+        published = load_published()
+        for root in _roots(options.root):
+            _report(root, render(root, published), options.print)
+    except SuiteError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

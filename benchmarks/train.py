@@ -1,0 +1,217 @@
+"""The training loop: epochs over a run group, scores after each, a checkpoint after each."""
+
+import io
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+
+from benchmarks import data
+from benchmarks.group import Batch, RunGroup
+from benchmarks.metrics import UndefinedMetric
+from benchmarks.records import Cost, Epoch, Scores, write_atomic
+from benchmarks.tasks import Task
+from methods.base import Tensors
+
+_EVAL_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Split:
+    """Tokenised rows with their labels; ``halves`` tells dev's two halves apart."""
+
+    examples: list[dict]
+    labels: np.ndarray
+    halves: np.ndarray
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Return (rows,) token counts."""
+        return np.array([len(example["input_ids"]) for example in self.examples])
+
+
+@dataclass
+class Progress:
+    """How far a group has come: what a checkpoint holds beside the group's tensors."""
+
+    epoch: int = 0
+    histories: list[list[Epoch]] = field(default_factory=list)
+    failures: list[str | None] = field(default_factory=list)
+    kept: list[dict[str, Tensors]] = field(default_factory=list)
+    seconds: float = 0.0
+    samples: int = 0
+    tokens: int = 0
+
+    def cost(self) -> Cost:
+        """Return what training took, the group's runs together."""
+        return Cost(
+            train_seconds=self.seconds,
+            samples_per_second=self.samples / self.seconds,
+            tokens_per_second=self.tokens / self.seconds,
+            peak_memory_bytes=peak_memory(),
+        )
+
+
+def fit(
+    group: RunGroup,
+    task: Task,
+    train: Split,
+    dev: Split,
+    tokenizer,
+    checkpoint: Path,
+    keep_best: bool,
+    on_step: Callable[[], None],
+    on_epoch: Callable[[int, Epoch, int], None],
+) -> Progress:
+    """Train a group to its last epoch, from its checkpoint where there is one.
+
+    ``keep_best`` keeps a copy of what each run had trained at its best epoch, for saving it.
+    ``on_step()`` is called after every step and ``on_epoch(run, epoch, step)`` after every epoch of a run, those that a
+    checkpoint holds included. A run whose loss is not finite, or whose score is undefined, fails alone.
+    """
+    progress = _restore(group, checkpoint)
+    steps = -(-len(train.examples) // group.train_settings.batch_size)
+    for done in range(progress.epoch):
+        for index, history in enumerate(progress.histories):
+            if done < len(history):
+                on_epoch(index, history[done], (done + 1) * steps)
+        for _ in range(steps):
+            on_step()
+    while progress.epoch < group.train_settings.epochs and not all(progress.failures):
+        losses = _train_epoch(group, task, train, tokenizer, progress, on_step)
+        predictions = _predict(group, task, dev, tokenizer)
+        for index, failure in enumerate(progress.failures):
+            if failure is None:
+                _score(task, dev, progress, index, float(losses[index]), predictions[index])
+                if keep_best and _is_best(progress.histories[index], task.primary):
+                    progress.kept[index] = _copy(group, index)
+            if progress.failures[index] is None:
+                on_epoch(index, progress.histories[index][-1], (progress.epoch + 1) * steps)
+        progress.epoch += 1
+        if group.accelerator.is_main_process:
+            _save(group, progress, checkpoint)
+        group.accelerator.wait_for_everyone()
+    return progress
+
+
+def _train_epoch(group: RunGroup, task: Task, train: Split, tokenizer, progress: Progress, on_step) -> np.ndarray:
+    """Train one epoch. Returns (S,) mean losses over the rows; a failed run's is nan."""
+    size = group.train_settings.batch_size
+    orders = [data.order(train.lengths, size, run.seed, progress.epoch) for run in group.runs]
+    total = torch.zeros(len(group.runs), device=group.accelerator.device)
+    started = time.perf_counter()
+    for step, rows in enumerate(zip(*orders, strict=True)):
+        batch = _batch(rows, train, tokenizer, group.accelerator)
+        alive = [failure is None for failure in progress.failures]
+        losses = group.step(task, batch, progress.epoch, alive)
+        total += losses * len(rows[0])
+        for index in (~losses.isfinite()).nonzero().flatten().tolist():
+            if progress.failures[index] is None:
+                where = f"epoch {progress.epoch + 1}, step {step + 1}"
+                progress.failures[index] = f"the loss or its gradient stopped being finite in {where}"
+        progress.samples += sum(len(own) for own in rows)
+        progress.tokens += int(sum(train.lengths[own].sum() for own in rows))
+        on_step()
+    if group.accelerator.device.type == "cuda":
+        torch.cuda.synchronize()
+    progress.seconds += time.perf_counter() - started
+    return (total / len(train.examples)).cpu().numpy()
+
+
+def _batch(rows: tuple[np.ndarray, ...], split: Split, tokenizer, accelerator: Accelerator) -> Batch:
+    """Return this process's share of the runs' rows, filled up with weightless rows so that all shares are alike."""
+    share = -(-len(rows[0]) // accelerator.num_processes)
+    own, weights = [], []
+    for run_rows in rows:
+        mine = run_rows[accelerator.process_index :: accelerator.num_processes]
+        own.append(np.concatenate([mine, np.repeat(run_rows[:1], share - len(mine))]))
+        weights.append([1.0 / len(run_rows)] * len(mine) + [0.0] * (share - len(mine)))
+    device = accelerator.device
+    return Batch(
+        inputs=data.collate([split.examples[i] for run_rows in own for i in run_rows], tokenizer, device),
+        labels=torch.tensor(split.labels[np.stack(own)], device=device),
+        weights=torch.tensor(weights, device=device),
+        examples=torch.tensor(np.stack(own), device=device),
+    )
+
+
+def _predict(group: RunGroup, task: Task, dev: Split, tokenizer) -> np.ndarray:
+    """Return (S, rows) predictions on dev, each process having answered its share."""
+    by_length = np.argsort(dev.lengths, kind="stable")
+    batches = [by_length[i : i + _EVAL_ROWS] for i in range(0, len(by_length), _EVAL_ROWS)]
+    answered = []
+    for rows in batches[group.accelerator.process_index :: group.accelerator.num_processes]:
+        inputs = data.collate([dev.examples[i] for i in rows], tokenizer, group.accelerator.device)
+        answered.append((rows, task.predict(group.logits(inputs)).cpu().numpy()))
+    predictions = np.zeros((len(group.runs), len(dev.examples)))
+    for rows, values in gather_object(answered):
+        predictions[:, rows] = values
+    return predictions
+
+
+def _score(task: Task, dev: Split, progress: Progress, index: int, loss: float, predictions: np.ndarray) -> None:
+    """Append an epoch to a run's history, or say why it has none."""
+    if not np.isfinite(predictions).all():
+        progress.failures[index] = f"predictions stopped being finite in epoch {progress.epoch + 1}"
+        return
+    try:
+        scores = task.score(predictions, dev.labels)
+        halves = [task.score(predictions[dev.halves == h], dev.labels[dev.halves == h])[task.primary] for h in (0, 1)]
+    except UndefinedMetric as error:
+        progress.failures[index] = f"{error} (epoch {progress.epoch + 1})"
+        return
+    progress.histories[index].append(
+        Epoch(epoch=progress.epoch + 1, train_loss=loss, scores=scores, halves=tuple(halves))
+    )
+
+
+def _is_best(history: list[Epoch], primary: str) -> bool:
+    *earlier, last = (epoch.scores[primary] for epoch in history)
+    return all(last > score for score in earlier)
+
+
+def _copy(group: RunGroup, index: int) -> dict[str, Tensors]:
+    parts = {"trained": group.trained(index), "head": group.head(index)}
+    return {part: {n: t.cpu().clone() for n, t in tensors.items()} for part, tensors in parts.items()}
+
+
+def summarise(history: list[Epoch], primary: str) -> Scores:
+    """Return best, last and held-out. Of epochs that tie, the earliest is the best one.
+
+    Held-out: the epoch that is best on one half of dev, scored on the other; both ways; their mean.
+    """
+    series = [epoch.scores[primary] for epoch in history]
+    best = int(np.argmax(series))
+    first, second = np.array([epoch.halves for epoch in history]).T
+    held_out = (second[np.argmax(first)] + first[np.argmax(second)]) / 2
+    return Scores(primary=primary, best=series[best], best_epoch=best + 1, last=series[-1], held_out=float(held_out))
+
+
+def _save(group: RunGroup, progress: Progress, path: Path) -> None:
+    content = io.BytesIO()
+    histories = [[epoch.model_dump() for epoch in history] for history in progress.histories]
+    torch.save({"group": group.state(), "progress": vars(progress) | {"histories": histories}}, content)
+    write_atomic(path, content.getvalue())
+
+
+def _restore(group: RunGroup, path: Path) -> Progress:
+    runs = len(group.runs)
+    if not path.exists():
+        return Progress(histories=[[] for _ in range(runs)], failures=[None] * runs, kept=[{} for _ in range(runs)])
+    saved = torch.load(path, map_location=group.accelerator.device, weights_only=True)
+    group.restore(saved["group"])
+    histories = [[Epoch(**epoch) for epoch in history] for history in saved["progress"]["histories"]]
+    return Progress(**saved["progress"] | {"histories": histories})
+
+
+def peak_memory() -> int:
+    """Return the most bytes held so far: on CUDA by tensors, elsewhere by the whole process since it started."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

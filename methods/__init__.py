@@ -1,0 +1,18 @@
+"""PEFT methods in torch alone. A method is one file here that defines one subclass of ``Method``; nothing lists them."""
+
+import importlib
+import pkgutil
+
+from methods.base import Method
+
+
+def find() -> dict[str, type[Method]]:
+    """Return every method in this folder by its file's name, sorted."""
+    found = {}
+    for module_info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{module_info.name}")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__:
+                if value is not Method:
+                    found[module_info.name] = value
+    return dict(sorted(found.items()))

@@ -1,0 +1,91 @@
+"""S runs of one method on one model: the run axis, the forward hooks, merging."""
+
+import torch
+from torch import Tensor, nn
+
+from methods.base import Factors, Method, Site, Tensors, apply, delta
+from methods.dropout import RowDropout, Rows
+
+
+class Adapter:
+    """Adds a method's low-rank products to the outputs of a model's linear maps, for S runs stacked in the batch.
+
+    ``trained`` maps a name to a parameter (S, ...) in float32; ``frozen`` has no run axis. Every forward pass of the
+    model computes the factors of all sites and runs once, then each site adds its product by a hook: the model's own
+    modules and weights stay as they are.
+    """
+
+    def __init__(
+        self, model: nn.Module, method: Method, sites: list[Site], runs: list[Tensors], frozen: Tensors, rows: Rows
+    ) -> None:
+        weight = next(model.parameters())
+        self.model, self.method, self.sites = model, method, sites
+        self.dtype = weight.dtype
+        self.trained = {
+            name: nn.Parameter(torch.stack([run[name] for run in runs]).to(weight.device)) for name in runs[0]
+        }
+        self.frozen = {name: tensor.to(weight.device, self.dtype) for name, tensor in frozen.items()}
+        self._factors: dict[str, Factors] = {}
+        self._original: Tensors = {}
+        self._lifted = self._lift(runs[0])
+        self._dropouts = [RowDropout(method.dropout, rows) for _ in sites]
+        if sites:
+            model.register_forward_pre_hook(self._compute_factors)
+        for site, dropout in zip(sites, self._dropouts, strict=True):
+            model.get_submodule(site.name).register_forward_hook(self._hook(site.name, dropout))
+
+    def run(self, index: int) -> Tensors:
+        """Return the trained tensors of one run, without the run axis."""
+        return {name: tensor.detach()[index] for name, tensor in self.trained.items()}
+
+    def merge(self, index: int = 0) -> None:
+        """Add run ``index``'s change to the frozen weights; merging again changes nothing until ``unmerge``."""
+        if self._original:
+            return
+        factors = self.method.factors(self.run(index), {n: t.float() for n, t in self.frozen.items()}, self.sites)
+        for site in self.sites:
+            weight = self.model.get_submodule(site.name).weight
+            self._original[site.name] = weight.detach().clone()
+            weight.data.add_(delta(factors[site.name]).to(weight.dtype))
+
+    def unmerge(self) -> None:
+        """Put the frozen weights back, to the byte."""
+        for name, weight in self._original.items():
+            self.model.get_submodule(name).weight.data.copy_(weight)
+        self._original = {}
+
+    def _lift(self, run: Tensors):
+        """Return ``factors`` lifted over the run axis, giving tensors (S, ...), or (1, ...) where no run differs."""
+        shape: list[tuple[str, str]] = []
+
+        def flat(trained: Tensors) -> list[Tensor]:
+            factors = self.method.factors(trained, self.frozen, self.sites)
+            shape[:] = [(n, f) for n, made in factors.items() for f in made._fields if getattr(made, f) is not None]
+            return [getattr(factors[name], field) for name, field in shape]
+
+        # A factor that needs no gradient is made of frozen tensors alone, so it must not grow a run axis.
+        probe = flat({n: t.to(next(self.model.parameters()).device).requires_grad_() for n, t in run.items()})
+        axes = [0 if tensor.requires_grad else None for tensor in probe]
+
+        def lifted() -> dict[str, Factors]:
+            tensors = torch.func.vmap(flat, in_dims=0, out_dims=axes)(self.trained)
+            made: dict[str, dict[str, Tensor]] = {}
+            for (name, field), tensor, axis in zip(shape, tensors, axes, strict=True):
+                tensor = tensor if axis == 0 else tensor[None]
+                made.setdefault(name, {})[field] = tensor.to(self.dtype)
+            return {name: Factors(**fields) for name, fields in made.items()}
+
+        return lifted
+
+    def _compute_factors(self, module: nn.Module, args: tuple) -> None:
+        if not self._original:
+            self._factors = self._lifted()
+
+    def _hook(self, name: str, dropout: RowDropout):
+        def add(module: nn.Module, args: tuple[Tensor], output: Tensor) -> Tensor:
+            if self._original:
+                return output
+            dropout.train(module.training)
+            return output + apply(dropout(args[0]), self._factors[name])
+
+        return add

@@ -1,0 +1,61 @@
+"""LoRA-XS: Balazy et al., arXiv 2405.17604, equation 2.
+
+h = W0 x + (alpha / r) U R (S V^T) x, with U S V^T the truncated SVD of the site's frozen weight and R (r, r) trained.
+Initialisation: R from N(0, 1e-5) (that figure is the standard deviation, as in the authors' code), so the change is
+tiny at the start and not zero.
+Deviations: the paper puts S on U's side, here it is on V's (A = S V^T, B = U: R's gradients differ by S, the span does
+not); the SVD is exact where the authors' code uses a randomised one; each singular pair's sign is fixed, so that R
+means the same where the SVD is computed again.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from methods.base import Factors, Method, MethodError, Site, Tensors
+
+
+@dataclass(frozen=True)
+class LoRAXS(Method):
+    """Trains r * r numbers a site."""
+
+    starts_at_zero: ClassVar[bool] = False
+    frozen_from_weights: ClassVar[bool] = True
+    rank: int
+    alpha: float
+    dropout: float = 0.0
+
+    def frozen(self, sites: list[Site]) -> Tensors:
+        """Return A = S V^T (r, d_in) and B = U (d_out, r) of every site."""
+        self._check(sites)
+        frozen = {}
+        for site in sites:
+            U, S, Vh = torch.linalg.svd(site.weight(), full_matrices=False)
+            U, S, Vh = U[:, : self.rank], S[: self.rank], Vh[: self.rank]
+            sign = torch.sign(U.gather(0, U.abs().argmax(0, keepdim=True)))
+            frozen[f"{site.name}.A"] = S[:, None] * Vh * sign.mT
+            frozen[f"{site.name}.B"] = U * sign
+        return frozen
+
+    def init(self, sites: list[Site], generator: torch.Generator | None) -> Tensors:
+        """Return R (r, r) of every site."""
+        self._check(sites)
+        return {f"{s.name}.R": torch.empty(self.rank, self.rank).normal_(0.0, 1e-5, generator=generator) for s in sites}
+
+    def factors(self, trained: Tensors, frozen: Tensors, sites: list[Site]) -> dict[str, Factors]:
+        """Return the frozen A and B around (alpha / r) R."""
+        scale = self.alpha / self.rank
+        return {
+            s.name: Factors(A=frozen[f"{s.name}.A"], C=scale * trained[f"{s.name}.R"], B=frozen[f"{s.name}.B"])
+            for s in sites
+        }
+
+    def _check(self, sites: list[Site]) -> None:
+        for site in sites:
+            largest = min(site.in_features, site.out_features)
+            if self.rank > largest:
+                raise MethodError(
+                    f"rank {self.rank} is larger than the SVD of {site.name} "
+                    f"({site.out_features} x {site.in_features}) has: at most {largest}"
+                )

@@ -1,0 +1,86 @@
+"""VB-LoRA: Li, Han and Ji, NeurIPS 2024, arXiv 2405.15179, equations 2 to 4.
+
+Every column of B and every row of A of every site is a concatenation of sub-vectors of length b. A sub-vector is a
+top-k softmax admixture of the vector bank B = {alpha_1 .. alpha_h}, shared by all sites: with logits sigma (h) of its
+own, u = sum over the k largest of softmax(sigma restricted to them) times their bank vectors.
+Trained: the bank (h, b) and the logits (n, h) of all n = sum over sites of r (d_in + d_out) / b sub-vectors, with
+learning rates of their own. Initialisation: bank U(-0.02, 0.02), logits N(0, 0.01), that figure being the standard
+deviation as in the authors' code; the change is small at the start and not zero.
+Stored: the bank, k indices and k - 1 weights a sub-vector; the last weight is 1 minus the others. The paper counts in
+numbers of 32 bits, an index as a byte where h <= 256 and as a whole number beyond. No deviation.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from methods.base import Factors, Method, MethodError, Site, Tensors
+
+
+@dataclass(frozen=True)
+class VBLoRA(Method):
+    """Trains h * b + n * h numbers and stores h * b + n (2 k - 1), indices counted as the docstring above says."""
+
+    starts_at_zero: ClassVar[bool] = False
+    rank: int
+    vectors: int
+    vector_length: int
+    topk: int
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.topk <= self.vectors:
+            raise MethodError(f"topk {self.topk} does not fit a bank of {self.vectors} vectors: 1 to {self.vectors} do")
+
+    def init(self, sites: list[Site], generator: torch.Generator | None) -> Tensors:
+        """Return vector_bank (h, b) and logits (n, h); a site's n are A's row by row, then B's column by column."""
+        common = math.gcd(*(side for s in sites for side in (s.in_features, s.out_features)))
+        if common % self.vector_length:
+            lengths = ", ".join(str(n) for n in range(16, common + 1) if common % n == 0)
+            raise MethodError(
+                f"vector_length {self.vector_length} does not divide every side of the sites; these do: {lengths}"
+            )
+        return {
+            "vector_bank": torch.empty(self.vectors, self.vector_length).uniform_(-0.02, 0.02, generator=generator),
+            "logits": torch.empty(sum(self._counts(sites)), self.vectors).normal_(0.0, 0.01, generator=generator),
+        }
+
+    def factors(self, trained: Tensors, frozen: Tensors, sites: list[Site]) -> dict[str, Factors]:
+        """Return A and B laid out from the admixtures: one top-k, softmax and gather for all sub-vectors."""
+        top, indices = trained["logits"].topk(self.topk)
+        admixture = (top.softmax(-1)[..., None] * trained["vector_bank"][indices]).sum(-2)
+        sides = iter(admixture.split(self._counts(sites)))
+        return {
+            s.name: Factors(
+                A=next(sides).reshape(self.rank, s.in_features), B=next(sides).reshape(self.rank, s.out_features).mT
+            )
+            for s in sites
+        }
+
+    def pack(self, trained: Tensors) -> Tensors:
+        """Return the bank, the top-k indices (uint8, or uint16 for h > 256) and all but the last of their weights."""
+        top, indices = trained["logits"].topk(self.topk)
+        return {
+            "vector_bank": trained["vector_bank"],
+            "topk_indices": indices.to(torch.uint8 if self.vectors <= 256 else torch.uint16),
+            "topk_weights": top.softmax(-1)[:, :-1].contiguous(),
+        }
+
+    def unpack(self, stored: Tensors) -> Tensors:
+        """Return logits that are the log of the weights at the top-k and -inf elsewhere: they give the same factors."""
+        weights = stored["topk_weights"]
+        last = (1.0 - weights.sum(-1, keepdim=True)).clamp_min(0.0)
+        logits = torch.full((len(weights), self.vectors), -torch.inf, device=weights.device)
+        logits.scatter_(1, stored["topk_indices"].long(), torch.cat([weights, last], 1).log())
+        return {"vector_bank": stored["vector_bank"], "logits": logits}
+
+    def stored_parameters(self, trained: Tensors) -> float:
+        """Return h b + n (k i + k - 1), i being 1/4 for h <= 256 and 1 beyond."""
+        index = 0.25 if self.vectors <= 256 else 1.0
+        return trained["vector_bank"].numel() + len(trained["logits"]) * (self.topk * index + self.topk - 1)
+
+    def _counts(self, sites: list[Site]) -> list[int]:
+        sides = (side for s in sites for side in (s.in_features, s.out_features))
+        return [self.rank * side // self.vector_length for side in sides]

@@ -1,0 +1,145 @@
+"""The embedded sets: the hub's schema, the same rows everywhere, no leak, and safe writing."""
+
+import hashlib
+import json
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from datasets import ClassLabel, Value, load_dataset
+
+from benchmarks import embedded
+from benchmarks.errors import SuiteError
+
+CONFIGS = ("cola", "sst2", "mrpc", "qnli", "rte", "stsb")
+# Of every row of every set. A change here changes what scores mean: raise embedded.VERSION with it.
+ROWS_SHA256 = "869000852d50aa3be44ccd77c256c933a3c13de56876a0ce1311983d39d81547"
+
+HUB = {
+    "cola": (("sentence",), ClassLabel(names=["unacceptable", "acceptable"])),
+    "sst2": (("sentence",), ClassLabel(names=["negative", "positive"])),
+    "mrpc": (("sentence1", "sentence2"), ClassLabel(names=["not_equivalent", "equivalent"])),
+    "qnli": (("question", "sentence"), ClassLabel(names=["entailment", "not_entailment"])),
+    "rte": (("sentence1", "sentence2"), ClassLabel(names=["entailment", "not_entailment"])),
+    "stsb": (("sentence1", "sentence2"), Value("float32")),
+}
+
+
+def texts(config: str, split: str) -> list[tuple[str, ...]]:
+    return [tuple(row[column] for column in HUB[config][0]) for row in embedded.rows(config, split)]
+
+
+def hub_features(config: str) -> dict:
+    columns, label = HUB[config]
+    return {**dict.fromkeys(columns, Value("string")), "label": label, "idx": Value("int32")}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("embedded")
+    embedded.write(path)
+    return path
+
+
+def test_rows_are_pinned():
+    everything = [embedded.rows(config, split) for config in CONFIGS for split in ("train", "validation")]
+    assert hashlib.sha256(json.dumps(everything).encode()).hexdigest() == ROWS_SHA256
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_sizes_and_idx(config):
+    for split, size in (("train", 800), ("validation", 300)):
+        assert [row["idx"] for row in embedded.rows(config, split)] == list(range(size))
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_no_text_is_twice_within_or_across_splits(config):
+    both = texts(config, "train") + texts(config, "validation")
+    assert len(set(both)) == 1100
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_sentences_are_6_to_20_words(config):
+    lengths = {len(text.split()) for split in embedded.SIZES for row in texts(config, split) for text in row}
+    assert min(lengths) >= 6
+    assert max(lengths) <= 20
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+@pytest.mark.parametrize("config", CONFIGS)
+def test_labels_are_balanced(config, split):
+    labels = [row["label"] for row in embedded.rows(config, split)]
+    if config == "stsb":
+        assert 0 <= min(labels) < 0.5
+        assert 4.5 < max(labels) <= 5
+        assert 2 < sum(labels) / len(labels) < 3
+    else:
+        assert set(labels) == {0, 1}
+        assert 0.42 < sum(labels) / len(labels) < (0.65 if config == "cola" else 0.58)
+
+
+def test_noise_flips_about_its_share_of_labels(monkeypatch):
+    noisy = {text: row["label"] for text, row in zip(texts("rte", "train"), embedded.rows("rte", "train"), strict=True)}
+    monkeypatch.setattr(embedded, "NOISE", 0.0)
+    # The draws of the noise are kept, so the texts stay and only labels change back.
+    clean = dict(zip(texts("rte", "train"), (row["label"] for row in embedded.rows("rte", "train")), strict=True))
+    assert clean.keys() == noisy.keys()
+    assert 0.03 < sum(clean[text] != noisy[text] for text in clean) / 800 < 0.09
+
+
+@pytest.mark.parametrize(("config", "split"), [("wnli", "train"), ("cola", "test")])
+def test_unknown_set_is_an_error(config, split):
+    with pytest.raises(SuiteError, match=f"no embedded set {config}/{split}"):
+        embedded.rows(config, split)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_written_folder_loads_with_the_hub_schema(config, root, tmp_path):
+    loaded = load_dataset(str(root / "glue"), config, cache_dir=str(tmp_path))
+    assert set(loaded) == {"train", "validation"}
+    for split, part in loaded.items():
+        assert part.features == hub_features(config)
+        rows = embedded.rows(config, split)
+        assert part.remove_columns("label").to_list() == [{k: v for k, v in r.items() if k != "label"} for r in rows]
+        assert part["label"][:] == pytest.approx([row["label"] for row in rows])
+
+
+def test_card_says_it_is_not_glue(root):
+    assert "NOT GLUE" in (root / "glue" / "README.md").read_text()
+
+
+def test_writing_twice_leaves_the_files(root):
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+    embedded.write(root)
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
+
+
+def test_writing_at_once_gives_one_whole_folder(tmp_path, root):
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        pool.map(embedded.write, [tmp_path] * 4, chunksize=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["glue"]
+    relative = {path.relative_to(root): path for path in root.rglob("*") if path.is_file()}
+    assert {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()} == set(relative)
+    assert all((tmp_path / name).read_bytes() == path.read_bytes() for name, path in relative.items())
+
+
+def test_a_process_that_loses_the_race_keeps_the_winner(tmp_path, monkeypatch):
+    card = embedded._readme
+
+    def other_process_wins() -> str:
+        (tmp_path / "glue").mkdir()
+        (tmp_path / "glue" / "README.md").write_text("winner")
+        return card()
+
+    monkeypatch.setattr(embedded, "_readme", other_process_wins)
+    embedded.write(tmp_path)
+    assert (tmp_path / "glue" / "README.md").read_text() == "winner"
+    assert [path.name for path in tmp_path.iterdir()] == ["glue"]
+
+
+def test_a_foreign_folder_is_not_overwritten(tmp_path):
+    (tmp_path / "glue").mkdir()
+    (tmp_path / "glue" / "notes.txt").write_text("mine")
+    with pytest.raises(SuiteError, match="in the way"):
+        embedded.write(tmp_path)
+    assert (tmp_path / "glue" / "notes.txt").read_text() == "mine"
