@@ -48,7 +48,10 @@ def save(
 
 
 def load(directory: Path, sites: list[Site]) -> tuple[Method, Tensors, Tensors, Tensors]:
-    """Return (method, trained, head, frozen); rebuilds what is frozen and refuses where it is not what was trained with."""
+    """Return (method, trained, head, frozen).
+
+    Rebuilds what is frozen, and raises SuiteError where it is not what the adapter was trained with.
+    """
     try:
         described = json.loads((directory / "adapter.json").read_text())
         stored = safetensors.torch.load_file(directory / "adapter.safetensors")

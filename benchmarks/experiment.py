@@ -141,22 +141,14 @@ def _run(experiment: Experiment, rates: dict[str, float], seed: int) -> Run:
     for key, value in rates.items():
         OmegaConf.update(config, key, value)
     resolved = {key: OmegaConf.to_container(config[key], resolve=True) for key in ("task", "method", "train")}
-    resolved["backbone"] = {
-        key: OmegaConf.to_container(config.backbone, resolve=True)[key] for key in ("name", "head", "dropout")
-    }
+    backbone = OmegaConf.to_container(config.backbone, resolve=True)
+    resolved["backbone"] = {key: backbone[key] for key in ("name", "head", "dropout")}
     resolved["targets"] = _target_names(config) if experiment.method.adapts_sites else []
     resolved |= {"precision": experiment.precision, "seed": seed}
     facts = resolved | {"fingerprints": [experiment.fingerprint, experiment.rows.fingerprint]}
     identity = records.identity_of(facts)
-    path = records.record_path(
-        experiment.root,
-        experiment.task.name,
-        experiment.config.backbone.name,
-        config.method.name,
-        experiment.targets,
-        seed,
-        identity,
-    )
+    name, method = config.backbone.name, config.method.name
+    path = records.record_path(experiment.root, experiment.task.name, name, method, experiment.targets, seed, identity)
     return Run(resolved, identity, path)
 
 

@@ -54,9 +54,9 @@ class Batch:
 class RunGroup:
     """A backbone with S adapters and S heads, and one optimizer that treats each run as if it were alone.
 
-    Every trained tensor has a leading run axis; a run's slice of it is a view that shares its memory. Clipping, learning
-    rates and the optimizer work on the views, so no update of one run sees another. The backbone's own weights, where a
-    method trains them, have no run axis: such a group has one run.
+    Every trained tensor has a leading run axis; a run's slice of it is a view that shares its memory. Clipping,
+    learning rates and the optimizer work on the views, so no update of one run sees another. The backbone's own
+    weights, where a method trains them, have no run axis: such a group has one run.
     """
 
     def __init__(
@@ -123,8 +123,10 @@ class RunGroup:
         )
 
     def step(self, task: Task, batch: Batch, epoch: int, alive: list[bool]) -> Tensor:
-        """Train one step. Returns the (S,) losses; a run that is not ``alive``, or whose loss or gradient is not finite,
-        is left as it was."""
+        """Train one step. Returns the (S,) losses.
+
+        A run that is not ``alive``, or whose loss or gradient is not finite, is left as it was, and its loss is nan.
+        """
         self.model.train()
         seeds = torch.tensor([[run.seed] for run in self.runs], device=batch.examples.device)
         self.rows.enter(seeds, epoch, batch.examples)

@@ -22,9 +22,8 @@ class GroupHead(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map features (S * n, ...) to (S * n, ...) through each run's weights."""
         runs = len(next(iter(self.trained.values())))
-        keys = (
-            self._rows.keys if self.training else torch.zeros(len(features), dtype=torch.int64, device=features.device)
-        )
+        # Nothing is dropped outside training, but vmap needs a key for every row all the same.
+        keys = self._rows.keys if self.training else torch.zeros(len(features), device=features.device)
         self._template.train(self.training)
 
         def one(weights: Tensors, own_rows: Tensor, own_keys: Tensor) -> Tensor:

@@ -150,7 +150,7 @@ def read(path: Path) -> Record:
     except (ValidationError, OSError) as error:
         reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
         raise SuiteError(
-            f"{path} is not a readable record ({reason}): move it away or delete it, and the same command trains it again"
+            f"{path} is not a readable record ({reason}): move it away, and the same command trains that run again"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""A classification or regression task: what its rows are called, its loss and its scores. The facts lie in conf/task."""
+"""A classification or regression task: what its rows are called, its loss, its scores; the facts lie in conf/task."""
 
 from dataclasses import dataclass
 from functools import cached_property

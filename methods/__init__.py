@@ -1,4 +1,4 @@
-"""PEFT methods in torch alone. A method is one file here that defines one subclass of ``Method``; nothing lists them."""
+"""PEFT methods in torch alone: one file a method, with one subclass of ``Method``; nothing lists them."""
 
 import importlib
 import pkgutil
@@ -12,7 +12,7 @@ def find() -> dict[str, type[Method]]:
     for module_info in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{module_info.name}")
         for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__:
-                if value is not Method:
-                    found[module_info.name] = value
+            own = isinstance(value, type) and value.__module__ == module.__name__
+            if own and issubclass(value, Method) and value is not Method:
+                found[module_info.name] = value
     return dict(sorted(found.items()))

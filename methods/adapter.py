@@ -71,8 +71,8 @@ class Adapter:
             tensors = torch.func.vmap(flat, in_dims=0, out_dims=axes)(self.trained)
             made: dict[str, dict[str, Tensor]] = {}
             for (name, field), tensor, axis in zip(shape, tensors, axes, strict=True):
-                tensor = tensor if axis == 0 else tensor[None]
-                made.setdefault(name, {})[field] = tensor.to(self.dtype)
+                with_runs = tensor if axis == 0 else tensor[None]
+                made.setdefault(name, {})[field] = with_runs.to(self.dtype)
             return {name: Factors(**fields) for name, fields in made.items()}
 
         return lifted

@@ -57,7 +57,7 @@ class Method:
     def init(self, sites: list[Site], generator: torch.Generator | None) -> Tensors:
         """Return one run's trained tensors in float32, drawn from ``generator``.
 
-        A name is ``<site>.<kind>``, or ``<kind>`` where a tensor is shared by all sites; the kind picks its learning rate.
+        A name is ``<site>.<kind>``, or ``<kind>`` where all sites share a tensor; the kind picks its learning rate.
         """
         return {}
 

@@ -1,6 +1,6 @@
 """Dropout whose mask depends on the run's seed, the epoch, the example and the place in the model, and on nothing else.
 
-A run therefore draws the same masks alone, in a group, on one process or on several, and after it was killed and goes on.
+A run therefore draws the same masks alone, in a group, on one process or several, and when it goes on after a kill.
 A mask is a window into one long table of kept and dropped entries; where the window starts is a hash of those four.
 That costs a copy instead of a draw: on CPU it is some 18 times as fast as drawing anew.
 """

@@ -1,4 +1,4 @@
-"""The baseline that trains every weight of the backbone, and the head. One run at a time: the backbone is the run's own."""
+"""The baseline that trains every weight of the backbone, and the head: one run a pass, the backbone is its own."""
 
 from dataclasses import dataclass
 from typing import ClassVar
