@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import datasets
+import huggingface_hub
 import numpy as np
 import torch
 from torch import Tensor
@@ -30,6 +31,7 @@ class Rows:
 def load(task: Task, root: str | None, cache: Path) -> Rows:
     """Load a task's rows: from the hub (root None), ``embedded``, or a directory in the hub's layout."""
     datasets.disable_progress_bars()
+    huggingface_hub.utils.logging.set_verbosity_error()
     if root is None:
         source, place = "hub", task.dataset
     elif root == "embedded":

@@ -69,7 +69,7 @@ class Experiment:
 def run_experiment(config: DictConfig) -> None:
     """Train every run of one job that is not done, and leave its records."""
     accelerator = Accelerator()
-    console = Console(quiet=not accelerator.is_main_process)
+    console = Console(quiet=not accelerator.is_main_process, soft_wrap=True, highlight=False)
     experiment = _prepare(config, accelerator, console)
     runs = _runs(experiment)
     done = [] if config.force else [run for run in runs if _is_done(run, console)]
@@ -222,7 +222,9 @@ def _train_group(experiment: Experiment, runs: list[Run], label: str) -> None:
                 lambda: bar.advance(shown),
                 tracker.epoch,
             )
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (RuntimeError, MemoryError) as error:
+        if not _is_out_of_memory(error):
+            raise
         progress = train.Progress(
             histories=[[] for _ in runs], failures=[f"out of memory: {str(error).splitlines()[0]}"] * len(runs)
         )
@@ -307,6 +309,12 @@ def _split(experiment: Experiment, split: str, tokenizer) -> train.Split:
     rows = experiment.rows.splits[split]
     labels = np.array(rows[experiment.task.label], dtype=np.int64 if experiment.task.labels else np.float32)
     return train.Split(examples, labels, data.halves(rows))
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # On CPU torch raises a plain RuntimeError, which only its text tells apart.
+    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return known or "can't allocate memory" in str(error)
 
 
 def _info(experiment: Experiment, run: Run, counts: Parameters) -> RunInfo:
@@ -401,4 +409,5 @@ def _progress(console: Console) -> rich.progress.Progress:
         rich.progress.TimeRemainingColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     )

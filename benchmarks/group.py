@@ -91,10 +91,11 @@ class RunGroup:
         self._autocast = torch.autocast(accelerator.device.type, torch.bfloat16) if casts else nullcontext()
         if precision == "bf16" and not method.trains_backbone:
             model.to(torch.bfloat16)
-        self.rows.install(model)
         self.heads = {
-            n: heads.GroupHead(t, [d[n] for d in drawn], self.rows, accelerator.device) for n, t in templates.items()
+            n: heads.GroupHead(t, [run[n] for run in drawn], self.rows, accelerator.device)
+            for n, t in templates.items()
         }
+        self.rows.install(model)
         for name, module in self.heads.items():
             parent, _, attribute = name.rpartition(".")
             setattr(model.get_submodule(parent), attribute, module)

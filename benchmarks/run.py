@@ -2,11 +2,14 @@
 
 import difflib
 import os
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import hydra
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+import yaml
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -14,42 +17,90 @@ from benchmarks.errors import SuiteError
 from methods.base import MethodError
 
 CONF = Path(__file__).parents[1] / "conf"
+GROUPS = ("task", "backbone", "method", "experiment")
+
+_BAD_INPUT = (SuiteError, MethodError, HydraException, OmegaConfBaseException)
+_failed_jobs: list[Exception] = []
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="run")
 def _job(config: DictConfig) -> None:
     from benchmarks.experiment import run_experiment  # here, so that --help and --cfg job do not wait for torch
 
-    run_experiment(config)
+    try:
+        run_experiment(config)
+    except _BAD_INPUT as error:  # a sweep goes on with its other jobs
+        print(f"error: {_line(error)}", file=sys.stderr)
+        _failed_jobs.append(error)
 
 
 def main() -> None:
-    """Run the command line; bad input ends it with one line and exit status 2."""
+    """Run the command line; bad input is said in one line, and the exit status is then 2."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves its errors to the lines below
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    _failed_jobs.clear()
     try:
+        _require("task", "method")
         _job()
-    except (SuiteError, MethodError, HydraException, OmegaConfBaseException) as error:
+    except _BAD_INPUT as error:
         print(f"error: {_line(error)}", file=sys.stderr)
         sys.exit(2)
+    if _failed_jobs:
+        sys.exit(2)
+
+
+def _require(*groups: str) -> None:
+    """Raise SuiteError where the command line leaves open what to train."""
+    arguments = sys.argv[1:]
+    if any(argument.startswith(("experiment=", "--help", "--hydra-help", "-h")) for argument in arguments):
+        return
+    for group in groups:
+        if not any(argument.startswith(f"{group}=") for argument in arguments):
+            raise SuiteError(f"no {group} was given: say {group}=NAME; {_list(group)}")
 
 
 def _line(error: Exception) -> str:
     """Say in one line what was wrong and what would be right."""
+    text = " ".join(str(error).split())
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, name = error.missing_cfg_file.rpartition("/")
-        return _unknown(group, name)
-    cause = error.__cause__ if isinstance(error, ConfigCompositionException) and error.__cause__ else error
-    text = f"{error} {cause}" if cause is not error else str(error)
-    return " ".join(text.split())
+        group = next(group for group in GROUPS if error.missing_cfg_file.startswith(f"{group}/"))
+        wanted = error.missing_cfg_file.removeprefix(f"{group}/")
+        return f"{group}={wanted} is unknown; nearest: {_nearest(wanted, _options(group))}; {_list(group)}"
+    if unknown := re.match(r"Could not override '([^']+)'", text):
+        return f"{unknown[1]} is no setting; nearest: {_nearest(unknown[1], list(_settings()))}"
+    return text
 
 
-def _unknown(group: str, name: str) -> str:
-    root = next(CONF / part for part in [group, *map(str, Path(group).parents)] if (CONF / part).is_dir())
-    existing = sorted(str(file.relative_to(root).with_suffix("")) for file in root.rglob("*.yaml"))
-    wanted = str(Path(group, name).relative_to(root.relative_to(CONF)))
-    nearest = difflib.get_close_matches(wanted, existing, n=1, cutoff=0.0)
-    return f"{root.name}={wanted} is unknown; nearest: {nearest[0]}; there are: {', '.join(existing)}"
+def _options(group: str) -> list[str]:
+    return sorted(str(file.relative_to(CONF / group).with_suffix("")) for file in (CONF / group).rglob("*.yaml"))
+
+
+def _list(group: str) -> str:
+    return f"there are: {', '.join(_options(group))}"
+
+
+def _nearest(wanted: str, existing: list[str]) -> str:
+    return difflib.get_close_matches(wanted, existing, n=1, cutoff=0.0)[0]
+
+
+def _settings() -> Iterator[str]:
+    """Yield every key that some file in conf/ gives a value, as the command line writes it."""
+    for file in [CONF / "run.yaml", *(file for group in GROUPS for file in (CONF / group).rglob("*.yaml"))]:
+        content = yaml.safe_load(file.read_text())
+        package = (
+            ""
+            if file.parent == CONF or "@package _global_" in file.read_text()
+            else f"{file.relative_to(CONF).parts[0]}."
+        )
+        yield from (package + key for key in _dotted(content))
+
+
+def _dotted(content: dict) -> Iterator[str]:
+    for key, value in content.items():
+        if key not in ("defaults", "hydra"):
+            yield key
+            if isinstance(value, dict):
+                yield from (f"{key}.{inner}" for inner in _dotted(value))
 
 
 if __name__ == "__main__":

@@ -64,7 +64,9 @@ class Adapter:
             return [getattr(factors[name], field) for name, field in shape]
 
         # A factor that needs no gradient is made of frozen tensors alone, so it must not grow a run axis.
-        probe = flat({n: t.to(next(self.model.parameters()).device).requires_grad_() for n, t in run.items()})
+        device = next(self.model.parameters()).device
+        with torch.enable_grad():
+            probe = flat({name: tensor.detach().to(device).requires_grad_() for name, tensor in run.items()})
         axes = [0 if tensor.requires_grad else None for tensor in probe]
 
         def lifted() -> dict[str, Factors]:

@@ -50,6 +50,13 @@ class Method:
     frozen_from_weights: ClassVar[bool] = False
     dropout: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Check what every method's hyperparameters must satisfy."""
+        if getattr(self, "rank", 1) < 1:
+            raise MethodError(f"rank {self.rank} is no rank: 1 and more are")
+        if not 0.0 <= self.dropout < 1.0:
+            raise MethodError(f"dropout {self.dropout} is no probability to drop with: 0 up to, but not, 1 is")
+
     def frozen(self, sites: list[Site]) -> Tensors:
         """Return what is neither trained nor stored: one for all runs, so it must not depend on a run's seed."""
         return {}

@@ -31,6 +31,8 @@ class VBLoRA(Method):
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
+        """Check that the bank holds the k that are taken from it."""
+        super().__post_init__()
         if not 1 <= self.topk <= self.vectors:
             raise MethodError(f"topk {self.topk} does not fit a bank of {self.vectors} vectors: 1 to {self.vectors} do")
 
@@ -38,7 +40,7 @@ class VBLoRA(Method):
         """Return vector_bank (h, b) and logits (n, h); a site's n are A's row by row, then B's column by column."""
         common = math.gcd(*(side for s in sites for side in (s.in_features, s.out_features)))
         if common % self.vector_length:
-            lengths = ", ".join(str(n) for n in range(16, common + 1) if common % n == 0)
+            lengths = ", ".join(str(n) for n in range(1, common + 1) if common % n == 0)
             raise MethodError(
                 f"vector_length {self.vector_length} does not divide every side of the sites; these do: {lengths}"
             )

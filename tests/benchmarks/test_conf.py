@@ -1,0 +1,99 @@
+"""Every file in conf/ that names a task, a method or a backbone is found, composed and built."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+from omegaconf import OmegaConf
+
+import methods
+from benchmarks import backbones, metrics
+from benchmarks.run import CONF
+from benchmarks.tasks import Task
+from methods.sites import find_sites
+
+
+def names(group: str) -> list[str]:
+    return sorted(str(path.relative_to(CONF / group).with_suffix("")) for path in (CONF / group).rglob("*.yaml"))
+
+
+# What a backbone leaves to the command line.
+OPEN = {"backbone.path": "SOMEWHERE", "backbone.targets": "{qv:[query,value]}"}
+
+
+def composed(backbone: str = "minilm", method: str = "head", task: str = "glue/mrpc"):
+    start = [f"task={task}", f"method={method}", f"backbone={backbone}"]
+    raw = OmegaConf.to_container(tiny.compose(start).backbone, resolve=False)
+    missing = {f"backbone.{key}" for key, value in raw.items() if value == "???"}
+    assert missing <= OPEN.keys()
+    return tiny.compose([*start, *(f"{key}={OPEN[key]}" for key in missing)])
+
+
+def built(config) -> methods.Method:
+    cls = methods.find()[config.method.name]
+    settings = OmegaConf.to_container(config.method, resolve=True)
+    return cls(**{key: value for key, value in settings.items() if key not in ("name", "lr", "lr_head")})
+
+
+def test_as_many_are_found_as_there_are_files() -> None:
+    counts = {group: len(names(group)) for group in ("task", "method", "backbone")}
+    assert counts == {"task": 6, "method": 7, "backbone": 4}
+    assert counts["task"] == len(list(Path(CONF).glob("task/*/*.yaml")))
+    assert counts["method"] == len(list(Path(CONF).glob("method/*.yaml")))
+    assert counts["backbone"] == len(list(Path(CONF).glob("backbone/*.yaml")))
+    assert list(methods.find()) == names("method")
+
+
+@pytest.mark.parametrize("name", names("task"))
+def test_a_task_composes_and_builds(name: str) -> None:
+    task = Task(**OmegaConf.to_container(composed(task=name).task, resolve=True))
+    assert task.name == name
+    assert metrics.load(task.metric) is not None
+    classes = torch.tensor([0, 1, 1, 0])
+    logits = torch.tensor([[2.0, 1.0], [0.0, 1.0], [0.0, 3.0], [1.0, 2.0]])[:, : task.outputs]
+    assert task.loss(logits, classes if task.labels else classes.float()).shape == (4,)
+    scores = task.score(task.predict(logits).numpy(), classes.numpy())
+    assert task.primary in scores
+    perfect = task.score(classes.numpy(), classes.numpy())
+    assert all(value == pytest.approx(1.0) for value in perfect.values())
+
+
+@pytest.mark.parametrize("name", names("method"))
+def test_a_method_composes_and_builds(name: str) -> None:
+    config = composed(method=name)
+    assert config.method.name == name
+    method = built(config)
+    assert isinstance(method, methods.find()[name])
+    assert {f.name for f in fields(method)} == set(config.method) - {"name", "lr", "lr_head"}
+    assert config.method.lr_head > 0
+    rates = OmegaConf.to_container(config.method).get("lr")
+    assert all(rate >= 0 for rate in (rates.values() if isinstance(rates, dict) else [rates]))
+
+
+@pytest.mark.parametrize("name", names("backbone"))
+def test_a_backbone_composes_and_every_method_fits_it(name: str) -> None:
+    config = composed(backbone=name)
+    if config.backbone.shape is None:
+        assert config.backbone.path == OPEN["backbone.path"]
+        return
+    assert config.backbone.name == name
+    model = backbones.on_meta(OmegaConf.to_container(config.backbone.shape), 2)
+    head = list(config.backbone.head)
+    assert all(model.get_submodule(part) is not None for part in head)
+    layers = config.backbone.shape.num_hidden_layers
+    for targets in config.backbone.targets.values():
+        sites = find_sites(model, list(targets), head)
+        assert len(sites) == layers * len(targets)
+        for method in methods.find():
+            built(composed(name, method)).init(sites, torch.Generator().manual_seed(0))
+
+
+def test_a_recipe_changes_what_its_method_needs_on_its_backbone() -> None:
+    recipes = [path.split("/") for path in names("recipe")]
+    assert recipes
+    for backbone, method in recipes:
+        assert backbone in names("backbone")
+        plain = OmegaConf.load(CONF / "method" / f"{method}.yaml")
+        assert composed(backbone, method).method != plain

@@ -1,0 +1,83 @@
+"""Rows are the same wherever they are read from."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import tiny
+from omegaconf import OmegaConf
+
+from benchmarks import data, embedded
+from benchmarks.run import CONF
+from benchmarks.tasks import Task
+
+TASKS = sorted(str(path.relative_to(CONF / "task").with_suffix("")) for path in (CONF / "task").rglob("*.yaml"))
+REAL = Path(__file__).parents[2].parent / "shared" / "data"
+
+pytestmark = pytest.mark.usefixtures("own_datasets_cache")
+
+
+def task_of(name: str) -> Task:
+    config = tiny.compose([f"task={name}", "method=head"])
+    return Task(**OmegaConf.to_container(config.task, resolve=True))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_directory_and_the_embedded_source_hold_the_same_rows(name: str, tmp_path: Path) -> None:
+    task = task_of(name)
+    embedded.write(tmp_path / "copy")
+    here, there = data.load(task, "embedded", tmp_path), data.load(task, str(tmp_path / "copy"), tmp_path)
+    assert (here.source, there.source) == ("embedded", "directory")
+    assert here.fingerprint == there.fingerprint
+    assert here.dataset == there.dataset
+    assert {split: len(rows) for split, rows in here.splits.items()} == embedded.SIZES
+    for rows in here.splits.values():
+        assert rows.column_names == [*task.text, task.label]
+
+
+def test_a_folder_can_be_named_itself_or_by_the_one_that_holds_it(glue: Path, tmp_path: Path) -> None:
+    task = task_of("glue/rte")
+    assert (
+        data.load(task, str(glue), tmp_path).fingerprint == data.load(task, str(glue / "glue"), tmp_path).fingerprint
+    )
+
+
+def test_two_directories_of_one_name_are_two_sets(glue: Path, tmp_path: Path) -> None:
+    task = task_of("glue/mrpc")
+    embedded.write(tmp_path / "whole")
+    few, whole = (data.load(task, str(root), tmp_path) for root in (glue, tmp_path / "whole"))
+    assert len(few.splits["train"]) == 43
+    assert len(whole.splits["train"]) == embedded.SIZES["train"]
+    assert few.fingerprint != whole.fingerprint
+
+
+@pytest.mark.parametrize("column", ["sentence1", "label"])
+def test_one_changed_cell_changes_the_fingerprint(column: str, tmp_path: Path) -> None:
+    task = task_of("glue/mrpc")
+    embedded.write(tmp_path)
+    before = data.load(task, str(tmp_path), tmp_path).fingerprint
+    file = next((tmp_path / "glue" / "mrpc").glob("validation*"))
+    table = pq.read_table(file)
+    rows = table.to_pylist()
+    rows[7][column] = 1 - rows[7]["label"] if column == "label" else rows[7][column] + " "
+    pq.write_table(table.from_pylist(rows, schema=table.schema), file)
+    assert data.load(task, str(tmp_path), tmp_path).fingerprint != before
+
+
+def test_fingerprints_tell_tasks_apart(glue: Path, tmp_path: Path) -> None:
+    assert len({data.load(task_of(name), str(glue), tmp_path).fingerprint for name in TASKS}) == len(TASKS)
+
+
+@pytest.mark.skipif(not (REAL / "glue").is_dir(), reason="the real GLUE rows are not beside this checkout")
+@pytest.mark.parametrize("name", TASKS)
+def test_the_real_sets_load_with_the_columns_their_task_names(name: str, tmp_path: Path) -> None:
+    task = task_of(name)
+    rows = data.load(task, str(REAL), tmp_path)
+    assert rows.source == "directory"
+    assert rows.fingerprint != data.load(task, "embedded", tmp_path).fingerprint
+    for split in rows.splits.values():
+        assert split.column_names == [*task.text, task.label]
+        assert len(split) > 100
+        label = split.features[task.label]
+        assert task.labels is None or label.names == task.labels
+        assert all(isinstance(text, str) and text for column in task.text for text in split[:50][column])

@@ -1,0 +1,67 @@
+"""What the tests of whole runs share: the jobs they compose, the command line inside this process, records read back."""
+
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import hydra
+import pytest
+from omegaconf import DictConfig
+
+import methods
+from benchmarks import records, run
+
+# What fits a backbone whose maps are 32 and 64 wide, by hyperparameter, for whatever method has it.
+FITTING = {"rank": 2, "vectors": 12, "vector_length": 32}
+TARGETS = "{qv:[query,value],all:[query,key,value,attention.output.dense,intermediate.dense,output.dense]}"
+SHARING = [name for name, method in methods.find().items() if not method.trains_backbone]
+
+
+def fitting(method: str) -> list[str]:
+    known = {field.name for field in fields(methods.find()[method])}
+    return [f"method.{key}={value}" for key, value in FITTING.items() if key in known]
+
+
+def job(method: str, backbone: Path, data: Path | str, root: Path, *overrides: str) -> list[str]:
+    """Return the overrides of a small job whose results and cache lie below ``root``; later ones win."""
+    return [
+        f"method={method}",
+        *fitting(method),
+        "task=glue/mrpc",
+        "backbone=encoder",
+        f"backbone.path={backbone}",
+        "backbone.name=tiny",
+        f"backbone.targets={TARGETS}",
+        f"data.root={data}",
+        f"results={root}/results",
+        f"cache={root}/cache",
+        "precision=fp32",
+        "wandb.mode=disabled",
+        "train.epochs=2",
+        "train.batch_size=8",
+        *overrides,
+    ]
+
+
+def compose(overrides: list[str]) -> DictConfig:
+    with hydra.initialize_config_dir(str(run.CONF), version_base="1.3"):
+        return hydra.compose("run", overrides)
+
+
+def command_line(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> int:
+    """Run ``python -m benchmarks.run`` in this process; return its exit status."""
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # so that what main sets is undone
+    monkeypatch.setattr(sys, "argv", ["run", *arguments])
+    try:
+        run.main()
+    except SystemExit as end:
+        return end.code or 0
+    return 0
+
+
+def read(root: Path) -> dict[int, records.Record]:
+    """Return the records of a job by seed; two of one seed are an error."""
+    found = list(records.read_all(root / "results"))
+    by_seed = {record.seed: record for record in found}
+    assert len(by_seed) == len(found)
+    return by_seed

@@ -1,0 +1,69 @@
+"""What cannot be built is refused in one line that says what would do."""
+
+import pytest
+from torch import nn
+
+from methods.base import MethodError
+from methods.lora_xs import LoRAXS
+from methods.sites import find_sites
+from methods.vb_lora import VBLoRA
+
+
+def sites_of(*sides: tuple[int, int]):
+    return find_sites(nn.ModuleDict({f"map{i}": nn.Linear(*pair) for i, pair in enumerate(sides)}), names(sides), [])
+
+
+def names(sides) -> list[str]:
+    return [f"map{i}" for i in range(len(sides))]
+
+
+def message(call) -> str:
+    with pytest.raises(MethodError) as error:
+        call()
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def listed(text: str) -> set[int]:
+    return {int(word) for word in text.rpartition("these do:")[2].replace(",", " ").split()}
+
+
+def test_a_vector_length_that_does_not_divide():
+    sites = sites_of((384, 384), (384, 1536), (1536, 384))
+    text = message(lambda: VBLoRA(rank=4, vectors=90, vector_length=256, topk=2).init(sites, None))
+    assert "vector_length 256 does not divide" in text
+    assert listed(text) == {16, 24, 32, 48, 64, 96, 128, 192, 384}
+
+
+@pytest.mark.parametrize("sides", [((24, 36),), ((8, 8),), ((32, 48), (48, 80))])
+def test_every_length_that_is_listed_would_do_and_one_is(sides):
+    sites = sites_of(*sides)
+    lengths = listed(message(lambda: VBLoRA(rank=4, vectors=90, vector_length=256, topk=2).init(sites, None)))
+    assert lengths
+    for length in lengths:
+        VBLoRA(rank=4, vectors=90, vector_length=length, topk=2).init(sites, None)
+
+
+@pytest.mark.parametrize("topk", [0, -1, 91])
+def test_a_topk_that_does_not_fit_the_bank(topk):
+    text = message(lambda: VBLoRA(rank=4, vectors=90, vector_length=16, topk=topk))
+    assert f"topk {topk} does not fit a bank of 90 vectors: 1 to 90 do" in text
+
+
+@pytest.mark.parametrize("topk", [1, 90])
+def test_a_topk_that_just_fits_the_bank(topk):
+    VBLoRA(rank=4, vectors=90, vector_length=16, topk=topk)
+
+
+@pytest.mark.parametrize("sides", [(8, 24), (24, 8)])
+def test_a_rank_larger_than_the_svd(sides):
+    sites = sites_of((32, 32), sides)
+    for build in (LoRAXS(rank=9, alpha=16).frozen, lambda sites: LoRAXS(rank=9, alpha=16).init(sites, None)):
+        text = message(lambda build=build: build(sites))
+        assert "rank 9 is larger than the SVD of map1" in text
+        assert "at most 8" in text
+    LoRAXS(rank=8, alpha=16).frozen(sites)
+
+
+def test_an_unknown_target():
+    assert "nearest: 'map0'" in message(lambda: find_sites(nn.ModuleDict({"map0": nn.Linear(2, 2)}), ["mep0"], []))

@@ -1,0 +1,114 @@
+"""Parameter counts at the papers' real shapes, on the meta device, from the same ``init`` that training uses.
+
+A printed figure follows where the count, rounded to the digits that are printed, is that figure. The papers round
+and do not cut off: 108,672 is printed 0.109M, 65,920 0.066M, 238,720 0.239M, 294,912 0.295M, 156,672 0.157M and
+24,576 24.6K, and cutting off would give each one lower.
+"""
+
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from benchmarks import published
+from benchmarks.backbones import on_meta
+from benchmarks.run import CONF
+from methods import find
+from methods.base import Method, Site
+from methods.lora import LoRA
+from methods.lora_xs import LoRAXS
+from methods.sites import find_sites
+from methods.tied_lora import TiedLoRA
+from methods.vb_lora import VBLoRA
+from methods.vera import VeRA
+
+XS_TARGETS = "query,value,attention.output.dense,output.dense"
+VB_LORA = VBLoRA(rank=4, vectors=90, vector_length=256, topk=2)
+
+# (backbone, method's name, targets, rank as the table gives it): the method, what it stores
+COUNTS: dict[tuple, tuple[Method, int]] = {
+    ("roberta-base", "lora", "qv", None): (LoRA(rank=8, alpha=16), 294_912),
+    ("roberta-large", "lora", "qv", None): (LoRA(rank=8, alpha=16), 786_432),
+    ("roberta-base", "vera", "qv", None): (VeRA(rank=1024), 43_008),
+    ("roberta-base", "vera", "all", None): (VeRA(rank=1024), 156_672),
+    ("roberta-large", "vera", "qv", None): (VeRA(rank=256), 61_440),
+    ("roberta-large", "vera", "all", None): (VeRA(rank=256), 258_048),
+    ("roberta-base", "tied_lora", "qv", None): (TiedLoRA(rank=16), 43_392),
+    ("roberta-base", "tied_lora", "all", None): (TiedLoRA(rank=16), 108_672),
+    ("roberta-large", "tied_lora", "qv", None): (TiedLoRA(rank=8), 65_920),
+    ("roberta-large", "tied_lora", "all", None): (TiedLoRA(rank=8), 238_720),
+    ("roberta-base", "vb_lora", "qv", None): (VB_LORA, 23_904),
+    ("roberta-base", "vb_lora", "all", None): (VB_LORA, 26_928),
+    ("roberta-large", "vb_lora", "qv", None): (VB_LORA, 25_344),
+    ("roberta-large", "vb_lora", "all", None): (VB_LORA, 33_408),
+} | {
+    ("roberta-large", "lora_xs", XS_TARGETS, rank): (LoRAXS(rank=rank, alpha=16), 24 * 4 * rank**2)
+    for rank in (4, 8, 12, 16, 20, 25)
+}
+
+# The two GLUE figures that do not follow, with what their counts round to.
+DO_NOT_FOLLOW = {
+    ("roberta-base", "vb_lora", "qv", None): ("0.023M", "0.024M"),
+    ("roberta-large", "vb_lora", "qv", None): ("0.024M", "0.025M"),
+}
+
+ROWS = {
+    (row.backbone, row.method, row.target_names, row.rank): row.parameters_as_printed
+    for row in published.load()
+    if row.benchmark == "glue" and find()[row.method].adapts_sites
+}
+
+
+@cache
+def sites_of(backbone: str, targets: str) -> list[Site]:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("run", ["task=glue/rte", "method=lora", f"backbone={backbone}"]).backbone
+    model = on_meta(OmegaConf.to_container(config.shape), outputs=2)
+    return find_sites(model, list(config.targets.get(targets) or targets.split(",")), list(config.head))
+
+
+def stored(method: Method, sites: list[Site]) -> float:
+    with torch.device("meta"):
+        trained = method.init(sites, None)
+    assert all(tensor.is_meta for tensor in trained.values())
+    return method.stored_parameters(trained)
+
+
+def rounded(count: float, printed: str) -> str:
+    """Return the count with the unit and the digits of a printed figure."""
+    unit = {"K": 10**3, "M": 10**6}[printed[-1]]
+    digits = Decimal(1).scaleb(Decimal(printed[:-1]).as_tuple().exponent)
+    return f"{(Decimal(count) / unit).quantize(digits, ROUND_HALF_UP)}{printed[-1]}"
+
+
+def test_every_published_glue_row_is_counted():
+    assert ROWS.keys() == COUNTS.keys()
+    assert len(ROWS) == 20
+
+
+@pytest.mark.parametrize("row", COUNTS, ids=lambda row: " ".join(str(part) for part in row if part))
+def test_stored_parameters(row):
+    backbone, name, targets, _ = row
+    method, count = COUNTS[row]
+    assert type(method) is find()[name]
+    assert stored(method, sites_of(backbone, targets)) == count
+
+
+@pytest.mark.parametrize("row", COUNTS, ids=lambda row: " ".join(str(part) for part in row if part))
+def test_printed_figures(row):
+    printed = ROWS[row]
+    given = rounded(COUNTS[row][1], printed)
+    if row in DO_NOT_FOLLOW:
+        assert (printed, given) == DO_NOT_FOLLOW[row]
+    else:
+        assert given == printed
+
+
+@pytest.mark.parametrize(("backbone", "layers"), [("roberta-base", 12), ("roberta-large", 24)])
+def test_the_targets_name_two_or_six_maps_a_layer(backbone, layers):
+    assert len(sites_of(backbone, "qv")) == 2 * layers
+    assert len(sites_of(backbone, "all")) == 6 * layers
+    assert len(sites_of(backbone, XS_TARGETS)) == 4 * layers

@@ -1,0 +1,143 @@
+"""Every method's outputs and gradients against its paper's equation, stated here anew in the paper's symbols.
+
+All is in float64, where two right ways to compute a number near 1 differ by some 1e-15 times the number of terms; the
+sums here have some hundred terms, so 1e-12 leaves room for rounding and for nothing else.
+"""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import linear
+
+from methods.adapter import Adapter
+from methods.base import Site
+from methods.dropout import Rows
+from methods.lora import LoRA
+from methods.lora_xs import LoRAXS
+from methods.tied_lora import TiedLoRA
+from methods.vb_lora import VBLoRA
+from methods.vera import VeRA
+
+SITES = ("up", "mix", "down")
+TOLERANCE = {"rtol": 1e-12, "atol": 1e-12}
+
+
+def lora(method, W0, t, frozen):
+    """2106.09685, equation 3: Delta W = (alpha / r) B A."""
+    return {s: method.alpha / method.rank * t[f"{s}.B"] @ t[f"{s}.A"] for s in SITES}
+
+
+def vera(method, W0, t, frozen):
+    """2310.11454, equation 2: Delta W = Lambda_b B Lambda_d A, with A and B cut to the shape of W0."""
+    A, B = frozen["A"], frozen["B"]
+    return {
+        s: torch.diag(t[f"{s}.b"]) @ B[: len(W0[s]), :] @ torch.diag(t[f"{s}.d"]) @ A[:, : len(W0[s].T)] for s in SITES
+    }
+
+
+def tied_lora(method, W0, t, frozen):
+    """2311.09578: Delta W = Lambda_v B Lambda_u A; entry i of a side reads entry i mod d of the tied factor."""
+    d = 8
+    changes = {}
+    for s in SITES:
+        d_out, d_in = W0[s].shape
+        A = t["A"][:, [i % d for i in range(d_in)]]
+        B = t["B"][[i % d for i in range(d_out)], :]
+        changes[s] = torch.diag(t[f"{s}.v"]) @ B @ torch.diag(t[f"{s}.u"]) @ A
+    return changes
+
+
+def lora_xs(method, W0, t, frozen):
+    """2405.17604, equation 2, with Sigma beside V: Delta W = (alpha / r) U_r R Sigma_r V_r^T.
+
+    A pair of singular vectors has its sign from the largest entry of the left one.
+    """
+    changes = {}
+    for s in SITES:
+        U, Sigma, Vt = np.linalg.svd(W0[s].numpy())
+        r = method.rank
+        for i in range(r):
+            if U[np.abs(U[:, i]).argmax(), i] < 0:
+                U[:, i], Vt[i] = -U[:, i], -Vt[i]
+        left, right = torch.tensor(U[:, :r]), torch.tensor(np.diag(Sigma[:r]) @ Vt[:r])
+        changes[s] = method.alpha / r * left @ t[f"{s}.R"] @ right
+    return changes
+
+
+def vb_lora(method, W0, t, frozen):
+    """2405.15179, equations 2 to 4, one sub-vector after the other."""
+    r, b, k = method.rank, method.vector_length, method.topk
+    logits = iter(t["logits"])
+
+    def concatenation(length):
+        parts = []
+        for _ in range(length // b):
+            sigma = next(logits)
+            chosen = sorted(range(method.vectors), key=sigma.tolist().__getitem__, reverse=True)[:k]
+            total = sum(sigma[j].exp() for j in chosen)
+            parts.append(sum(sigma[j].exp() / total * t["vector_bank"][j] for j in chosen))
+        return torch.cat(parts)
+
+    changes = {}
+    for s in SITES:
+        d_out, d_in = W0[s].shape
+        A = torch.stack([concatenation(d_in) for _ in range(r)])
+        B = torch.stack([concatenation(d_out) for _ in range(r)], dim=1)
+        changes[s] = B @ A
+    return changes
+
+
+CASES = {
+    "lora": (LoRA(rank=3, alpha=16), lora),
+    "vera": (VeRA(rank=5), vera),
+    "tied_lora": (TiedLoRA(rank=3), tied_lora),
+    "lora_xs": (LoRAXS(rank=3, alpha=16), lora_xs),
+    "vb_lora": (VBLoRA(rank=2, vectors=7, vector_length=4, topk=2), vb_lora),
+    "vb_lora, topk 3": (VBLoRA(rank=2, vectors=5, vector_length=8, topk=3), vb_lora),
+}
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+@pytest.mark.parametrize("case", CASES)
+def test_outputs_and_gradients_follow_the_papers_equation(case, runs, maps, randomised):
+    method, equation = CASES[case]
+    model = maps.double().requires_grad_(False)
+    W0 = {s: getattr(model, s).weight.clone() for s in SITES}
+    bias = {s: getattr(model, s).bias for s in SITES}
+    sites = [Site(s, len(W0[s].T), len(W0[s]), lambda s=s: W0[s]) for s in SITES]
+    frozen = {n: tensor.double() for n, tensor in method.frozen(sites).items()}
+    tensors = [randomised(method, sites, seed, torch.float64, std=1.0) for seed in range(runs)]
+    adapter = Adapter(model, method, sites, tensors, frozen, Rows())
+
+    generator = torch.Generator().manual_seed(9)
+    x = torch.randn(runs, 4, 5, 8, generator=generator, dtype=torch.float64)
+    cotangent = torch.randn(runs, 4, 5, 8, generator=generator, dtype=torch.float64)
+    output = model(x.flatten(0, 1)).unflatten(0, (runs, -1))
+    (output * cotangent).sum().backward()
+
+    for s in range(runs):
+        t = {n: tensor.detach().clone().requires_grad_() for n, tensor in tensors[s].items()}
+        change = equation(method, W0, t, frozen)
+        h = x[s]
+        for i, site in enumerate(SITES):
+            h = linear(h if i == 0 else torch.tanh(h), W0[site] + change[site], bias[site])
+        (h * cotangent[s]).sum().backward()
+        torch.testing.assert_close(output[s], h, **TOLERANCE)
+        for n, tensor in t.items():
+            assert tensor.grad.any()
+            torch.testing.assert_close(
+                adapter.trained[n].grad[s], tensor.grad, **TOLERANCE, msg=lambda m, n=n: f"{n} {m}"
+            )
+
+
+def test_lora_xs_factors_are_the_truncated_svd():
+    """A is S V^T and B is U: together they are the nearest matrix of rank r (Eckart, Young), which numpy gives too."""
+    W = torch.randn(24, 16, generator=torch.Generator().manual_seed(0))
+    frozen = LoRAXS(rank=4, alpha=16).frozen([Site("w", 16, 24, lambda: W)])
+    A, B = frozen["w.A"], frozen["w.B"]
+    U, S, Vt = np.linalg.svd(W.double().numpy(), full_matrices=False)
+    # float32 rounding of an SVD of 24 x 16 entries near 1, whose singular values are below 10
+    close = {"rtol": 1e-5, "atol": 1e-5}
+    torch.testing.assert_close((B @ A).double(), torch.tensor(U[:, :4] * S[:4] @ Vt[:4]), **close)
+    torch.testing.assert_close(B.T @ B, torch.eye(4), **close)
+    torch.testing.assert_close(A @ A.T, torch.tensor(np.diag(S[:4] ** 2)).float(), rtol=1e-5, atol=1e-4)
