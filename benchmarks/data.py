@@ -53,8 +53,8 @@ def load(task: Task, root: str | None, cache: Path) -> Rows:
     kept = {split: rows.select_columns([*task.text, task.label]) for split, rows in loaded.items()}
     digest = hashlib.sha256()
     for rows in kept.values():
-        for row in rows:
-            digest.update(json.dumps([row[c] for c in rows.column_names]).encode())
+        for row in _rows(rows):
+            digest.update(row)
     return Rows(source, f"{task.dataset}/{task.config}", digest.hexdigest()[:16], kept)
 
 
@@ -86,8 +86,13 @@ def _check(task: Task, rows: datasets.Dataset, place: str) -> None:
 
 def halves(rows: datasets.Dataset) -> np.ndarray:
     """Return (rows,) of 0 and 1: the half of dev that each row is in, by a hash of the row itself."""
-    texts = [json.dumps([row[c] for c in rows.column_names]) for row in rows]
-    return np.array([hashlib.sha256(text.encode()).digest()[0] & 1 for text in texts])
+    return np.array([hashlib.sha256(row).digest()[0] & 1 for row in _rows(rows)])
+
+
+def _rows(rows: datasets.Dataset) -> list[bytes]:
+    """Return each row's texts and label as bytes, the same wherever it was read from."""
+    columns = (rows[name][:] for name in rows.column_names)
+    return [json.dumps(row).encode() for row in zip(*columns, strict=True)]
 
 
 def tokenise(rows: Rows, split: str, task: Task, tokenizer, tokens_of: str, max_length: int) -> list[dict]:

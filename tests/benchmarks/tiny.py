@@ -24,7 +24,7 @@ def fitting(method: str) -> list[str]:
 
 def job(method: str, backbone: Path, data: Path | str, root: Path, *overrides: str) -> list[str]:
     """Return the overrides of a small job whose results and cache lie below ``root``; later ones win."""
-    return [
+    base = [
         f"method={method}",
         *fitting(method),
         "task=glue/mrpc",
@@ -39,8 +39,9 @@ def job(method: str, backbone: Path, data: Path | str, root: Path, *overrides: s
         "wandb.mode=disabled",
         "train.epochs=2",
         "train.batch_size=8",
-        *overrides,
     ]
+    chosen = dict(override.split("=", 1) for override in [*base, *overrides])
+    return [f"{key}={value}" for key, value in chosen.items()]
 
 
 def compose(overrides: list[str]) -> DictConfig:
