@@ -1,6 +1,7 @@
 """One job of a sweep, from its config to its records: a task, a backbone, a method, targets; all seeds and rates."""
 
 import difflib
+import gc
 import itertools
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -83,6 +84,8 @@ def run_experiment(config: DictConfig) -> None:
     size = config.group_size or len(todo)
     for start in range(0, len(todo), size):
         _train_group(experiment, todo[start : start + size], label)
+        # The model and its hooks hold each other, so without this a sweep would hold every model until it runs out.
+        gc.collect()
 
 
 def _prepare(config: DictConfig, accelerator: Accelerator, console: Console) -> Experiment:
