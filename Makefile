@@ -31,5 +31,5 @@ lint: install  ## check style and formatting
 tables: install  ## make results/tables and results/figures anew from the records
 	$(BIN)/python -m benchmarks.tables
 
-clean:  ## remove .venv and what your own runs left (results/local)
-	rm -rf $(VENV) build *.egg-info results/local .pytest_cache .ruff_cache
+clean:  ## remove .venv and caches; the records of your own runs stay in results/local
+	rm -rf $(VENV) build *.egg-info results/local/cache .pytest_cache .ruff_cache

@@ -15,6 +15,7 @@ from benchmarks import attention
 from benchmarks.errors import SuiteError
 
 _WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_COMPUTES = ["*.safetensors", "config.json", "*token*.json", "vocab*", "merges.txt", "*.model"]
 
 
 def locate(path: str) -> Path:
@@ -42,12 +43,11 @@ def locate(path: str) -> Path:
 
 @lru_cache(maxsize=8)
 def fingerprint(directory: Path) -> str:
-    """Return a hash of the weight files, so that a backbone is itself wherever it was read from."""
-    files = sorted(directory.glob("*.safetensors"))
-    if not files:
+    """Return a hash of weights, config and tokenizer, so that a backbone is itself wherever it was read from."""
+    if not any(directory.glob("*.safetensors")):
         raise SuiteError(f"{directory} holds no *.safetensors: pass a directory in the hub's layout")
     digest = hashlib.sha256()
-    for file in files:
+    for file in sorted({file for pattern in _COMPUTES for file in directory.glob(pattern)}):
         with file.open("rb") as content:
             digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()[:16]
@@ -65,19 +65,19 @@ def on_meta(shape: dict[str, Any], outputs: int) -> nn.Module:
         return transformers.AutoModelForSequenceClassification.from_config(config_of(shape, outputs))
 
 
-def load(path: str, shape: dict[str, Any] | None, outputs: int, dropout: float | None) -> tuple[nn.Module, Any]:
-    """Load a classifier in float32 and its tokenizer; checks it against the ``shape`` that its config states.
+def tokenizer(path: str) -> Any:
+    """Load a backbone's tokenizer."""
+    return _read(transformers.AutoTokenizer, locate(path))
 
-    ``dropout`` replaces the model's own probabilities where it is not None.
+
+def load(path: str, shape: dict[str, Any] | None, head: list[str], outputs: int, dropout: float | None) -> nn.Module:
+    """Load a classifier in float32; checks it against the ``shape`` that its config states.
+
+    Only the modules that ``head`` names may be without weights in the checkpoint. ``dropout`` replaces the model's own
+    probabilities where it is not None.
     """
     directory = locate(path)
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        config = transformers.AutoConfig.from_pretrained(directory, num_labels=outputs)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
-    except (OSError, ValueError) as error:
-        raise SuiteError(f"{directory} is no backbone that transformers reads: {str(error).splitlines()[0]}") from error
+    config = _read(transformers.AutoConfig, directory, num_labels=outputs)
     for fact, value in (shape or {}).items():
         if getattr(config, fact, None) != value:
             raise SuiteError(
@@ -87,10 +87,35 @@ def load(path: str, shape: dict[str, Any] | None, outputs: int, dropout: float |
     if dropout is not None:
         for name in [name for name in vars(config) if name.endswith(("dropout", "dropout_prob"))]:
             setattr(config, name, dropout)
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(
-        directory, config=config, attn_implementation=attention.NAME, dtype=torch.float32
+    model, loading = transformers.AutoModelForSequenceClassification.from_pretrained(
+        directory,
+        config=config,
+        attn_implementation=attention.NAME,
+        dtype=torch.float32,
+        ignore_mismatched_sizes=True,  # a head of another task, which the runs draw anew
+        output_loading_info=True,
     )
-    return model, tokenizer
+    absent = {*loading["missing_keys"], *(name for name, *_ in loading["mismatched_keys"])}
+    if random := sorted(name for name in absent if not name.startswith(tuple(f"{part}." for part in head))):
+        raise SuiteError(
+            f"{directory} holds no weights for {', '.join(random)}, which would be random and frozen: "
+            "pass a whole checkpoint, or name the part in backbone.head to train it"
+        )
+    for part in head:
+        if part not in dict(model.named_modules()):
+            raise SuiteError(
+                f"backbone.head names {part}, which {directory} has not: {', '.join(dict(model.named_children()))}"
+            )
+    return model
+
+
+def _read(kind: Any, directory: Path, **settings: Any) -> Any:
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        return kind.from_pretrained(directory, **settings)
+    except (OSError, ValueError) as error:
+        raise SuiteError(f"{directory} is no backbone that transformers reads: {str(error).splitlines()[0]}") from error
 
 
 def fast_at_bf16(device: torch.device) -> bool:

@@ -39,11 +39,16 @@ def load(task: Task, root: str | None, cache: Path) -> Rows:
         embedded.write(Path(place).parent)
     else:
         source, place = "directory", _directory(root, task)
+    # datasets tells directories apart by their name alone, and would serve one's cached rows for another's.
+    own_cache = None if source == "hub" else str(cache / "datasets" / _files_of(Path(place)))
     names = {"train": task.train, "validation": task.validation}
     try:
-        loaded = {split: datasets.load_dataset(place, task.config, split=name) for split, name in names.items()}
+        loaded = {
+            split: datasets.load_dataset(place, task.config, split=name, cache_dir=own_cache)
+            for split, name in names.items()
+        }
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error.__cause__ or error).splitlines()[0]
         raise SuiteError(
             f"cannot read {task.dataset} ({task.config}) from {place}: {reason}; "
             "pass data.root=DIR with the set in the hub's layout, or data.root=embedded for the suite's own rows"
@@ -64,6 +69,13 @@ def _directory(root: str, task: Task) -> str:
     if not place.is_dir():
         raise SuiteError(f"data.root={root} is no directory: pass one that holds {inside.name}/{task.config}/*.parquet")
     return str(place)
+
+
+def _files_of(directory: Path) -> str:
+    """Return a hash that changes when a file of the directory does."""
+    files = sorted(file for file in directory.rglob("*") if file.is_file())
+    seen = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:16]
 
 
 def _check(task: Task, rows: datasets.Dataset, place: str) -> None:
@@ -95,9 +107,10 @@ def _rows(rows: datasets.Dataset) -> list[bytes]:
     return [json.dumps(row).encode() for row in zip(*columns, strict=True)]
 
 
-def tokenise(rows: Rows, split: str, task: Task, tokenizer, tokens_of: str, max_length: int) -> list[dict]:
-    """Return a dict of token lists per row, cached on disk by rows, tokenizer (``tokens_of``) and length."""
-    key = hashlib.sha256(f"{rows.fingerprint} {split} {tokens_of} {max_length}".encode()).hexdigest()[:32]
+def tokenise(rows: Rows, split: str, task: Task, tokenizer, max_length: int) -> list[dict]:
+    """Return a dict of token lists per row, cached on disk by rows, tokenizer and length."""
+    facts = f"{rows.fingerprint} {split} {max_length} {sorted(tokenizer.get_vocab().items())} {tokenizer!r}"
+    key = hashlib.sha256(facts.encode()).hexdigest()[:32]
 
     def encode(batch: dict) -> dict:
         return dict(tokenizer(*(batch[column] for column in task.text), truncation=True, max_length=max_length))

@@ -1,248 +1,167 @@
-"""One job of a sweep, from its config to its records: a task, a backbone, a method, targets; all seeds and rates."""
+"""One job of a sweep, from its runs to their records: groups, checkpoints, W&B, adapters."""
 
-import difflib
 import gc
-import itertools
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import rich.progress
 import safetensors.torch
 import torch
 from accelerate import Accelerator
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from torch import nn
 
-import methods
-from benchmarks import adapters, backbones, data, environment, records, train
-from benchmarks.errors import SuiteError
-from benchmarks.group import RunGroup, RunSettings, TrainSettings
+from benchmarks import adapters, backbones, data, environment, plan, records, train
+from benchmarks.group import RunGroup
+from benchmarks.plan import Experiment, Run
 from benchmarks.records import Parameters, Record
-from benchmarks.tasks import Task
 from benchmarks.tracking import RunInfo, Tracker
-from methods.base import Method, Site, Tensors
+from methods.base import Site, Tensors
 from methods.sites import find_sites
-
-_RATES = ("method.lr", "method.lr_head")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run that was asked for: its resolved config, and where its record lies."""
-
-    config: dict[str, Any]
-    identity: str
-    path: Path
-
-    @property
-    def settings(self) -> RunSettings:
-        """Return what may differ between the runs of a group."""
-        return RunSettings(self.config["seed"], self.config["method"]["lr"], self.config["method"]["lr_head"])
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """One job of a sweep: a task, a backbone, a method and targets, for all its seeds and learning rates."""
-
-    config: DictConfig
-    task: Task
-    method: Method
-    rows: data.Rows
-    fingerprint: str
-    precision: str
-    root: Path
-    accelerator: Accelerator
-    console: Console
-
-    @property
-    def targets(self) -> str:
-        """Return the targets as a person named them; '-' for a method that adapts no map."""
-        named = self.config.targets
-        if not self.method.adapts_sites:
-            return "-"
-        return named if isinstance(named, str) else ",".join(named)
 
 
 def run_experiment(config: DictConfig) -> None:
     """Train every run of one job that is not done, and leave its records."""
     accelerator = Accelerator()
     console = Console(quiet=not accelerator.is_main_process, soft_wrap=True, highlight=False)
-    experiment = _prepare(config, accelerator, console)
-    runs = _runs(experiment)
-    done = [] if config.force else [run for run in runs if _is_done(run, console)]
-    todo = [run for run in runs if run not in done]
-    label = f"{experiment.task.name} {experiment.config.backbone.name} {config.method.name} {experiment.targets}"
-    if not todo:
-        console.print(f"{label}: all {len(done)} runs are done ({done[0].path.parent}); force=true trains them again")
+    experiment = plan.prepare(config, accelerator, console)
+    runs = plan.runs_of(experiment)
+    done = [] if config.force else [run for run in runs if plan.is_done(run, console)]
+    if len(done) == len(runs):
+        folder = done[0].path.parent
+        console.print(f"{experiment.label}: all {len(done)} runs are done ({folder}); force=true trains them again")
         return
     if done:
-        console.print(f"{label}: {len(done)} of {len(runs)} runs are done")
-    size = config.group_size or len(todo)
-    for start in range(0, len(todo), size):
-        _train_group(experiment, todo[start : start + size], label)
+        console.print(f"{experiment.label}: {len(done)} of {len(runs)} runs are done")
+    tokenizer = backbones.tokenizer(config.backbone.path)
+    splits = {name: _split(experiment, name, tokenizer) for name in ("train", "validation")}
+    size = config.group_size or len(runs)
+    for start in range(0, len(runs), size):
+        group = runs[start : start + size]
+        todo = [run for run in group if run not in done]
+        # A group that was killed while its records were written is whole in its checkpoint.
+        if todo and _checkpoint(experiment, group).exists():
+            _train_group(experiment, group, todo, splits, tokenizer)
+        elif todo:
+            _train_group(experiment, todo, todo, splits, tokenizer)
         # The model and its hooks hold each other, so without this a sweep would hold every model until it runs out.
         gc.collect()
 
 
-def _prepare(config: DictConfig, accelerator: Accelerator, console: Console) -> Experiment:
-    task = Task(**OmegaConf.to_container(config.task, resolve=True))
-    method = _method(config)
-    with accelerator.main_process_first():
-        rows = data.load(task, config.data.root, Path(config.cache))
-        directory = backbones.locate(config.backbone.path)
-    precision = config.precision
-    if precision == "auto":
-        precision = "bf16" if backbones.fast_at_bf16(accelerator.device) else "fp32"
-    if precision not in ("fp32", "bf16"):
-        raise SuiteError(f"precision={precision} is unknown: fp32, bf16 and auto exist")
-    return Experiment(
-        config=config,
-        task=task,
-        method=method,
-        rows=rows,
-        fingerprint=backbones.fingerprint(directory),
-        precision=precision,
-        root=Path(config.results),
-        accelerator=accelerator,
-        console=console,
-    )
+def _checkpoint(experiment: Experiment, runs: list[Run]) -> Path:
+    facts = {"group": [run.identity for run in runs], "keeps_best": experiment.config.adapter.save}
+    return Path(experiment.config.cache) / "checkpoints" / f"{records.identity_of(facts)}.pt"
 
 
-def _method(config: DictConfig) -> Method:
-    settings = OmegaConf.to_container(config.method, resolve=True)
-    cls = methods.find()[settings["name"]]
-    chosen = {key: value for key, value in settings.items() if key not in ("name", "lr", "lr_head")}
-    known = {field.name for field in fields(cls)}
-    for key in chosen.keys() - known:
-        raise SuiteError(f"method.{key} is no hyperparameter of {settings['name']}: {', '.join(sorted(known))} are")
-    return cls(**chosen)
-
-
-def _runs(experiment: Experiment) -> list[Run]:
-    """Return the runs of the job: its grid of learning rates times its seeds."""
-    config = experiment.config
-    seeds = list(config.seeds)
-    if len(set(seeds)) < len(seeds):
-        twice = next(seed for seed in seeds if seeds.count(seed) > 1)
-        raise SuiteError(f"seeds={seeds} names {twice} twice: a seed is one run, give each once")
-    rates = config.grid or {}
-    for key in rates:
-        if not key.startswith(_RATES):
-            raise SuiteError(
-                f"grid has {key}: the runs of a group differ in {' and '.join(_RATES)} alone; sweep others"
-            )
-    grid = [dict(zip(rates, values, strict=True)) for values in itertools.product(*rates.values())]
-    return [_run(experiment, point, seed) for point in grid for seed in seeds]
-
-
-def _run(experiment: Experiment, rates: dict[str, float], seed: int) -> Run:
-    config = experiment.config.copy()
-    for key, value in rates.items():
-        OmegaConf.update(config, key, value)
-    resolved = {key: OmegaConf.to_container(config[key], resolve=True) for key in ("task", "method", "train")}
-    backbone = OmegaConf.to_container(config.backbone, resolve=True)
-    resolved["backbone"] = {key: backbone[key] for key in ("name", "head", "dropout")}
-    resolved["targets"] = _target_names(config) if experiment.method.adapts_sites else []
-    resolved |= {"precision": experiment.precision, "seed": seed}
-    facts = resolved | {"fingerprints": [experiment.fingerprint, experiment.rows.fingerprint]}
-    identity = records.identity_of(facts)
-    name, method = config.backbone.name, config.method.name
-    path = records.record_path(experiment.root, experiment.task.name, name, method, experiment.targets, seed, identity)
-    return Run(resolved, identity, path)
-
-
-def _target_names(config: DictConfig) -> list[str]:
-    if not isinstance(config.targets, str):
-        return list(config.targets)
-    named = config.backbone.targets
-    if config.targets not in named:
-        nearest = difflib.get_close_matches(config.targets, list(named), n=1, cutoff=0.0)
-        raise SuiteError(
-            f"targets={config.targets} is unknown for {config.backbone.name}; nearest: {', '.join(nearest)}; "
-            f"{', '.join(named)} exist, or a list of module names: targets=[{','.join(next(iter(named.values())))}]"
-        )
-    return list(named[config.targets])
-
-
-def _is_done(run: Run, console: Console) -> bool:
-    if not run.path.exists():
-        return False
-    record = records.read(run.path)
-    if record.status == "failed":
-        console.print(f"seed {record.seed} failed before ({record.error}): tried again")
-    return record.status == "finished"
-
-
-def _train_group(experiment: Experiment, runs: list[Run], label: str) -> None:
+def _train_group(
+    experiment: Experiment, runs: list[Run], wanted: list[Run], splits: dict[str, train.Split], tokenizer
+) -> None:
+    """Train ``runs`` in one pass, and leave the records of those that are ``wanted``."""
     config, accelerator = experiment.config, experiment.accelerator
-    model, tokenizer = backbones.load(
-        config.backbone.path, config.backbone.shape, experiment.task.outputs, config.backbone.dropout
-    )
     head = list(config.backbone.head)
+    model = backbones.load(
+        config.backbone.path, config.backbone.shape, head, experiment.task.outputs, config.backbone.dropout
+    )
     sites = find_sites(model, runs[0].config["targets"], head) if experiment.method.adapts_sites else []
     counts = _count(experiment, model, head, sites)
-    backbone_parameters = sum(p.numel() for p in model.parameters()) - counts.head
-    _announce(experiment, runs, sites, counts, label)
+    _announce(experiment, runs, sites, counts)
     frozen = _frozen(experiment, sites)
-    splits = {name: _split(experiment, name, tokenizer) for name in ("train", "validation")}
-    settings = TrainSettings(**OmegaConf.to_container(config.train, resolve=True))
-    steps = settings.epochs * -(-len(splits["train"].examples) // settings.batch_size)
-    group_name = records.identity_of({"group": [run.identity for run in runs]})
-    checkpoint = Path(config.cache) / "checkpoints" / f"{group_name}.pt"
+    backbone = records.Backbone(
+        name=experiment.backbone,
+        path=config.backbone.path,
+        fingerprint=experiment.fingerprint,
+        parameters=sum(p.numel() for p in model.parameters()) - counts.head,
+    )
+    checkpoint = _checkpoint(experiment, runs)
     if config.force and accelerator.is_main_process:
         checkpoint.unlink(missing_ok=True)
     accelerator.wait_for_everyone()
+    train.forget_peak_memory(accelerator)
+    group = RunGroup(
+        model=model,
+        head=head,
+        method=experiment.method,
+        sites=sites,
+        frozen=frozen,
+        runs=[run.settings for run in runs],
+        train=experiment.settings,
+        rows=len(splits["train"].examples),
+        accelerator=accelerator,
+        precision=experiment.precision,
+    )
     infos = [_info(experiment, run, counts) for run in runs]
     mode = config.wandb.mode if accelerator.is_main_process else "disabled"
     tracker = Tracker.start(mode, config.wandb.project, Path(config.results), infos)
     try:
-        group = RunGroup(
-            model,
-            head,
-            experiment.method,
-            sites,
-            frozen,
-            [run.settings for run in runs],
-            settings,
-            steps,
-            accelerator,
-            experiment.precision,
-        )
+        progress = _fit(experiment, group, splits, tokenizer, checkpoint, tracker)
+        for index, run in enumerate(runs):
+            record = _record(experiment, run, runs, counts, backbone, progress, index)
+            if accelerator.is_main_process and run in wanted:
+                _leave(experiment, run, record, frozen, progress.kept[index])
+            tracker.finish(index, record)
+    finally:
+        tracker.close()
+    # One that ran out of memory goes on from its last whole epoch when there is more.
+    if accelerator.is_main_process and progress.epoch:
+        checkpoint.unlink(missing_ok=True)
+    experiment.console.print(f"  records: {runs[0].path.parent}")
+    accelerator.wait_for_everyone()
+
+
+def _fit(
+    experiment: Experiment,
+    group: RunGroup,
+    splits: dict[str, train.Split],
+    tokenizer,
+    checkpoint: Path,
+    tracker: Tracker,
+) -> train.Progress:
+    """Train a group under a progress bar; a group that runs out of memory has failed, and the sweep goes on."""
+    try:
         with _progress(experiment.console) as bar:
-            shown = bar.add_task(label, total=steps)
-            progress = train.fit(
-                group,
-                experiment.task,
-                splits["train"],
-                splits["validation"],
-                tokenizer,
-                checkpoint,
-                config.adapter.save,
-                lambda: bar.advance(shown),
-                tracker.epoch,
+            shown = bar.add_task(experiment.label, total=group.steps)
+            return train.fit(
+                group=group,
+                task=experiment.task,
+                train=splits["train"],
+                dev=splits["validation"],
+                tokenizer=tokenizer,
+                checkpoint=checkpoint,
+                keep_best=experiment.config.adapter.save,
+                on_step=lambda: bar.advance(shown),
+                on_epoch=tracker.epoch,
             )
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
+        # On CPU torch raises a plain RuntimeError, which only its text tells apart.
+        known = isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+        # Where there are several processes the others wait for this one, so it must end.
+        if not known or experiment.accelerator.num_processes > 1:
             raise
-        progress = train.Progress(
-            histories=[[] for _ in runs], failures=[f"out of memory: {str(error).splitlines()[0]}"] * len(runs)
+        runs = len(group.runs)
+        reason = f"out of memory: {str(error).splitlines()[0]}"
+        return train.Progress(histories=[[] for _ in range(runs)], failures=[reason] * runs, kept=[{}] * runs)
+
+
+def _leave(experiment: Experiment, run: Run, record: Record, frozen: Tensors, kept: dict[str, Tensors]) -> None:
+    """Write a run's record, before it its adapter as it was at the best epoch, and say how it ended."""
+    if experiment.config.adapter.save and record.status == "finished":
+        root = Path(experiment.config.results)
+        directory = root / "runs" / run.path.relative_to(root / "records").with_suffix("") / "adapter"
+        adapters.save(
+            directory=directory,
+            name=record.method,
+            method=experiment.method,
+            trained=kept["trained"],
+            head=kept["head"],
+            frozen=frozen,
+            facts=run.config,
+            resumable=experiment.config.adapter.resumable,
         )
-    if accelerator.is_main_process:
-        for index, run in enumerate(runs):
-            record = _record(experiment, run, runs, counts, backbone_parameters, progress, index)
-            if config.adapter.save and record.status == "finished":
-                _save_adapter(experiment, run, frozen, progress.kept[index])
-            records.write(run.path, record)
-            tracker.finish(index, record)
-            experiment.console.print(_outcome(record))
-        tracker.close()
-        checkpoint.unlink(missing_ok=True)
-        experiment.console.print(f"  records: {runs[0].path.parent}")
-    accelerator.wait_for_everyone()
+        experiment.console.print(f"  adapter: {directory}")
+    records.write(run.path, record)
+    experiment.console.print(_outcome(run, record))
 
 
 def _count(experiment: Experiment, model: nn.Module, head: list[str], sites: list[Site]) -> Parameters:
@@ -262,11 +181,10 @@ def _count(experiment: Experiment, model: nn.Module, head: list[str], sites: lis
     )
 
 
-def _announce(experiment: Experiment, runs: list[Run], sites: list[Site], counts: Parameters, label: str) -> None:
-    config, splits = experiment.config, experiment.rows.splits
+def _announce(experiment: Experiment, runs: list[Run], sites: list[Site], counts: Parameters) -> None:
+    splits, settings = experiment.rows.splits, experiment.settings
     say = experiment.console.print
-    seeds = ", ".join(str(run.config["seed"]) for run in runs)
-    say(f"[bold]{label}[/]: {len(runs)} runs in one pass, seeds {seeds}")
+    say(f"[bold]{experiment.label}[/]: {len(runs)} runs in one pass: {'; '.join(run.label for run in runs)}")
     say(
         f"  trains {counts.trained:,} parameters in {len(sites)} maps and {counts.head:,} in the head; "
         f"stores {counts.stored:,.0f}, {counts.adapter_bytes:,} bytes"
@@ -274,8 +192,8 @@ def _announce(experiment: Experiment, runs: list[Run], sites: list[Site], counts
     generated = ", generated by the suite: NOT GLUE" if experiment.rows.source == "embedded" else ""
     say(
         f"  {len(splits['train']):,} rows, {len(splits['validation']):,} of dev ({experiment.rows.source}{generated}); "
-        f"{config.train.epochs} epochs of batches of {config.train.batch_size}; "
-        f"{experiment.precision} on {experiment.accelerator.device.type}"
+        f"{settings.epochs} epochs of batches of {settings.batch_size}; "
+        f"{experiment.precision} on {experiment.accelerator.num_processes} x {experiment.accelerator.device.type}"
     )
 
 
@@ -286,7 +204,8 @@ def _frozen(experiment: Experiment, sites: list[Site]) -> Tensors:
         return method.frozen(sites) if sites else {}
     name = records.identity_of(
         {
-            "method": repr(method),
+            "method": experiment.config.method.name,
+            "rank": method.rank,
             "backbone": experiment.fingerprint,
             "sites": [site.name for site in sites],
             "torch": torch.__version__,
@@ -300,31 +219,18 @@ def _frozen(experiment: Experiment, sites: list[Site]) -> Tensors:
 
 
 def _split(experiment: Experiment, split: str, tokenizer) -> train.Split:
+    task, rows = experiment.task, experiment.rows
     with experiment.accelerator.main_process_first():
-        examples = data.tokenise(
-            experiment.rows,
-            split,
-            experiment.task,
-            tokenizer,
-            experiment.fingerprint,
-            experiment.config.train.max_length,
-        )
-    rows = experiment.rows.splits[split]
-    labels = np.array(rows[experiment.task.label], dtype=np.int64 if experiment.task.labels else np.float32)
-    return train.Split(examples, labels, data.halves(rows))
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # On CPU torch raises a plain RuntimeError, which only its text tells apart.
-    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return known or "can't allocate memory" in str(error)
+        examples = data.tokenise(rows, split, task, tokenizer, experiment.settings.max_length)
+    labels = np.array(rows.splits[split][task.label], dtype=np.int64 if task.labels else np.float32)
+    return train.Split(examples, labels, data.halves(rows.splits[split]))
 
 
 def _info(experiment: Experiment, run: Run, counts: Parameters) -> RunInfo:
     return RunInfo(
         identity=run.identity,
         task=experiment.task.name,
-        backbone=experiment.config.backbone.name,
+        backbone=experiment.backbone,
         method=experiment.config.method.name,
         targets=experiment.targets,
         seed=run.config["seed"],
@@ -339,7 +245,7 @@ def _record(
     run: Run,
     group: list[Run],
     counts: Parameters,
-    backbone_parameters: int,
+    backbone: records.Backbone,
     progress: train.Progress,
     index: int,
 ) -> Record:
@@ -362,44 +268,22 @@ def _record(
             train_rows=len(rows.splits["train"]),
             validation_rows=len(rows.splits["validation"]),
         ),
-        backbone=records.Backbone(
-            name=experiment.config.backbone.name,
-            path=experiment.config.backbone.path,
-            fingerprint=experiment.fingerprint,
-            parameters=backbone_parameters,
-        ),
+        backbone=backbone,
         parameters=counts,
         epochs=history,
         scores=None if failure else train.summarise(history, experiment.task.primary),
-        cost=None if failure else progress.cost(),
+        cost=None if failure else progress.cost(experiment.accelerator.device),
         environment=environment.describe(experiment.accelerator, experiment.precision),
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
-def _save_adapter(experiment: Experiment, run: Run, frozen: Tensors, kept: dict[str, Tensors]) -> None:
-    """Leave ``adapter/`` for a run, as it was at its best epoch."""
-    relative = run.path.relative_to(experiment.root / "records").with_suffix("")
-    directory = experiment.root / "runs" / relative / "adapter"
-    adapters.save(
-        directory,
-        experiment.config.method.name,
-        experiment.method,
-        kept["trained"],
-        kept["head"],
-        frozen,
-        run.config,
-        resumable=experiment.config.adapter.resumable,
-    )
-    experiment.console.print(f"  adapter: {directory}")
-
-
-def _outcome(record: Record) -> str:
+def _outcome(run: Run, record: Record) -> str:
     if record.scores is None:
-        return f"  seed {record.seed}: [red]failed[/], {record.error}"
+        return f"  {run.label}: [red]failed[/], {record.error}"
     s = record.scores
     return (
-        f"  seed {record.seed}: {s.primary} best {100 * s.best:.1f} (epoch {s.best_epoch}), last {100 * s.last:.1f}, "
+        f"  {run.label}: {s.primary} best {100 * s.best:.1f} (epoch {s.best_epoch}), last {100 * s.last:.1f}, "
         f"held-out {100 * s.held_out:.1f}; {record.cost.samples_per_second:.0f} samples/s"
     )
 

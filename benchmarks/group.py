@@ -15,6 +15,8 @@ from methods.adapter import Adapter
 from methods.base import Method, Site, Tensors, kind
 from methods.dropout import Rows
 
+_SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup")
+
 
 @dataclass(frozen=True)
 class RunSettings:
@@ -36,6 +38,14 @@ class TrainSettings:
     warmup_ratio: float
     weight_decay: float
     max_grad_norm: float
+
+    def __post_init__(self) -> None:
+        """Check what a person may have mistyped."""
+        for name in ("epochs", "batch_size", "max_length"):
+            if not (isinstance(getattr(self, name), int) and getattr(self, name) > 0):
+                raise SuiteError(f"train.{name}={getattr(self, name)} is no whole number above 0")
+        if self.schedule not in _SCHEDULES:
+            raise SuiteError(f"train.schedule={self.schedule} is unknown: {', '.join(_SCHEDULES)} are there")
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,7 @@ class RunGroup:
         frozen: Tensors,
         runs: list[RunSettings],
         train: TrainSettings,
-        steps: int,
+        rows: int,
         accelerator: Accelerator,
         precision: str,
     ) -> None:
@@ -101,9 +111,10 @@ class RunGroup:
             setattr(model.get_submodule(parent), attribute, module)
         self.model = model.to(accelerator.device)
         self.adapter = Adapter(self.model, method, sites, initial, frozen, self.rows)
-        self._collect(steps)
+        self.steps = train.epochs * -(-rows // train.batch_size)
+        self._collect()
 
-    def _collect(self, steps: int) -> None:
+    def _collect(self) -> None:
         settings = self.train_settings
         head_parameters = {f"{n}.{k}": p for n, module in self.heads.items() for k, p in module.trained.items()}
         self._backbone = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
@@ -120,7 +131,7 @@ class RunGroup:
                 groups.append({"params": [view], "lr": rate, "weight_decay": decay})
         self._optimizer = torch.optim.AdamW(_joined(groups), fused=True)
         self._scheduler = transformers.get_scheduler(
-            settings.schedule, self._optimizer, round(steps * settings.warmup_ratio), steps
+            settings.schedule, self._optimizer, round(self.steps * settings.warmup_ratio), self.steps
         )
 
     def step(self, task: Task, batch: Batch, epoch: int, alive: list[bool]) -> Tensor:

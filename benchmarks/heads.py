@@ -38,8 +38,11 @@ class GroupHead(nn.Module):
 
 
 def init(template: nn.Module, std: float, generator: torch.Generator) -> Tensors:
-    """Draw one run's head as RoBERTa's and BERT's own code does: weights N(0, std), biases 0."""
-    return {
-        name: torch.zeros(p.shape) if p.ndim == 1 else torch.empty(p.shape).normal_(0.0, std, generator=generator)
-        for name, p in template.named_parameters()
-    }
+    """Draw one run's head as RoBERTa's and BERT's own code does: matrices N(0, std), biases 0, norms as they are."""
+    drawn = {}
+    for name, parameter in template.named_parameters():
+        if parameter.ndim > 1:
+            drawn[name] = torch.empty(parameter.shape).normal_(0.0, std, generator=generator)
+        else:
+            drawn[name] = torch.zeros(parameter.shape) if name.endswith("bias") else parameter.detach().float().clone()
+    return drawn

@@ -119,7 +119,7 @@ def identity_of(facts: dict[str, Any]) -> str:
 
 def record_path(root: Path, task: str, backbone: str, method: str, targets: str, seed: int, identity: str) -> Path:
     """Return where the run's record lies below ``root``."""
-    folder = f"{method}-{targets.replace(',', '+')}"
+    folder = method if targets == "-" else f"{method}-{targets.replace(',', '+')}"
     return root / "records" / task / backbone / folder / f"seed{seed}-{identity}.json"
 
 

@@ -30,7 +30,7 @@ def _job(config: DictConfig) -> None:
     try:
         run_experiment(config)
     except _BAD_INPUT as error:  # a sweep goes on with its other jobs
-        print(f"error: {_line(error)}", file=sys.stderr)
+        _say(error)
         _failed_jobs.append(error)
 
 
@@ -43,10 +43,15 @@ def main() -> None:
         _require("task", "method")
         _job()
     except _BAD_INPUT as error:
-        print(f"error: {_line(error)}", file=sys.stderr)
+        _say(error)
         sys.exit(2)
     if _failed_jobs:
         sys.exit(2)
+
+
+def _say(error: Exception) -> None:
+    if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+        print(f"error: {_line(error)}", file=sys.stderr)
 
 
 def _require(*groups: str) -> None:
@@ -63,9 +68,10 @@ def _line(error: Exception) -> str:
     """Say in one line what was wrong and what would be right."""
     text = " ".join(str(error).split())
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group = next(group for group in GROUPS if error.missing_cfg_file.startswith(f"{group}/"))
-        wanted = error.missing_cfg_file.removeprefix(f"{group}/")
-        return f"{group}={wanted} is unknown; nearest: {_nearest(wanted, _options(group))}; {_list(group)}"
+        for group in GROUPS:
+            if error.missing_cfg_file.startswith(f"{group}/"):
+                wanted = error.missing_cfg_file.removeprefix(f"{group}/")
+                return f"{group}={wanted} is unknown; nearest: {_nearest(wanted, _options(group))}; {_list(group)}"
     if unknown := re.match(r"Could not override '([^']+)'", text):
         return f"{unknown[1]} is no setting; nearest: {_nearest(unknown[1], list(_settings()))}"
     return text

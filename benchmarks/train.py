@@ -5,6 +5,7 @@ import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ class Split:
     labels: np.ndarray
     halves: np.ndarray
 
-    @property
+    @cached_property
     def lengths(self) -> np.ndarray:
         """Return (rows,) token counts."""
         return np.array([len(example["input_ids"]) for example in self.examples])
@@ -48,13 +49,13 @@ class Progress:
     samples: int = 0
     tokens: int = 0
 
-    def cost(self) -> Cost:
+    def cost(self, device: torch.device) -> Cost:
         """Return what training took, the group's runs together."""
         return Cost(
             train_seconds=self.seconds,
             samples_per_second=self.samples / self.seconds,
             tokens_per_second=self.tokens / self.seconds,
-            peak_memory_bytes=peak_memory(),
+            peak_memory_bytes=peak_memory(device),
         )
 
 
@@ -148,7 +149,10 @@ def _predict(group: RunGroup, task: Task, dev: Split, tokenizer) -> np.ndarray:
     answered = []
     for rows in batches[group.accelerator.process_index :: group.accelerator.num_processes]:
         inputs = data.collate([dev.examples[i] for i in rows], tokenizer, group.accelerator.device)
-        answered.append((rows, task.predict(group.logits(inputs)).cpu().numpy()))
+        logits = group.logits(inputs)
+        # A class is chosen even of logits that are nan, so they must not reach that choice.
+        values = task.predict(logits).float().masked_fill(~logits.isfinite().all(-1), torch.nan)
+        answered.append((rows, values.cpu().numpy()))
     predictions = np.zeros((len(group.runs), len(dev.examples)))
     for rows, values in gather_object(answered):
         predictions[:, rows] = values
@@ -210,8 +214,14 @@ def _restore(group: RunGroup, path: Path) -> Progress:
     return Progress(**saved["progress"] | {"histories": histories})
 
 
-def peak_memory() -> int:
+def forget_peak_memory(accelerator: Accelerator) -> None:
+    """Start the count of CUDA's peak memory anew; a process's own cannot be."""
+    if accelerator.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(accelerator.device)
+
+
+def peak_memory(device: torch.device) -> int:
     """Return the most bytes held so far: on CUDA by tensors, elsewhere by the whole process since it started."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

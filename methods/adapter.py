@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from methods.base import Factors, Method, Site, Tensors, apply, delta
+from methods.base import Factors, Method, MethodError, Site, Tensors, apply, delta
 from methods.dropout import RowDropout, Rows
 
 
@@ -30,7 +30,7 @@ class Adapter:
         self._lifted = self._lift(runs[0])
         self._dropouts = [RowDropout(method.dropout, rows) for _ in sites]
         if sites:
-            model.register_forward_pre_hook(self._compute_factors)
+            model.register_forward_pre_hook(self._compute_factors, with_kwargs=True)
         for site, dropout in zip(sites, self._dropouts, strict=True):
             model.get_submodule(site.name).register_forward_hook(self._hook(site.name, dropout))
 
@@ -79,7 +79,8 @@ class Adapter:
 
         return lifted
 
-    def _compute_factors(self, module: nn.Module, args: tuple) -> None:
+    def _compute_factors(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
+        self._rows = len(next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)))
         if not self._original:
             self._factors = self._lifted()
 
@@ -87,6 +88,11 @@ class Adapter:
         def add(module: nn.Module, args: tuple[Tensor], output: Tensor) -> Tensor:
             if self._original:
                 return output
+            if len(args[0]) != self._rows:
+                raise MethodError(
+                    f"{name} is applied to {len(args[0])} rows where the batch has {self._rows}: "
+                    "a backbone that shares activations over rows cannot be trained in groups; leave that map out"
+                )
             dropout.train(module.training)
             return output + apply(dropout(args[0]), self._factors[name])
 

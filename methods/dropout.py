@@ -5,11 +5,20 @@ A mask is a window into one long table of kept and dropped entries; where the wi
 That costs a copy instead of a draw: on CPU it is some 18 times as fast as drawing anew.
 """
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 
+from methods.base import MethodError
+
 _STARTS = 1 << 24
-_WIDEST = 1 << 20
+_WIDEST = 1 << 22
+
+
+@lru_cache(maxsize=1)
+def _draw(entries: int) -> Tensor:
+    return torch.rand(entries, generator=torch.Generator().manual_seed(0))
 
 
 def _mix(x: Tensor) -> Tensor:
@@ -25,6 +34,7 @@ class Rows:
     def __init__(self) -> None:
         self.keys: Tensor | None = None
         self._places = 0
+        self._drawn = _draw(_STARTS + _WIDEST)  # here and not where it is used, for within vmap nothing may be drawn
         self._tables: dict[tuple, Tensor] = {}
 
     def enter(self, seeds: Tensor, epoch: int, examples: Tensor) -> None:
@@ -37,8 +47,7 @@ class Rows:
             raise ValueError(f"a row of {width} entries is wider than the dropout table allows ({_WIDEST})")
         key = (p, like.dtype, like.device)
         if key not in self._tables:
-            draw = torch.rand(_STARTS + _WIDEST, generator=torch.Generator().manual_seed(0))
-            self._tables[key] = ((draw >= p) / (1.0 - p)).to(like.dtype).to(like.device)
+            self._tables[key] = ((self._drawn >= p) / (1.0 - p)).to(like.dtype).to(like.device)
         table = self._tables[key]
         return table.as_strided((_STARTS, width), (1, 1)).index_select(0, starts & (_STARTS - 1))
 
@@ -66,6 +75,11 @@ class RowDropout(nn.Module):
         """Return x with entries dropped and the rest scaled by 1 / (1 - p)."""
         if not self.training or self.p == 0.0:
             return x
+        if len(x) != len(self.rows.keys):
+            raise MethodError(
+                f"dropout meets {len(x)} rows where the batch has {len(self.rows.keys)}: a backbone that shares "
+                "activations over rows needs backbone.dropout=0"
+            )
         starts = _mix(self.rows.keys + self.place)
         return x * self.rows.windows(starts, x[0].numel(), self.p, x).view_as(x)
 

@@ -41,7 +41,7 @@ def bert(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> P
     import transformers
 
     config = transformers.BertConfig(**_SHAPE)
-    return _saved(transformers.BertForSequenceClassification, config, tmp_path_factory.mktemp("bert"))
+    return _saved(transformers.BertModel, config, tmp_path_factory.mktemp("bert"))
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,7 @@ def roberta(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
     import transformers
 
     config = transformers.RobertaConfig(**_SHAPE, pad_token_id=0)
-    return _saved(transformers.RobertaForSequenceClassification, config, tmp_path_factory.mktemp("roberta"))
+    return _saved(transformers.RobertaModel, config, tmp_path_factory.mktemp("roberta"))
 
 
 @pytest.fixture(scope="session")

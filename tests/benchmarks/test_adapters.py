@@ -38,7 +38,8 @@ class Saved:
     task: Task
 
     def model(self):
-        model, tokenizer = backbones.load(str(self.backbone), None, self.task.outputs, None)
+        model = backbones.load(str(self.backbone), None, HEAD, self.task.outputs, None)
+        tokenizer = backbones.tokenizer(str(self.backbone))
         return model.eval().requires_grad_(False), tokenizer
 
     def sites(self, model) -> list:
@@ -110,9 +111,7 @@ def test_resumable_leaves_the_trained_tensors_themselves(saved: Saved) -> None:
 
 
 def test_a_method_that_packs_stores_fewer_bytes_than_it_trains(saved: Saved) -> None:
-    stored, trained = (
-        (saved.directory / f"{name}.safetensors").stat().st_size for name in ("adapter", "trained")
-    )
+    stored, trained = ((saved.directory / f"{name}.safetensors").stat().st_size for name in ("adapter", "trained"))
     if saved.method.pack is Method.pack:
         assert stored == trained
     else:

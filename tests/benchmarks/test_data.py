@@ -37,9 +37,7 @@ def test_a_directory_and_the_embedded_source_hold_the_same_rows(name: str, tmp_p
 
 def test_a_folder_can_be_named_itself_or_by_the_one_that_holds_it(glue: Path, tmp_path: Path) -> None:
     task = task_of("glue/rte")
-    assert (
-        data.load(task, str(glue), tmp_path).fingerprint == data.load(task, str(glue / "glue"), tmp_path).fingerprint
-    )
+    assert data.load(task, str(glue), tmp_path).fingerprint == data.load(task, str(glue / "glue"), tmp_path).fingerprint
 
 
 def test_two_directories_of_one_name_are_two_sets(glue: Path, tmp_path: Path) -> None:

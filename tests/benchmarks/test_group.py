@@ -63,7 +63,7 @@ def tokenised(task: Task, backbone: Path, glue: Path) -> dict[str, train.Split]:
         rows = data.load(task, str(glue), Path("unused"))
         _SPLITS[backbone, glue] = {
             split: train.Split(
-                data.tokenise(rows, split, task, tokenizer, backbone.name, 128),
+                data.tokenise(rows, split, task, tokenizer, 128),
                 np.array(part[task.label]),
                 data.halves(part),
             )
@@ -83,15 +83,17 @@ class Bench:
     def group(self, method: str, runs: list[RunSettings], *overrides: str) -> tuple[Watched, Task, dict, object]:
         config = compose(method, self.backbone, self.glue, *overrides)
         task = Task(**OmegaConf.to_container(config.task, resolve=True))
-        model, tokenizer = backbones.load(config.backbone.path, None, task.outputs, config.backbone.dropout)
+        tokenizer = backbones.tokenizer(config.backbone.path)
         splits = tokenised(task, self.backbone, self.glue)
         cls = methods.find()[method]
         made = cls(**{f.name: config.method[f.name] for f in fields(cls) if f.name in config.method})
         head = list(config.backbone.head)
+        model = backbones.load(config.backbone.path, None, head, task.outputs, config.backbone.dropout)
         sites = find_sites(model, list(config.backbone.targets.all), head) if cls.adapts_sites else []
         settings = TrainSettings(**OmegaConf.to_container(config.train, resolve=True))
         frozen = made.frozen(sites) if sites else {}
-        group = Watched(model, head, made, sites, frozen, runs, settings, STEPS, Accelerator(), "fp32")
+        rows = len(splits["train"].examples)
+        group = Watched(model, head, made, sites, frozen, runs, settings, rows, Accelerator(), "fp32")
         group.watch()
         return group, task, splits, tokenizer
 
@@ -252,7 +254,7 @@ def test_gradients_are_clipped_run_by_run(method: str, bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("method", tiny.SHARING)
-def test_a_run_that_breaks_fails_alone_and_stays_as_it_was(method: str, bench: Bench) -> None:
+def test_a_run_that_breaks_fails_alone(method: str, bench: Bench) -> None:
     def breaks(group: Watched, batch: Batch, step: int) -> None:
         if step == 1:
             for tensor in (group.trained(1) | group.head(1)).values():
@@ -268,6 +270,23 @@ def test_a_run_that_breaks_fails_alone_and_stays_as_it_was(method: str, bench: B
         alone, own = bench.train(method, [runs[index]])
         assert_same_run(group, index, alone)
         assert len(progress.histories[index]) == len(own.histories[0]) == 2
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, 1e38])
+def test_a_step_that_is_not_finite_changes_nothing(value: float, bench: Bench) -> None:
+    """The last value keeps the loss finite and takes its gradient, or the norm of that, beyond float32."""
+    before: list[Tensors] = []
+
+    def spoil(group: Watched, batch: Batch, step: int) -> None:
+        if step == 1:
+            before.append({name: tensor.clone() for name, tensor in weights(group, 1).items()})
+            batch.weights[1] *= value
+
+    runs = bench.runs("head", [0, 1])
+    group, progress = bench.train("head", runs, spoil=spoil)
+    assert [bool(failure) for failure in progress.failures] == [False, True]
+    torch.testing.assert_close(weights(group, 1), before[0], atol=0, rtol=0)
+    assert_same_run(group, 0, bench.train("head", runs[:1])[0])
 
 
 def test_a_broken_run_is_recorded_as_failed_and_is_tried_again(

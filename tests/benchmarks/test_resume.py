@@ -35,7 +35,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     bert: Path, glue: Path, machine: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[int]
 ) -> None:
     def job(root: Path) -> list[str]:
-        more = ["seeds=[0,1]", "train.epochs=40", "adapter.save=true", "targets=all"]
+        more = ["seeds=[0,1]", "train.epochs=15", "adapter.save=true", "targets=all"]
         return tiny.job("lora", bert, glue, root, *more)
 
     killed, whole = tmp_path / "killed", tmp_path / "whole"
@@ -49,11 +49,11 @@ def test_a_killed_run_goes_on_to_the_same_bits(
     assert child.returncode == -9, "it ended before it could be killed"
     (checkpoint,) = checkpoints.glob("*.pt")
     done = torch.load(checkpoint, weights_only=True)["progress"]["epoch"]
-    assert 1 <= done < 40
+    assert 1 <= done < 15
     assert not results(killed)
 
     assert tiny.command_line(monkeypatch, job(killed)) == 0
-    assert len(steps) == 6 * (40 - done)  # 43 rows in batches of 8 are 6 steps
+    assert len(steps) == 6 * (15 - done)  # 43 rows in batches of 8 are 6 steps
     assert tiny.command_line(monkeypatch, job(whole)) == 0
     assert len(results(killed)) == 2
     assert results(killed) == results(whole)

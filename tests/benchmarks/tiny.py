@@ -1,4 +1,4 @@
-"""What the tests of whole runs share: the jobs they compose, the command line inside this process, records read back."""
+"""What the tests of whole runs share: jobs to compose, the command line inside this process, records read back."""
 
 import sys
 from dataclasses import fields

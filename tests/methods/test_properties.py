@@ -224,7 +224,7 @@ def test_training_leaves_the_backbones_bytes(method, settings, sites, backbone, 
         frozen,
         [RunSettings(seed=0, lr=settings["lr"], lr_head=settings["lr_head"])],
         TrainSettings(1, 6, 12, "constant", 0.0, 0.0, 1.0),
-        steps=3,
+        rows=18,
         accelerator=Accelerator(cpu=True),
         precision="fp32",
     )

@@ -1,0 +1,182 @@
+"""From a job's config to the runs that it asks for; everything a person may have mistyped is checked here."""
+
+import difflib
+import itertools
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+import methods
+from benchmarks import backbones, data, records
+from benchmarks.errors import SuiteError
+from benchmarks.group import RunSettings, TrainSettings
+from benchmarks.tasks import Task
+from methods.base import Method
+
+_RATES = ("method.lr", "method.lr_head")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run that was asked for: its resolved config, where its record lies, what tells it from its group's others."""
+
+    config: dict[str, Any]
+    identity: str
+    path: Path
+    label: str
+
+    @property
+    def settings(self) -> RunSettings:
+        """Return what may differ between the runs of a group."""
+        return RunSettings(self.config["seed"], self.config["method"]["lr"], self.config["method"]["lr_head"])
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One job of a sweep: a task, a backbone, a method and targets, for all its seeds and learning rates."""
+
+    config: DictConfig
+    task: Task
+    method: Method
+    rows: data.Rows
+    backbone: str
+    fingerprint: str
+    targets: str
+    precision: str
+    settings: TrainSettings
+    accelerator: Accelerator
+    console: Console
+
+    @property
+    def label(self) -> str:
+        """Return the job in a few words."""
+        return f"{self.task.name} {self.backbone} {self.config.method.name} {self.targets}"
+
+
+def prepare(config: DictConfig, accelerator: Accelerator, console: Console) -> Experiment:
+    """Check a job's config, and load its rows and find its backbone. Raises SuiteError or MethodError."""
+    method = _method(config)
+    if config.group_size is not None and config.group_size < 1:
+        raise SuiteError(f"group_size={config.group_size} is no number of runs: 1 and more are, or null for all")
+    task = Task(**OmegaConf.to_container(config.task, resolve=True))
+    with accelerator.main_process_first():
+        rows = data.load(task, config.data.root, Path(config.cache))
+        directory = backbones.locate(config.backbone.path)
+    precision = config.precision
+    if precision == "auto":
+        precision = "bf16" if backbones.fast_at_bf16(accelerator.device) else "fp32"
+    if precision not in ("fp32", "bf16"):
+        raise SuiteError(f"precision={precision} is unknown: fp32, bf16 and auto exist")
+    return Experiment(
+        config=config,
+        task=task,
+        method=method,
+        rows=rows,
+        backbone=_backbone_name(config),
+        fingerprint=backbones.fingerprint(directory),
+        targets=_targets_label(config) if method.adapts_sites else "-",
+        precision=precision,
+        settings=TrainSettings(**OmegaConf.to_container(config.train, resolve=True)),
+        accelerator=accelerator,
+        console=console,
+    )
+
+
+def runs_of(experiment: Experiment) -> list[Run]:
+    """Return the runs of a job: its grid of learning rates times its seeds."""
+    config = experiment.config
+    seeds = OmegaConf.to_container(config.seeds) if OmegaConf.is_list(config.seeds) else []
+    if not seeds or not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
+        raise SuiteError(f"seeds={config.seeds} is no list of seeds: say seeds=[0,1,2]")
+    grid = OmegaConf.to_container(config.grid) if config.grid else {}
+    for key, values in grid.items():
+        if not any(key == rate or key.startswith(f"{rate}.") for rate in _RATES):
+            raise SuiteError(
+                f"grid has {key}: the runs of a group differ in {' and '.join(_RATES)} alone; sweep others"
+            )
+        if OmegaConf.select(config, key) is None:
+            raise SuiteError(f"grid has {key}, which is no setting of {config.method.name}")
+        if not isinstance(values, list):
+            raise SuiteError(f"grid has {key}: {values}, which is no list: say grid={{{key}:[1e-3,3e-3]}}")
+    points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    runs = [_run(experiment, point, seed) for point in points for seed in seeds]
+    for run, other in itertools.combinations(runs, 2):
+        if run.identity == other.identity:
+            raise SuiteError(f"the run of {run.label} is asked for twice: a run is trained once, so name it once")
+    return runs
+
+
+def is_done(run: Run, console: Console) -> bool:
+    """Say whether a run has finished; one that failed before is to be tried again, and is told of."""
+    if not run.path.exists():
+        return False
+    record = records.read(run.path)
+    if record.status == "failed":
+        console.print(f"{run.label} failed before ({record.error}): tried again")
+    return record.status == "finished"
+
+
+def _method(config: DictConfig) -> Method:
+    settings = OmegaConf.to_container(config.method, resolve=True)
+    cls = methods.find()[settings["name"]]
+    chosen = {key: value for key, value in settings.items() if key not in ("name", "lr", "lr_head")}
+    known = {field.name for field in fields(cls)}
+    for key in chosen.keys() - known:
+        raise SuiteError(f"method.{key} is no hyperparameter of {settings['name']}: {', '.join(sorted(known))} are")
+    return cls(**chosen)
+
+
+def _backbone_name(config: DictConfig) -> str:
+    """Return what the records call the backbone: its name, or the last part of its path where it has none."""
+    name = config.backbone.name or Path(config.backbone.path).name
+    if "/" in name:
+        raise SuiteError(f"backbone.name={name} holds a '/', and records lie in a folder of that name: leave it out")
+    return name
+
+
+def _targets_label(config: DictConfig) -> str:
+    return config.targets if isinstance(config.targets, str) else ",".join(config.targets)
+
+
+def _target_names(config: DictConfig) -> list[str]:
+    named = config.backbone.targets
+    example = f"targets=[{','.join(next(iter(named.values())))}]"
+    if not isinstance(config.targets, str):
+        if not config.targets:
+            raise SuiteError(f"targets=[] names no map: {', '.join(named)} exist, or a list of module names: {example}")
+        return list(config.targets)
+    if config.targets not in named:
+        nearest = difflib.get_close_matches(config.targets, list(named), n=1, cutoff=0.0)
+        raise SuiteError(
+            f"targets={config.targets} is unknown for {_backbone_name(config)}; nearest: {nearest[0]}; "
+            f"{', '.join(named)} exist, or a list of module names: {example}"
+        )
+    return list(named[config.targets])
+
+
+def _run(experiment: Experiment, point: dict[str, float], seed: int) -> Run:
+    config = experiment.config.copy()
+    for key, value in point.items():
+        OmegaConf.update(config, key, value)
+    resolved = {key: OmegaConf.to_container(config[key], resolve=True) for key in ("task", "method", "train")}
+    resolved |= {
+        "backbone": {"head": list(config.backbone.head), "dropout": config.backbone.dropout},
+        "targets": _target_names(config) if experiment.method.adapts_sites else [],
+        "precision": experiment.precision,
+        "seed": seed,
+    }
+    identity = records.identity_of(resolved | {"fingerprints": [experiment.fingerprint, experiment.rows.fingerprint]})
+    path = records.record_path(
+        root=Path(config.results),
+        task=experiment.task.name,
+        backbone=experiment.backbone,
+        method=config.method.name,
+        targets=experiment.targets,
+        seed=seed,
+        identity=identity,
+    )
+    return Run(resolved, identity, path, ", ".join([f"seed {seed}", *(f"{k}={v}" for k, v in point.items())]))

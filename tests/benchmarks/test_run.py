@@ -1,0 +1,191 @@
+"""The command line: bad input is one line that says what would do, and a sweep goes on past a bad job."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import tiny
+import transformers
+
+from benchmarks import embedded, records
+
+
+def error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
+    """Return the one line that a refused command leaves on stderr."""
+    capsys.readouterr()
+    assert tiny.command_line(monkeypatch, arguments) == 2
+    err = capsys.readouterr().err
+    (line,) = err.splitlines()
+    assert line.startswith("error: ")
+    assert "Traceback" not in line
+    return line
+
+
+# (method, overrides, what the line must hold). A key that is to be left out has the value None.
+REFUSED = {
+    "unknown method": ("lora", {"method": "loar"}, ["loar", "nearest: lora;", "vb_lora", "vera"]),
+    "unknown task": ("lora", {"task": "glue/mprc"}, ["glue/mprc", "nearest: glue/mrpc;", "glue/cola"]),
+    "unknown backbone": ("lora", {"backbone": "minilmm"}, ["minilmm", "nearest: minilm;", "roberta-base"]),
+    "unknown targets": ("lora", {"targets": "qvv"}, ["targets=qvv", "nearest: qv;", "all"]),
+    "targets that name no map": ("lora", {"targets": "[quary]"}, ["'quary'", "query", "intermediate.dense"]),
+    "unknown key": ("lora", {"train.epoch": "3"}, ["train.epoch", "train.epochs"]),
+    "unknown hyperparameter": ("lora", {"+method.rang": "3"}, ["method.rang", "rank"]),
+    "no method": ("lora", {"method": None, "method.rank": None}, ["method", "vb_lora"]),
+    "no task": ("lora", {"task": None}, ["task", "glue/mrpc"]),
+    "vector length that divides no side": ("vb_lora", {"method.vector_length": "24"}, ["24", "16, 32"]),
+    "rank beyond the SVD": ("lora_xs", {"method.rank": "40"}, ["40", "at most 32"]),
+    "topk beyond the bank": ("vb_lora", {"method.topk": "13"}, ["topk 13", "12"]),
+    "a seed twice": ("lora", {"seeds": "[0,1,0]"}, ["seeds", "0 twice"]),
+    "no seed": ("lora", {"seeds": "[]"}, ["seeds"]),
+    "seeds that are no list": ("lora", {"seeds": "3"}, ["seeds"]),
+    "no such directory": ("lora", {"data.root": "/nowhere"}, ["data.root=/nowhere", "glue"]),
+    "no hub for data": ("lora", {"data.root": "null"}, ["nyu-mll/glue", "data.root=DIR", "data.root=embedded"]),
+    "no hub for weights": (
+        "lora",
+        {"backbone": "roberta-base", "backbone.path": None, "backbone.name": None, "backbone.targets": None},
+        ["FacebookAI/roberta-base", "backbone.path=DIR", "backbone=minilm"],
+    ),
+    "another shape": (
+        "lora",
+        {"backbone": "minilm", "backbone.name": None, "backbone.targets": None},
+        ["hidden_size", "32", "384", "backbone=encoder"],
+    ),
+    "a grid of other keys": ("lora", {"grid": "{train.epochs:[1,2]}"}, ["train.epochs", "method.lr"]),
+    "a rate twice": ("lora", {"grid": "{method.lr:[1e-3,1e-3]}"}, ["0.001", "twice"]),
+    "a grid that is no list": ("lora", {"grid": "{method.lr:1e-3}"}, ["grid", "method.lr"]),
+    "unknown precision": ("lora", {"precision": "fp8"}, ["fp8", "fp32", "bf16"]),
+    "a kind without a rate": ("vb_lora", {"method.lr": None, "~method.lr.logits": ""}, ["method.lr", "logits"]),
+    "unknown schedule": ("lora", {"train.schedule": "linaer"}, ["linaer", "linear"]),
+    "no epochs": ("lora", {"train.epochs": "0"}, ["train.epochs"]),
+    "no rows in a batch": ("lora", {"train.batch_size": "0"}, ["train.batch_size"]),
+}
+
+
+@pytest.mark.parametrize("case", list(REFUSED))
+def test_bad_input_is_one_line_that_says_what_would_do(
+    case: str,
+    bert: Path,
+    glue: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    own_datasets_cache: None,
+) -> None:
+    method, overrides, fragments = REFUSED[case]
+    chosen = dict(part.split("=", 1) for part in tiny.job(method, bert, glue, tmp_path)) | overrides
+    arguments = [f"{key}={value}" if value else key for key, value in chosen.items() if value is not None]
+    line = error(monkeypatch, capsys, arguments)
+    for fragment in fragments:
+        assert fragment in line
+    assert not (tmp_path / "results" / "records").exists()
+
+
+def changed(glue: Path, directory: Path, change) -> Path:
+    """Copy the data and put mrpc's rows through ``change``, without what the files say of their types."""
+    shutil.copytree(glue, directory)
+    for file in (directory / "glue" / "mrpc").glob("*.parquet"):
+        pq.write_table(change(pq.read_table(file).replace_schema_metadata(None)), file)
+    return directory
+
+
+@pytest.mark.usefixtures("own_datasets_cache")
+def test_data_without_the_columns(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = changed(glue, tmp_path / "data", lambda table: table.rename_columns(["first", "sentence2", "label", "idx"]))
+    line = error(monkeypatch, capsys, tiny.job("lora", bert, data, tmp_path))
+    assert "no column sentence1" in line
+    assert "first, sentence2" in line
+
+
+@pytest.mark.usefixtures("own_datasets_cache")
+def test_a_label_outside_the_set(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def relabel(table: pa.Table) -> pa.Table:
+        rows = table.to_pylist()
+        rows[7]["label"] = 5
+        return pa.Table.from_pylist(rows)
+
+    line = error(monkeypatch, capsys, tiny.job("lora", bert, changed(glue, tmp_path / "data", relabel), tmp_path))
+    assert "row 7" in line
+    assert "label 5" in line
+    assert "not_equivalent, equivalent" in line
+
+
+@pytest.mark.parametrize("content", [b"{}", b"\xff\x00", b""])
+def test_an_unreadable_record(
+    content: bytes,
+    bert: Path,
+    glue: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    job = tiny.job("head", bert, glue, tmp_path, "train.epochs=1")
+    assert tiny.command_line(monkeypatch, job) == 0
+    (path,) = (tmp_path / "results" / "records").rglob("*.json")
+    path.write_bytes(content)
+    line = error(monkeypatch, capsys, job)
+    assert str(path) in line
+    assert "move it away" in line
+    path.unlink()
+    assert tiny.command_line(monkeypatch, job) == 0
+
+
+def test_a_checkpoint_with_a_head_of_another_size_is_read_without_it(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "finetuned"
+    shutil.copytree(bert, directory)
+    config = transformers.AutoConfig.from_pretrained(bert, num_labels=3)
+    transformers.BertForSequenceClassification(config).save_pretrained(directory)
+    assert tiny.command_line(monkeypatch, tiny.job("head", directory, glue, tmp_path, "train.epochs=1")) == 0
+    assert tiny.read(tmp_path)[0].status == "finished"
+
+
+def test_a_sweep_goes_on_past_a_bad_job(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["targets=qvv,qv,all", "train.epochs=1"]
+    job = tiny.job("lora", bert, glue, tmp_path, *more)
+    line = error(monkeypatch, capsys, ["--multirun", *job])
+    assert "targets=qvv" in line
+    assert sorted(record.targets for record in records.read_all(tmp_path / "results")) == ["all", "qv"]
+
+
+def test_a_sweep_of_good_jobs_ends_well(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = tiny.job("lora", bert, glue, tmp_path, "task=glue/mrpc,glue/rte", "train.epochs=1")
+    assert tiny.command_line(monkeypatch, ["--multirun", *job]) == 0
+    assert sorted(record.task for record in records.read_all(tmp_path / "results")) == ["glue/mrpc", "glue/rte"]
+
+
+def test_the_embedded_rows_are_used_on_request_alone_and_said_so(
+    bert: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    own_datasets_cache: None,
+) -> None:
+    job = tiny.job("head", bert, "embedded", tmp_path, "train.epochs=1", "train.batch_size=64")
+    assert tiny.command_line(monkeypatch, job) == 0
+    assert "NOT GLUE" in capsys.readouterr().out
+    record = tiny.read(tmp_path)[0]
+    assert (record.data.source, record.data.train_rows) == ("embedded", embedded.SIZES["train"])
+    assert json.loads(record.model_dump_json())["status"] == "finished"
+
+
+def test_cfg_job_prints_the_run_and_trains_nothing(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = tiny.job("vb_lora", bert, glue, tmp_path, "seeds=[4,5]")
+    assert tiny.command_line(monkeypatch, [*job, "--cfg", "job", "--resolve"]) == 0
+    printed = capsys.readouterr().out
+    for line in ("name: vb_lora", "vector_length: 32", "name: glue/mrpc", "- 4", f"path: {bert}", "max_length: 128"):
+        assert line in printed
+    assert not (tmp_path / "results").exists()
