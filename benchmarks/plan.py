@@ -106,7 +106,7 @@ def runs_of(experiment: Experiment) -> list[Run]:
     runs = [_run(experiment, point, seed) for point in points for seed in seeds]
     for run, other in itertools.combinations(runs, 2):
         if run.identity == other.identity:
-            raise SuiteError(f"the run of {run.label} is asked for twice: a run is trained once, so name it once")
+            raise SuiteError(f"seeds and grid name the run of {run.label} twice: give each once")
     return runs
 
 
