@@ -33,7 +33,7 @@ class Data(Typed):
 
 
 class Backbone(Typed):
-    """The frozen model; ``fingerprint`` hashes its weight files."""
+    """The pretrained model; ``fingerprint`` hashes its weights, config and tokenizer."""
 
     name: str
     path: str

@@ -60,7 +60,7 @@ _SPLITS: dict[tuple[Path, Path], dict[str, train.Split]] = {}
 def tokenised(task: Task, backbone: Path, glue: Path) -> dict[str, train.Split]:
     if (backbone, glue) not in _SPLITS:
         tokenizer = transformers.AutoTokenizer.from_pretrained(backbone)
-        rows = data.load(task, str(glue), Path("unused"))
+        rows = data.load(task, str(glue), glue.parent / "cache")
         _SPLITS[backbone, glue] = {
             split: train.Split(
                 data.tokenise(rows, split, task, tokenizer, 128),

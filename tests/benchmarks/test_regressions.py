@@ -166,11 +166,8 @@ def test_a_kill_between_the_records_of_a_group_loses_nothing(
 def test_a_killed_run_can_go_on_with_its_adapter_asked_for(
     bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    still = [
-        "method.lr=0.0",
-        "method.lr_head=0.0",
-        "train.batch_size=16",
-    ]  # so that the best epoch is the first, before the kill
+    # Nothing is learnt, so that the best epoch is the first, before the kill.
+    still = ["method.lr=0.0", "method.lr_head=0.0", "train.batch_size=16"]
 
     def second(tracker: Tracker, index: int, epoch: Epoch, step: int) -> None:
         if epoch.epoch == 2:
