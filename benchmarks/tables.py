@@ -358,7 +358,8 @@ def terminal_table(records: Iterable[Record]) -> Table:
     records = [_checked(record, record.identity) for record in records]
     rows = rows_of(record for record in records if record.status == "finished")
     columns = _left(rows) + _sizes(rows)
-    columns += [(task, _measured(rows, task, _most(rows))) for task in sorted({t for row in rows for t in row.cells})]
+    tasks = sorted({task for row in rows for task in row.cells})
+    columns += [(_key(task), _measured(rows, task, _most(rows))) for task in tasks]
     columns.append(("samples/s", [_rate(row.runs) for row in rows]))
     failed = sum(record.status == "failed" for record in records)
     table = Table(caption=f"{_runs(failed)} failed" if failed else None)
@@ -560,7 +561,8 @@ def _roots(given: Sequence[Path]) -> list[Path]:
 def _report(root: Path, written: Sequence[Path], show: bool) -> None:
     """Print the main tables, if asked, and where everything lies."""
     if show:
-        console = Console()
+        # A pipe has no width of its own, and a table folded at 80 columns is not read.
+        console = Console(width=None if sys.stdout.isatty() else 120)
         for sheet in sheets_of(load(root)):
             console.print(Text(sheet.title))
             console.print(terminal_table(sheet.records))
