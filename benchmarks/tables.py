@@ -306,6 +306,10 @@ def _stored(row: Row) -> list[float]:
     return [run.parameters.stored for run in row.runs]
 
 
+def _one_digit(value: float) -> str:
+    return f"{round(value, 1) + 0.0:.1f}"  # adding nothing turns -0.0 into 0.0
+
+
 def _key(task: str) -> str:
     """Return the task's name within its benchmark: "mrpc" of "glue/mrpc"."""
     return task.partition("/")[2] or task
@@ -320,7 +324,7 @@ def _score(runs: Sequence[Record], value: Getter, most: int) -> str:
     """Write the median over seeds, x100, ± standard deviation, and the seeds' number where it is below ``most``."""
     values = [100 * value(run) for run in runs]
     spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{median(values):.1f}{spread}" + (f" (n={len(values)})" if len(values) < most else "")
+    return f"{_one_digit(median(values))}{spread}" + (f" (n={len(values)})" if len(values) < most else "")
 
 
 def _rate(runs: Sequence[Record]) -> str:
@@ -393,7 +397,7 @@ def _main_columns(sheet: Sheet, published: Sequence[PublishedRow]) -> list[tuple
         if any(cell != ABSENT for cell in printed):
             columns.append((f"{_key(task)}, published", printed))
     for heading, value in (("mean", _best), ("mean last", _last), ("mean held-out", _held_out), ("gap", _gap)):
-        means = [f"{100 * row.mean(value):.1f}" if row in sheet.complete else ABSENT for row in rows]
+        means = [_one_digit(100 * row.mean(value)) if row in sheet.complete else ABSENT for row in rows]
         columns.append((heading, means))
     return [*columns, ("samples/s", [_rate(row.runs) for row in rows])]
 
