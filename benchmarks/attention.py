@@ -17,7 +17,8 @@ def attention(module, query, key, value, attention_mask, dropout=0.0, scaling=No
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout=0.0, scaling=scaling, **kwargs)
     scores = (query * scaling) @ key.mT
     if attention_mask is not None:
-        scores = scores.masked_fill(~attention_mask, torch.finfo(scores.dtype).min)
+        # Added in place: filling would copy the scores, which are the widest tensors here, forward and backward.
+        scores += torch.where(attention_mask, 0.0, torch.finfo(scores.dtype).min).to(scores.dtype)
     weights = scores.softmax(-1)
     if dropout > 0.0:
         weights = module.dropout.square(weights)
