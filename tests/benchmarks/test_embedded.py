@@ -13,7 +13,7 @@ from benchmarks.errors import SuiteError
 
 CONFIGS = ("cola", "sst2", "mrpc", "qnli", "rte", "stsb")
 # Of every row of every set. A change here changes what scores mean: raise embedded.VERSION with it.
-ROWS_SHA256 = "869000852d50aa3be44ccd77c256c933a3c13de56876a0ce1311983d39d81547"
+ROWS_SHA256 = "9c7c13806b14d7675334a7c638dfed658d6992356016c84cfb540ef00246d1a5"
 
 HUB = {
     "cola": (("sentence",), ClassLabel(names=["unacceptable", "acceptable"])),
