@@ -29,6 +29,10 @@ def run_experiment(config: DictConfig) -> None:
     experiment = plan.prepare(config, accelerator, console)
     runs = plan.runs_of(experiment)
     done = [] if config.force else [run for run in runs if plan.is_done(run, console)]
+    if config.adapter.save:
+        for run in done:
+            if not _adapter_directory(experiment, run).exists():
+                console.print(f"{run.label} is done and left no adapter: force=true trains it again and saves one")
     if len(done) == len(runs):
         folder = done[0].path.parent
         console.print(f"{experiment.label}: all {len(done)} runs are done ({folder}); force=true trains them again")
@@ -147,8 +151,7 @@ def _fit(
 def _leave(experiment: Experiment, run: Run, record: Record, frozen: Tensors, kept: dict[str, Tensors]) -> None:
     """Write a run's record, before it its adapter as it was at the best epoch, and say how it ended."""
     if experiment.config.adapter.save and record.status == "finished":
-        root = Path(experiment.config.results)
-        directory = root / "runs" / run.path.relative_to(root / "records").with_suffix("") / "adapter"
+        directory = _adapter_directory(experiment, run)
         adapters.save(
             directory=directory,
             name=record.method,
@@ -162,6 +165,11 @@ def _leave(experiment: Experiment, run: Run, record: Record, frozen: Tensors, ke
         experiment.console.print(f"  adapter: {directory}")
     records.write(run.path, record)
     experiment.console.print(_outcome(run, record))
+
+
+def _adapter_directory(experiment: Experiment, run: Run) -> Path:
+    root = Path(experiment.config.results)
+    return root / "runs" / run.path.relative_to(root / "records").with_suffix("") / "adapter"
 
 
 def _count(experiment: Experiment, model: nn.Module, head: list[str], sites: list[Site]) -> Parameters:
@@ -229,6 +237,7 @@ def _split(experiment: Experiment, split: str, tokenizer) -> train.Split:
 def _info(experiment: Experiment, run: Run, counts: Parameters) -> RunInfo:
     return RunInfo(
         identity=run.identity,
+        label=run.label,
         task=experiment.task.name,
         backbone=experiment.backbone,
         method=experiment.config.method.name,

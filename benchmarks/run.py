@@ -40,7 +40,7 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     _failed_jobs.clear()
     try:
-        _require("task", "method")
+        _check(sys.argv[1:])
         _job()
     except _BAD_INPUT as error:
         _say(error)
@@ -54,13 +54,20 @@ def _say(error: Exception) -> None:
         print(f"error: {_line(error)}", file=sys.stderr)
 
 
-def _require(*groups: str) -> None:
-    """Raise SuiteError where the command line leaves open what to train."""
-    arguments = sys.argv[1:]
-    if any(argument.startswith(("experiment=", "--help", "--hydra-help", "-h")) for argument in arguments):
+def _check(arguments: list[str]) -> None:
+    """Raise SuiteError for what Hydra would pass over in silence, or answer with a traceback."""
+    given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
+    if {"--cfg", "-c"} & set(arguments) and {"--multirun", "-m"} & set(arguments):
+        raise SuiteError("--cfg shows one run: leave --multirun out, and give each setting one value")
+    for recipe in given.get("recipe", "null").split(","):
+        if recipe not in ("null", *_options("recipe")):
+            raise SuiteError(
+                f"recipe={recipe} is unknown; nearest: {_nearest(recipe, _options('recipe'))}; {_list('recipe')}"
+            )
+    if "experiment" in given or {"--help", "--hydra-help", "-h"} & set(arguments):
         return
-    for group in groups:
-        if not any(argument.startswith(f"{group}=") for argument in arguments):
+    for group in ("task", "method"):
+        if group not in given:
             raise SuiteError(f"no {group} was given: say {group}=NAME; {_list(group)}")
 
 

@@ -38,9 +38,13 @@ SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What is known of a run before it trains; ``source`` is where its data came from, as in its record."""
+    """What is known of a run before it trains.
+
+    ``label`` tells it from its group's other runs; ``source`` is where its data came from, as in its record.
+    """
 
     identity: str
+    label: str
     task: str
     backbone: str
     method: str
@@ -113,7 +117,7 @@ class Tracker:
                 id=f"{run.identity}-{secrets.token_hex(4)}",
                 group=f"{run.task}/{run.backbone}",
                 job_type=run.method,
-                name=f"{run.method}-{run.targets}-seed{run.seed}",
+                name=f"{run.method} {run.targets} {run.label}",
                 tags=sorted(tag[:64] for tag in tags if tag),  # W&B refuses a tag that is empty or longer
                 config=run.config | known,
                 reinit="create_new",

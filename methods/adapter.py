@@ -39,9 +39,8 @@ class Adapter:
         return {name: tensor.detach()[index] for name, tensor in self.trained.items()}
 
     def merge(self, index: int = 0) -> None:
-        """Add run ``index``'s change to the frozen weights; merging again changes nothing until ``unmerge``."""
-        if self._original:
-            return
+        """Add run ``index``'s change to the frozen weights, in the place of a run's that was merged before."""
+        self.unmerge()
         factors = self.method.factors(self.run(index), {n: t.float() for n, t in self.frozen.items()}, self.sites)
         for site in self.sites:
             weight = self.model.get_submodule(site.name).weight

@@ -80,6 +80,8 @@ def test_the_same_command_twice_trains_once_and_force_trains_again(
 
     assert tiny.command_line(monkeypatch, job) == 0
     assert "all 2 runs are done" in " ".join(capsys.readouterr().out.split())
+    assert tiny.command_line(monkeypatch, [*job, "adapter.save=true"]) == 0
+    assert "seed 1 is done and left no adapter: force=true" in " ".join(capsys.readouterr().out.split())
     assert len(steps) == 12
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*")} == files
 

@@ -29,6 +29,8 @@ REFUSED = {
     "unknown method": ("lora", {"method": "loar"}, ["loar", "nearest: lora;", "vb_lora", "vera"]),
     "unknown task": ("lora", {"task": "glue/mprc"}, ["glue/mprc", "nearest: glue/mrpc;", "glue/cola"]),
     "unknown backbone": ("lora", {"backbone": "minilmm"}, ["minilmm", "nearest: minilm;", "roberta-base"]),
+    "unknown recipe": ("lora", {"recipe": "minilm/loar"}, ["minilm/loar", "nearest: minilm/lora;", "minilm/vera"]),
+    "a sweep to show": ("lora", {"--multirun": "", "--cfg": "", "job": ""}, ["--cfg", "--multirun"]),
     "unknown targets": ("lora", {"targets": "qvv"}, ["targets=qvv", "nearest: qv;", "all"]),
     "targets that name no map": ("lora", {"targets": "[quary]"}, ["'quary'", "query", "intermediate.dense"]),
     "unknown key": ("lora", {"train.epoch": "3"}, ["train.epoch", "train.epochs"]),

@@ -32,6 +32,7 @@ def nobody_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
 def info(seed: int) -> RunInfo:
     return RunInfo(
         identity=f"0123456789abcde{seed}",
+        label=f"seed {seed}, method.lr=0.001",
         task="cola",
         backbone="tiny-bert",
         method="lora",
@@ -113,7 +114,7 @@ def test_every_run_of_a_group_is_a_run_of_its_own(tmp_path: Path, capfd: pytest.
         assert run["run"]["project"] == "bench"
         assert run["run"]["run_group"] == "cola/tiny-bert"
         assert run["run"]["job_type"] == "lora"
-        assert run["run"]["display_name"] == f"lora-q_proj,v_proj-seed{seed}"
+        assert run["run"]["display_name"] == f"lora q_proj,v_proj seed {seed}, method.lr=0.001"
         assert set(run["run"]["tags"]) == {"lora", "q_proj,v_proj", "cola", "tiny-bert", "embedded"}
         assert run["config"]["identity"] == f"0123456789abcde{seed}"
         assert run["config"]["lr"] == pytest.approx(0.001 * (seed + 1))

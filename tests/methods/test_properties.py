@@ -144,6 +144,9 @@ def test_merging(method, sites, backbone, inputs, randomised):
         adapter.unmerge()
         assert digests(backbone.state_dict().items()) == original
         assert torch.equal(backbone(**twice).logits.unflatten(0, (2, -1)), unmerged)
+    adapter.merge(0)
+    adapter.merge(1)
+    assert digests(backbone.state_dict().items()) == once
 
 
 def test_an_adapter_can_be_built_without_gradients(method, sites, backbone, inputs, randomised):
