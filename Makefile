@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 .PHONY: help install quickstart test lint tables clean
 
 help:  ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP)  ## set up .venv with exactly pinned packages
 
@@ -31,5 +31,5 @@ lint: install  ## check style and formatting
 tables: install  ## make results/tables and results/figures anew from the records
 	$(BIN)/python -m benchmarks.tables
 
-clean:  ## remove .venv and caches; the records of your own runs stay in results/local
+clean:  ## remove .venv, caches and checkpoints of killed runs; the records of your own runs stay in results/local
 	rm -rf $(VENV) build *.egg-info results/local/cache .pytest_cache .ruff_cache

@@ -27,6 +27,7 @@ def save(
     trained: Tensors,
     head: Tensors,
     frozen: Tensors,
+    sites: list[Site],
     facts: dict,
     resumable: bool = False,
 ) -> None:
@@ -41,6 +42,7 @@ def save(
     described = {
         "method": name,
         "hyperparameters": asdict(method),
+        "sites": _shapes(sites),
         "frozen": {key: {"sha256": digest(tensor), "sketch": _sketch(tensor)} for key, tensor in frozen.items()},
         "run": facts,
     }
@@ -50,7 +52,7 @@ def save(
 def load(directory: Path, sites: list[Site]) -> tuple[Method, Tensors, Tensors, Tensors]:
     """Return (method, trained, head, frozen).
 
-    Rebuilds what is frozen, and raises SuiteError where it is not what the adapter was trained with.
+    Rebuilds what is frozen. Raises SuiteError where that, or the sites, are not what the adapter was trained with.
     """
     try:
         described = json.loads((directory / "adapter.json").read_text())
@@ -59,6 +61,11 @@ def load(directory: Path, sites: list[Site]) -> tuple[Method, Tensors, Tensors, 
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise SuiteError(f"{directory} is no readable adapter ({error}): save one with adapter.save=true") from error
     method = methods.find()[described["method"]](**described["hyperparameters"])
+    if described["sites"] != _shapes(sites):
+        raise SuiteError(
+            f"{directory} was trained on other maps than these {len(sites)}: "
+            f"{', '.join(name for name, *_ in described['sites'])}"
+        )
     frozen = method.frozen(sites)
     for key, saved in described["frozen"].items():
         if key not in frozen or not _same(method, frozen[key], saved):
@@ -69,6 +76,10 @@ def load(directory: Path, sites: list[Site]) -> tuple[Method, Tensors, Tensors, 
     return method, method.unpack(stored), head, frozen
 
 
+def _shapes(sites: list[Site]) -> list[list]:
+    return [[site.name, site.in_features, site.out_features] for site in sites]
+
+
 def _sketch(tensor: torch.Tensor) -> list[float]:
     """Return a few fixed projections of a tensor: close for tensors that are close."""
     flat = tensor.detach().double().cpu().flatten()
@@ -77,7 +88,7 @@ def _sketch(tensor: torch.Tensor) -> list[float]:
 
 
 def _same(method: Method, rebuilt: torch.Tensor, saved: dict) -> bool:
-    if not method.frozen_from_weights:
+    if method.frozen_from_weights is None:
         return digest(rebuilt) == saved["sha256"]
     # The last bits of an SVD differ from machine to machine, so its bytes prove nothing.
     return all(abs(a - b) < 1e-3 for a, b in zip(_sketch(rebuilt), saved["sketch"], strict=True))

@@ -5,6 +5,9 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from benchmarks.errors import SuiteError
+from methods.dropout import RowDropout
+
 NAME = "row_dropout"
 
 
@@ -21,6 +24,8 @@ def attention(module, query, key, value, attention_mask, dropout=0.0, scaling=No
         scores += torch.where(attention_mask, 0.0, torch.finfo(scores.dtype).min).to(scores.dtype)
     weights = scores.softmax(-1)
     if dropout > 0.0:
+        if not isinstance(getattr(module, "dropout", None), RowDropout):
+            raise SuiteError(f"the attention dropout of {type(module).__name__} is not the suite's: backbone.dropout=0")
         weights = module.dropout.square(weights)
     return (weights @ value).transpose(1, 2).contiguous(), None
 

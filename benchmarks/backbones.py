@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import huggingface_hub
+import safetensors
 import torch
 import transformers
 from torch import nn
 
 from benchmarks import attention
-from benchmarks.errors import SuiteError
+from benchmarks.errors import SuiteError, first_line
 
 _WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _COMPUTES = ["*.safetensors", "config.json", "*token*.json", "vocab*", "merges.txt", "*.model"]
@@ -34,9 +35,8 @@ def locate(path: str) -> Path:
     try:
         return Path(huggingface_hub.snapshot_download(path, allow_patterns=_WANTED))
     except (OSError, ValueError, huggingface_hub.errors.HfHubHTTPError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise SuiteError(
-            f"cannot fetch {path} from the hub ({type(error).__name__}: {reason}) and it is no directory here: "
+            f"cannot fetch {path} from the hub ({type(error).__name__}: {first_line(error)}), and it is no directory: "
             "pass backbone.path=DIR with its files, or backbone=minilm, which a package ships"
         ) from error
 
@@ -65,18 +65,19 @@ def on_meta(shape: dict[str, Any], outputs: int) -> nn.Module:
         return transformers.AutoModelForSequenceClassification.from_config(config_of(shape, outputs))
 
 
-def tokenizer(path: str) -> Any:
+def tokenizer(directory: Path) -> Any:
     """Load a backbone's tokenizer."""
-    return _read(transformers.AutoTokenizer, locate(path))
+    return _read(transformers.AutoTokenizer, directory)
 
 
-def load(path: str, shape: dict[str, Any] | None, head: list[str], outputs: int, dropout: float | None) -> nn.Module:
+def load(
+    directory: Path, shape: dict[str, Any] | None, head: list[str], outputs: int, dropout: float | None
+) -> nn.Module:
     """Load a classifier in float32; checks it against the ``shape`` that its config states.
 
     Only the modules that ``head`` names may be without weights in the checkpoint. ``dropout`` replaces the model's own
     probabilities where it is not None.
     """
-    directory = locate(path)
     config = _read(transformers.AutoConfig, directory, num_labels=outputs)
     for fact, value in (shape or {}).items():
         if getattr(config, fact, None) != value:
@@ -87,7 +88,8 @@ def load(path: str, shape: dict[str, Any] | None, head: list[str], outputs: int,
     if dropout is not None:
         for name in [name for name in vars(config) if name.endswith(("dropout", "dropout_prob"))]:
             setattr(config, name, dropout)
-    model, loading = transformers.AutoModelForSequenceClassification.from_pretrained(
+    model, loading = _read(
+        transformers.AutoModelForSequenceClassification,
         directory,
         config=config,
         attn_implementation=attention.NAME,
@@ -114,8 +116,8 @@ def _read(kind: Any, directory: Path, **settings: Any) -> Any:
     transformers.utils.logging.disable_progress_bar()
     try:
         return kind.from_pretrained(directory, **settings)
-    except (OSError, ValueError) as error:
-        raise SuiteError(f"{directory} is no backbone that transformers reads: {str(error).splitlines()[0]}") from error
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise SuiteError(f"{directory} is no backbone that transformers reads: {first_line(error)}") from error
 
 
 def fast_at_bf16(device: torch.device) -> bool:

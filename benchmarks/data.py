@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import embedded
-from benchmarks.errors import SuiteError
+from benchmarks.errors import SuiteError, first_line
 from benchmarks.tasks import Task
 
 _POOL = 50
@@ -48,10 +49,11 @@ def load(task: Task, root: str | None, cache: Path) -> Rows:
             for split, name in names.items()
         }
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
+        reason = first_line(error.__cause__ or error)
         raise SuiteError(
             f"cannot read {task.dataset} ({task.config}) from {place}: {reason}; "
-            "pass data.root=DIR with the set in the hub's layout, or data.root=embedded for the suite's own rows"
+            "pass data.root=DIR with the set in the hub's layout (its README.md names the configs), or "
+            "data.root=embedded for the suite's own rows"
         ) from error
     for split, rows in loaded.items():
         _check(task, rows, f"{place} ({task.config}, {split})")
@@ -85,9 +87,13 @@ def _check(task: Task, rows: datasets.Dataset, place: str) -> None:
             f"{place} has no column {', '.join(missing)}: {task.name} needs {', '.join([*task.text, task.label])}, "
             f"there are {', '.join(rows.column_names)}"
         )
+    for column in task.text:
+        for number, text in enumerate(rows[column]):
+            if not isinstance(text, str):
+                raise SuiteError(f"{place} row {number} has {text!r} for {column}: {task.name} needs a text")
     allowed = range(len(task.labels)) if task.labels else None
     for number, label in enumerate(rows[task.label]):
-        if allowed is None and not isinstance(label, float):
+        if allowed is None and not (isinstance(label, int | float) and math.isfinite(label)):
             raise SuiteError(f"{place} row {number} has the label {label!r}: {task.name} needs a number")
         if allowed is not None and label not in allowed:
             raise SuiteError(
@@ -107,10 +113,9 @@ def _rows(rows: datasets.Dataset) -> list[bytes]:
     return [json.dumps(row).encode() for row in zip(*columns, strict=True)]
 
 
-def tokenise(rows: Rows, split: str, task: Task, tokenizer, max_length: int) -> list[dict]:
-    """Return a dict of token lists per row, cached on disk by rows, tokenizer and length."""
-    facts = f"{rows.fingerprint} {split} {max_length} {sorted(tokenizer.get_vocab().items())} {tokenizer!r}"
-    key = hashlib.sha256(facts.encode()).hexdigest()[:32]
+def tokenise(rows: Rows, split: str, task: Task, tokenizer, backbone: str, max_length: int) -> list[dict]:
+    """Return a dict of token lists per row, cached on disk by rows, length and the backbone's fingerprint."""
+    key = hashlib.sha256(f"{rows.fingerprint} {split} {max_length} {backbone}".encode()).hexdigest()[:32]
 
     def encode(batch: dict) -> dict:
         return dict(tokenizer(*(batch[column] for column in task.text), truncation=True, max_length=max_length))

@@ -1,6 +1,7 @@
 """One job of a sweep, from its runs to their records: groups, checkpoints, W&B, adapters."""
 
 import gc
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from rich.console import Console
 from torch import nn
 
 from benchmarks import adapters, backbones, data, environment, plan, records, train
+from benchmarks.errors import first_line
 from benchmarks.group import RunGroup
 from benchmarks.plan import Experiment, Run
 from benchmarks.records import Parameters, Record
@@ -39,7 +41,7 @@ def run_experiment(config: DictConfig) -> None:
         return
     if done:
         console.print(f"{experiment.label}: {len(done)} of {len(runs)} runs are done")
-    tokenizer = backbones.tokenizer(config.backbone.path)
+    tokenizer = backbones.tokenizer(experiment.directory)
     splits = {name: _split(experiment, name, tokenizer) for name in ("train", "validation")}
     size = config.group_size or len(runs)
     for start in range(0, len(runs), size):
@@ -66,7 +68,7 @@ def _train_group(
     config, accelerator = experiment.config, experiment.accelerator
     head = list(config.backbone.head)
     model = backbones.load(
-        config.backbone.path, config.backbone.shape, head, experiment.task.outputs, config.backbone.dropout
+        experiment.directory, config.backbone.shape, head, experiment.task.outputs, config.backbone.dropout
     )
     sites = find_sites(model, runs[0].config["targets"], head) if experiment.method.adapts_sites else []
     counts = _count(experiment, model, head, sites)
@@ -83,27 +85,30 @@ def _train_group(
         checkpoint.unlink(missing_ok=True)
     accelerator.wait_for_everyone()
     train.forget_peak_memory(accelerator)
-    group = RunGroup(
-        model=model,
-        head=head,
-        method=experiment.method,
-        sites=sites,
-        frozen=frozen,
-        runs=[run.settings for run in runs],
-        train=experiment.settings,
-        rows=len(splits["train"].examples),
-        accelerator=accelerator,
-        precision=experiment.precision,
-    )
+
+    def build() -> RunGroup:
+        return RunGroup(
+            model=model,
+            head=head,
+            method=experiment.method,
+            sites=sites,
+            frozen=frozen,
+            runs=[run.settings for run in runs],
+            train=experiment.settings,
+            rows=len(splits["train"].examples),
+            accelerator=accelerator,
+            precision=experiment.precision,
+        )
+
     infos = [_info(experiment, run, counts) for run in runs]
     mode = config.wandb.mode if accelerator.is_main_process else "disabled"
     tracker = Tracker.start(mode, config.wandb.project, Path(config.results), infos)
     try:
-        progress = _fit(experiment, group, splits, tokenizer, checkpoint, tracker)
+        progress = _fit(experiment, build, len(runs), splits, tokenizer, checkpoint, tracker)
         for index, run in enumerate(runs):
             record = _record(experiment, run, runs, counts, backbone, progress, index)
             if accelerator.is_main_process and run in wanted:
-                _leave(experiment, run, record, frozen, progress.kept[index])
+                _leave(experiment, run, record, frozen, sites, progress.kept[index])
             tracker.finish(index, record)
     finally:
         tracker.close()
@@ -116,14 +121,16 @@ def _train_group(
 
 def _fit(
     experiment: Experiment,
-    group: RunGroup,
+    build: Callable[[], RunGroup],
+    runs: int,
     splits: dict[str, train.Split],
     tokenizer,
     checkpoint: Path,
     tracker: Tracker,
 ) -> train.Progress:
-    """Train a group under a progress bar; a group that runs out of memory has failed, and the sweep goes on."""
+    """Build and train a group under a progress bar; one that runs out of memory has failed, and the sweep goes on."""
     try:
+        group = build()
         with _progress(experiment.console) as bar:
             shown = bar.add_task(experiment.label, total=group.steps)
             return train.fit(
@@ -143,12 +150,13 @@ def _fit(
         # Where there are several processes the others wait for this one, so it must end.
         if not known or experiment.accelerator.num_processes > 1:
             raise
-        runs = len(group.runs)
-        reason = f"out of memory: {str(error).splitlines()[0]}"
+        reason = f"out of memory: {first_line(error)}"
         return train.Progress(histories=[[] for _ in range(runs)], failures=[reason] * runs, kept=[{}] * runs)
 
 
-def _leave(experiment: Experiment, run: Run, record: Record, frozen: Tensors, kept: dict[str, Tensors]) -> None:
+def _leave(
+    experiment: Experiment, run: Run, record: Record, frozen: Tensors, sites: list[Site], kept: dict[str, Tensors]
+) -> None:
     """Write a run's record, before it its adapter as it was at the best epoch, and say how it ended."""
     if experiment.config.adapter.save and record.status == "finished":
         directory = _adapter_directory(experiment, run)
@@ -159,6 +167,7 @@ def _leave(experiment: Experiment, run: Run, record: Record, frozen: Tensors, ke
             trained=kept["trained"],
             head=kept["head"],
             frozen=frozen,
+            sites=sites,
             facts=run.config,
             resumable=experiment.config.adapter.resumable,
         )
@@ -208,12 +217,12 @@ def _announce(experiment: Experiment, runs: list[Run], sites: list[Site], counts
 def _frozen(experiment: Experiment, sites: list[Site]) -> Tensors:
     """Return what the method freezes; what it takes from the weights is computed once per backbone and kept on disk."""
     method = experiment.method
-    if not method.frozen_from_weights:
+    if method.frozen_from_weights is None:
         return method.frozen(sites) if sites else {}
     name = records.identity_of(
         {
             "method": experiment.config.method.name,
-            "rank": method.rank,
+            "hyperparameters": [getattr(method, name) for name in method.frozen_from_weights],
             "backbone": experiment.fingerprint,
             "sites": [site.name for site in sites],
             "torch": torch.__version__,
@@ -229,9 +238,9 @@ def _frozen(experiment: Experiment, sites: list[Site]) -> Tensors:
 def _split(experiment: Experiment, split: str, tokenizer) -> train.Split:
     task, rows = experiment.task, experiment.rows
     with experiment.accelerator.main_process_first():
-        examples = data.tokenise(rows, split, task, tokenizer, experiment.settings.max_length)
+        examples = data.tokenise(rows, split, task, tokenizer, experiment.fingerprint, experiment.settings.max_length)
     labels = np.array(rows.splits[split][task.label], dtype=np.int64 if task.labels else np.float32)
-    return train.Split(examples, labels, data.halves(rows.splits[split]))
+    return train.Split(examples, labels, data.halves(rows.splits[split]) if split == "validation" else None)
 
 
 def _info(experiment: Experiment, run: Run, counts: Parameters) -> RunInfo:

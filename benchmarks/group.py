@@ -44,6 +44,10 @@ class TrainSettings:
         for name in ("epochs", "batch_size", "max_length"):
             if not (isinstance(getattr(self, name), int) and getattr(self, name) > 0):
                 raise SuiteError(f"train.{name}={getattr(self, name)} is no whole number above 0")
+        for name, least in (("warmup_ratio", 0.0), ("weight_decay", 0.0), ("max_grad_norm", 1e-12)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not (isinstance(value, int | float) and value >= least):
+                raise SuiteError(f"train.{name}={value} is no number {'above 0' if least else 'of 0 or more'}")
         if self.schedule not in _SCHEDULES:
             raise SuiteError(f"train.schedule={self.schedule} is unknown: {', '.join(_SCHEDULES)} are there")
 

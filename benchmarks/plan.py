@@ -44,6 +44,7 @@ class Experiment:
     method: Method
     rows: data.Rows
     backbone: str
+    directory: Path
     fingerprint: str
     targets: str
     precision: str
@@ -60,8 +61,11 @@ class Experiment:
 def prepare(config: DictConfig, accelerator: Accelerator, console: Console) -> Experiment:
     """Check a job's config, and load its rows and find its backbone. Raises SuiteError or MethodError."""
     method = _method(config)
-    if config.group_size is not None and config.group_size < 1:
+    if config.group_size is not None and not (_is_number(config.group_size, int) and config.group_size > 0):
         raise SuiteError(f"group_size={config.group_size} is no number of runs: 1 and more are, or null for all")
+    dropout = config.backbone.dropout
+    if dropout is not None and not (_is_number(dropout, float) and 0.0 <= dropout < 1.0):
+        raise SuiteError(f"backbone.dropout={dropout} is no probability to drop with: 0 up to, but not, 1 is")
     task = Task(**OmegaConf.to_container(config.task, resolve=True))
     with accelerator.main_process_first():
         rows = data.load(task, config.data.root, Path(config.cache))
@@ -77,6 +81,7 @@ def prepare(config: DictConfig, accelerator: Accelerator, console: Console) -> E
         method=method,
         rows=rows,
         backbone=_backbone_name(config),
+        directory=directory,
         fingerprint=backbones.fingerprint(directory),
         targets=_targets_label(config) if method.adapts_sites else "-",
         precision=precision,
@@ -92,6 +97,8 @@ def runs_of(experiment: Experiment) -> list[Run]:
     seeds = OmegaConf.to_container(config.seeds) if OmegaConf.is_list(config.seeds) else []
     if not seeds or not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
         raise SuiteError(f"seeds={config.seeds} is no list of seeds: say seeds=[0,1,2]")
+    if config.grid and not OmegaConf.is_dict(config.grid):
+        raise SuiteError(f"grid={config.grid} names no rates: say grid={{method.lr:[1e-3,3e-3]}}")
     grid = OmegaConf.to_container(config.grid) if config.grid else {}
     for key, values in grid.items():
         if not any(key == rate or key.startswith(f"{rate}.") for rate in _RATES):
@@ -104,10 +111,19 @@ def runs_of(experiment: Experiment) -> list[Run]:
             raise SuiteError(f"grid has {key}: {values}, which is no list: say grid={{{key}:[1e-3,3e-3]}}")
     points = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     runs = [_run(experiment, point, seed) for point in points for seed in seeds]
+    for run in runs:
+        for rate in _rates(run.config["method"]):
+            if not (_is_number(rate, float) and rate >= 0):
+                raise SuiteError(f"{run.label}: the learning rate {rate} is no number of 0 or more")
     for run, other in itertools.combinations(runs, 2):
         if run.identity == other.identity:
             raise SuiteError(f"seeds and grid name the run of {run.label} twice: give each once")
     return runs
+
+
+def _rates(method: dict[str, Any]) -> list[Any]:
+    lr = method["lr"]
+    return [*(lr.values() if isinstance(lr, dict) else [lr]), method["lr_head"]]
 
 
 def is_done(run: Run, console: Console) -> bool:
@@ -127,7 +143,15 @@ def _method(config: DictConfig) -> Method:
     known = {field.name for field in fields(cls)}
     for key in chosen.keys() - known:
         raise SuiteError(f"method.{key} is no hyperparameter of {settings['name']}: {', '.join(sorted(known))} are")
+    for field in fields(cls):
+        wanted = {int: "whole number", float: "number"}.get(field.type)
+        if field.name in chosen and wanted and not _is_number(chosen[field.name], field.type):
+            raise SuiteError(f"method.{field.name}={chosen[field.name]} is no {wanted}")
     return cls(**chosen)
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | kind)
 
 
 def _backbone_name(config: DictConfig) -> str:

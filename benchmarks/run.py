@@ -41,6 +41,8 @@ def main() -> None:
     _failed_jobs.clear()
     try:
         _check(sys.argv[1:])
+        if {"--cfg", "-c"} & set(sys.argv):
+            sys.argv.append("--resolve")
         _job()
     except _BAD_INPUT as error:
         _say(error)
@@ -64,11 +66,16 @@ def _check(arguments: list[str]) -> None:
             raise SuiteError(
                 f"recipe={recipe} is unknown; nearest: {_nearest(recipe, _options('recipe'))}; {_list('recipe')}"
             )
-    if "experiment" in given or {"--help", "--hydra-help", "-h"} & set(arguments):
+    if {"--help", "--hydra-help", "-h"} & set(arguments):
+        return
+    if "experiment" in given and {"--multirun", "-m"} & set(arguments):
         return
     for group in ("task", "method"):
         if group not in given:
-            raise SuiteError(f"no {group} was given: say {group}=NAME; {_list(group)}")
+            sweep = (
+                f", or --multirun for all that experiment={given['experiment']} names" if "experiment" in given else ""
+            )
+            raise SuiteError(f"no {group} was given: say {group}=NAME{sweep}; {_list(group)}")
 
 
 def _line(error: Exception) -> str:

@@ -25,11 +25,11 @@ _EVAL_ROWS = 64
 
 @dataclass(frozen=True)
 class Split:
-    """Tokenised rows with their labels; ``halves`` tells dev's two halves apart."""
+    """Tokenised rows with their labels; ``halves`` tells dev's two halves apart, and train has none."""
 
     examples: list[dict]
     labels: np.ndarray
-    halves: np.ndarray
+    halves: np.ndarray | None
 
     @cached_property
     def lengths(self) -> np.ndarray:

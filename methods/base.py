@@ -47,7 +47,8 @@ class Method:
     adapts_sites: ClassVar[bool] = True
     trains_backbone: ClassVar[bool] = False
     starts_at_zero: ClassVar[bool] = True
-    frozen_from_weights: ClassVar[bool] = False
+    # The hyperparameters that ``frozen`` depends on where it is computed from the sites' weights, which takes its time.
+    frozen_from_weights: ClassVar[tuple[str, ...] | None] = None
     dropout: float = 0.0
 
     def __post_init__(self) -> None:

@@ -75,6 +75,11 @@ class RowDropout(nn.Module):
         """Return x with entries dropped and the rest scaled by 1 / (1 - p)."""
         if not self.training or self.p == 0.0:
             return x
+        if x.ndim > 3:
+            raise MethodError(
+                "dropout meets attention weights outside of the suite's own attention: this backbone needs "
+                "backbone.dropout=0"
+            )
         if len(x) != len(self.rows.keys):
             raise MethodError(
                 f"dropout meets {len(x)} rows where the batch has {len(self.rows.keys)}: a backbone that shares "

@@ -21,7 +21,7 @@ class LoRAXS(Method):
     """Trains r * r numbers a site."""
 
     starts_at_zero: ClassVar[bool] = False
-    frozen_from_weights: ClassVar[bool] = True
+    frozen_from_weights: ClassVar[tuple[str, ...]] = ("rank",)
     rank: int
     alpha: float
     dropout: float = 0.0

@@ -26,6 +26,8 @@ def find_sites(model: nn.Module, targets: list[str], exclude: list[str]) -> list
     for target in targets:
         if not any(_ends_with(name, target) for name in linear):
             existing = sorted({_without_layer(name) for name in linear})
+            if not existing:
+                raise MethodError(f"target '{target}' names no linear map: this backbone has none (nn.Linear)")
             nearest = difflib.get_close_matches(target, existing, n=1, cutoff=0.0)
             raise MethodError(
                 f"target '{target}' names no linear map of this backbone; nearest: '{nearest[0]}'; "

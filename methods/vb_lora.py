@@ -33,6 +33,8 @@ class VBLoRA(Method):
     def __post_init__(self) -> None:
         """Check that the bank holds the k that are taken from it."""
         super().__post_init__()
+        if self.vector_length < 1:
+            raise MethodError(f"vector_length {self.vector_length} is no length: 1 and more are")
         if not 1 <= self.topk <= self.vectors:
             raise MethodError(f"topk {self.topk} does not fit a bank of {self.vectors} vectors: 1 to {self.vectors} do")
 

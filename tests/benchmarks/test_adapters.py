@@ -38,8 +38,8 @@ class Saved:
     task: Task
 
     def model(self):
-        model = backbones.load(str(self.backbone), None, HEAD, self.task.outputs, None)
-        tokenizer = backbones.tokenizer(str(self.backbone))
+        model = backbones.load(self.backbone, None, HEAD, self.task.outputs, None)
+        tokenizer = backbones.tokenizer(self.backbone)
         return model.eval().requires_grad_(False), tokenizer
 
     def sites(self, model) -> list:
@@ -132,7 +132,9 @@ def altered(saved: Saved, directory: Path, *keys: str) -> Path:
 def test_frozen_tensors_that_come_out_otherwise_are_refused(saved: Saved, tmp_path: Path) -> None:
     model, _ = saved.model()
     sites = saved.sites(model)
-    directory = altered(saved, tmp_path / "altered", "sketch" if saved.method.frozen_from_weights else "sha256")
+    directory = altered(
+        saved, tmp_path / "altered", "sketch" if saved.method.frozen_from_weights is not None else "sha256"
+    )
     if saved.method.frozen is Method.frozen:
         adapters.load(directory, sites)
     else:
@@ -140,13 +142,24 @@ def test_frozen_tensors_that_come_out_otherwise_are_refused(saved: Saved, tmp_pa
             adapters.load(directory, sites)
 
 
-def test_frozen_tensors_of_other_weights_are_refused(saved: Saved) -> None:
-    if saved.method.frozen_from_weights:
-        model, _ = saved.model()
-        for site in saved.sites(model):
-            model.get_submodule(site.name).weight.data.normal_(generator=torch.Generator().manual_seed(1))
+def test_frozen_tensors_of_other_weights_are_refused_where_they_are_made_of_them(saved: Saved) -> None:
+    model, _ = saved.model()
+    for site in saved.sites(model):
+        model.get_submodule(site.name).weight.data.normal_(generator=torch.Generator().manual_seed(1))
+    if saved.method.frozen_from_weights is None:
+        adapters.load(saved.directory, saved.sites(model))
+    else:
         with pytest.raises(SuiteError, match="another frozen"):
             adapters.load(saved.directory, saved.sites(model))
+
+
+def test_other_sites_are_refused(saved: Saved) -> None:
+    model, _ = saved.model()
+    if sites := saved.sites(model):
+        with pytest.raises(SuiteError, match="other maps than these 1:"):
+            adapters.load(saved.directory, sites[:1])
+    with pytest.raises(SuiteError, match="other maps than these 3:"):
+        adapters.load(saved.directory, find_sites(model, ["query", "intermediate.dense"], HEAD)[:3])
 
 
 def test_a_folder_that_is_no_adapter_is_an_error_of_one_line(saved: Saved, tmp_path: Path) -> None:

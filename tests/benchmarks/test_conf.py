@@ -39,7 +39,7 @@ def built(config) -> methods.Method:
 
 def test_as_many_are_found_as_there_are_files() -> None:
     counts = {group: len(names(group)) for group in ("task", "method", "backbone")}
-    assert counts == {"task": 6, "method": 7, "backbone": 4}
+    assert all(counts[group] >= least for group, least in {"task": 6, "method": 7, "backbone": 4}.items())
     assert counts["task"] == len(list(Path(CONF).glob("task/*/*.yaml")))
     assert counts["method"] == len(list(Path(CONF).glob("method/*.yaml")))
     assert counts["backbone"] == len(list(Path(CONF).glob("backbone/*.yaml")))

@@ -61,6 +61,21 @@ REFUSED = {
     "unknown precision": ("lora", {"precision": "fp8"}, ["fp8", "fp32", "bf16"]),
     "a kind without a rate": ("vb_lora", {"method.lr": None, "~method.lr.logits": ""}, ["method.lr", "logits"]),
     "unknown schedule": ("lora", {"train.schedule": "linaer"}, ["linaer", "linear"]),
+    "a rank in words": ("lora", {"method.rank": "abc"}, ["method.rank=abc", "whole number"]),
+    "half a rank": ("lora", {"method.rank": "2.5"}, ["method.rank=2.5", "whole number"]),
+    "a rate below zero": ("lora", {"method.lr": "-1"}, ["rate -1"]),
+    "a rate in words": ("vb_lora", {"method.lr": None, "method.lr.logits": "abc"}, ["rate abc"]),
+    "a grid of words": ("lora", {"grid": "foo"}, ["grid=foo", "method.lr"]),
+    "a group of words": ("lora", {"group_size": "abc"}, ["group_size=abc"]),
+    "a warmup in words": ("lora", {"train.warmup_ratio": "abc"}, ["train.warmup_ratio=abc"]),
+    "nothing left by clipping": ("lora", {"train.max_grad_norm": "0"}, ["train.max_grad_norm=0"]),
+    "no dropout": ("lora", {"backbone.dropout": "2"}, ["backbone.dropout=2"]),
+    "no vector length": ("vb_lora", {"method.vector_length": "0"}, ["vector_length 0"]),
+    "an experiment that is a sweep": (
+        "lora",
+        {"experiment": "quickstart", "method": None, "method.rank": None},
+        ["method", "--multirun", "experiment=quickstart"],
+    ),
     "no epochs": ("lora", {"train.epochs": "0"}, ["train.epochs"]),
     "no rows in a batch": ("lora", {"train.batch_size": "0"}, ["train.batch_size"]),
 }
@@ -186,7 +201,7 @@ def test_cfg_job_prints_the_run_and_trains_nothing(
     bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     job = tiny.job("vb_lora", bert, glue, tmp_path, "seeds=[4,5]")
-    assert tiny.command_line(monkeypatch, [*job, "--cfg", "job", "--resolve"]) == 0
+    assert tiny.command_line(monkeypatch, [*job, "--cfg", "job"]) == 0
     printed = capsys.readouterr().out
     for line in ("name: vb_lora", "vector_length: 32", "name: glue/mrpc", "- 4", f"path: {bert}", "max_length: 128"):
         assert line in printed
