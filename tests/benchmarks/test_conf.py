@@ -97,3 +97,12 @@ def test_a_recipe_changes_what_its_method_needs_on_its_backbone() -> None:
         assert backbone in names("backbone")
         plain = OmegaConf.load(CONF / "method" / f"{method}.yaml")
         assert composed(backbone, method).method != plain
+
+
+@pytest.mark.parametrize("file", sorted(Path(CONF).glob("experiment/*.yaml")), ids=lambda file: file.stem)
+def test_an_experiment_composes_for_whatever_it_sweeps(file: Path) -> None:
+    swept = OmegaConf.load(file).hydra.sweeper.params
+    for task in swept.task.split(","):
+        config = tiny.compose([f"experiment={file.stem}", f"task={task}", "method=head"])
+        assert config.train.epochs == OmegaConf.load(file).train.epochs
+    assert swept.method == "glob(*)"

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import safetensors.torch
 import tiny
@@ -14,7 +15,7 @@ from accelerate import Accelerator
 from rich.console import Console
 from torch import nn
 
-from benchmarks import heads, plan, records
+from benchmarks import backbones, data, heads, plan, records
 from benchmarks.errors import SuiteError
 from benchmarks.experiment import run_experiment
 from benchmarks.group import RunGroup
@@ -265,3 +266,57 @@ def test_lengths_are_counted_once() -> None:
     split = Split([{"input_ids": [1, 2, 3]}, {"input_ids": [4]}], np.zeros(2), np.zeros(2))
     assert split.lengths.tolist() == [3, 1]
     assert split.lengths is split.lengths
+
+
+def test_running_out_of_memory_while_building_is_recorded_and_the_sweep_goes_on(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def runs_out(*_, **__) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(RunGroup, "_collect", runs_out)
+    record = train("lora", bert, glue, tmp_path, *SHORT)[0]
+    assert (record.status, record.error) == ("failed", "out of memory: MemoryError")
+    monkeypatch.undo()
+    assert train("lora", bert, glue, tmp_path, *SHORT)[0].status == "finished"
+
+
+def test_tokens_are_cached_for_one_tokenizer(bert: Path, glue: Path, tmp_path: Path) -> None:
+    def tokens(backbone: Path) -> list[dict]:
+        config = tiny.compose(tiny.job("lora", bert, glue, tmp_path))
+        experiment = plan.prepare(config, Accelerator(), Console(quiet=True))
+        facts = (experiment.rows, "validation", experiment.task, backbones.tokenizer(backbone))
+        return data.tokenise(*facts, backbones.fingerprint(backbone), 128)
+
+    other = edited(bert, tmp_path / "other", "tokenizer_config.json", do_lower_case=False)
+    own = [
+        backbones.tokenizer(other)(*(row[c] for c in ("sentence1", "sentence2")))["input_ids"] for row in _rows(glue)
+    ]
+    assert [example["input_ids"] for example in tokens(bert)] != own
+    assert [example["input_ids"] for example in tokens(other)] == own
+
+
+def _rows(glue: Path) -> list[dict]:
+    return pq.read_table(glue / "glue" / "mrpc" / "validation-00000-of-00001.parquet").to_pylist()
+
+
+def test_an_attention_with_dropout_of_its_own_is_refused(bert: Path, glue: Path, tmp_path: Path) -> None:
+    config = transformers.AlbertConfig(
+        vocab_size=40_000, embedding_size=32, hidden_size=32, intermediate_size=64, num_hidden_layers=1,
+        num_attention_heads=2, attention_probs_dropout_prob=0.1,
+    )  # fmt: skip
+    transformers.AlbertModel(config).save_pretrained(tmp_path / "albert")
+    transformers.AutoTokenizer.from_pretrained(bert).save_pretrained(tmp_path / "albert")
+    with pytest.raises((SuiteError, MethodError), match=r"backbone\.dropout=0"):
+        train("lora", tmp_path / "albert", glue, tmp_path, *SHORT)
+    still = ["backbone.dropout=0.0", *SHORT]
+    assert train("lora", tmp_path / "albert", glue, tmp_path, *still)[0].status == "finished"
+
+
+def test_a_cut_weights_file_is_one_line(bert: Path, glue: Path, tmp_path: Path) -> None:
+    shutil.copytree(bert, tmp_path / "cut")
+    weights = tmp_path / "cut" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(SuiteError, match="no backbone that transformers reads") as refused:
+        train("lora", tmp_path / "cut", glue, tmp_path, *SHORT)
+    assert "\n" not in str(refused.value)

@@ -133,6 +133,19 @@ def test_a_label_outside_the_set(
     assert "not_equivalent, equivalent" in line
 
 
+@pytest.mark.usefixtures("own_datasets_cache")
+def test_a_row_without_its_text(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def blank(table: pa.Table) -> pa.Table:
+        rows = table.to_pylist()
+        rows[7]["sentence2"] = None
+        return pa.Table.from_pylist(rows)
+
+    line = error(monkeypatch, capsys, tiny.job("lora", bert, changed(glue, tmp_path / "data", blank), tmp_path))
+    assert "row 7 has None for sentence2" in line
+
+
 @pytest.mark.parametrize("content", [b"{}", b"\xff\x00", b""])
 def test_an_unreadable_record(
     content: bytes,
