@@ -6,6 +6,8 @@ It needs a Java runtime and the package pycocoevalcap, which ships the program: 
 import importlib.util
 import shutil
 import subprocess
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.errors import SuiteError
@@ -30,21 +32,31 @@ def meteor(predictions: list[Tokens], references: list[list[Tokens]]) -> float:
     if lacking := missing():
         raise SuiteError(f"METEOR 1.5 cannot run: {lacking}")
     home = Path(importlib.util.find_spec("pycocoevalcap").submodule_search_locations[0]) / "meteor"
-    # The program answers a line at a time, so all questions are told before any answer is read.
-    lines = ["SCORE ||| " + " ||| ".join(map(_line, [*rs, p])) for p, rs in zip(predictions, references, strict=True)]
     command = ["java", "-Xmx2G", "-jar", str(home / "meteor-1.5.jar"), "-", "-", "-stdio", "-l", "en", "-norm"]
-    statistics = _run(command, home, lines)
-    return float(_run(command, home, ["EVAL ||| " + " ||| ".join(statistics)])[-1])
+    with (
+        tempfile.TemporaryFile("w+") as complaints,
+        subprocess.Popen(
+            command, cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True
+        ) as program,
+    ):
+
+        def ask(question: str, answers: int) -> list[str]:
+            with suppress(BrokenPipeError):  # it has stopped, and says why below
+                program.stdin.write(question + "\n")
+                program.stdin.flush()
+            lines = [program.stdout.readline() for _ in range(answers)]
+            if not lines[-1]:
+                complaints.seek(0)
+                raise SuiteError(f"METEOR 1.5 stopped: {complaints.read().strip() or 'it gave no reason'}")
+            return [line.strip() for line in lines]
+
+        statistics = [
+            ask("SCORE ||| " + " ||| ".join(map(_line, [*own, prediction])), 1)[0]
+            for prediction, own in zip(predictions, references, strict=True)
+        ]
+        # One answer a segment, and the corpus's own at the end.
+        return float(ask("EVAL ||| " + " ||| ".join(statistics), len(statistics) + 1)[-1])
 
 
 def _line(tokens: Tokens) -> str:
     return " ".join(tokens).replace("|||", "")
-
-
-def _run(command: list[str], directory: Path, lines: list[str]) -> list[str]:
-    done = subprocess.run(
-        command, cwd=directory, input="\n".join(lines) + "\n", capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SuiteError(f"METEOR 1.5 failed: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
-    return done.stdout.splitlines()

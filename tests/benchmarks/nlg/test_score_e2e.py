@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import score_e2e
-from benchmarks.nlg import e2e
+from benchmarks.nlg import e2e, meteor
 
 REFERENCES = "A cheap pub.\nThe pub is cheap.\n\nA dear pub by the river.\n"
 
@@ -63,3 +63,15 @@ def test_no_file_and_no_java_are_one_line(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert run(tmp_path, REFERENCES, "A\nB\n", "--metrics", "meteor") == 2
     assert "no Java runtime was found" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(meteor.missing() is not None, reason=f"METEOR cannot run: {meteor.missing()}")
+def test_a_java_that_stops_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\necho no memory left >&2\nexit 1\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    assert run(tmp_path, REFERENCES, "A\nB\n", "--metrics", "meteor") == 2
+    assert "METEOR 1.5 stopped: no memory left" in capsys.readouterr().err
