@@ -88,11 +88,11 @@ def _check(task: Task, rows: datasets.Dataset, place: str) -> None:
             f"there are {', '.join(rows.column_names)}"
         )
     for column in task.text:
-        for number, text in enumerate(rows[column]):
+        for number, text in enumerate(rows[column][:]):
             if not isinstance(text, str):
                 raise SuiteError(f"{place} row {number} has {text!r} for {column}: {task.name} needs a text")
     allowed = range(len(task.labels)) if task.labels else None
-    for number, label in enumerate(rows[task.label]):
+    for number, label in enumerate(rows[task.label][:]):
         if allowed is None and not (isinstance(label, int | float) and math.isfinite(label)):
             raise SuiteError(f"{place} row {number} has the label {label!r}: {task.name} needs a number")
         if allowed is not None and label not in allowed:

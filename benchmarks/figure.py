@@ -134,9 +134,11 @@ def _label(
     style: dict[str, tuple[str, str]],
     canvas: FigureCanvasAgg,
 ) -> None:
-    """Write each point's name where it covers least of the marks, error bars and names already there."""
+    """Write each point's name where it covers least of the marks, error bars, lines and names already there."""
     taken = [_extent(axes, point) for point in marks]
     for point in levels:
+        _, height = axes.transData.transform((1.0, point.mean))
+        taken.append(Bbox.from_extents(axes.bbox.x0, height - 1, axes.bbox.x1, height + 1))
         name = axes.annotate(
             _name(point),
             (0.01, point.mean),

@@ -41,7 +41,7 @@ def main() -> None:
     _failed_jobs.clear()
     try:
         _check(sys.argv[1:])
-        if {"--cfg", "-c"} & set(sys.argv):
+        if {"job", "--cfg=job"} & set(sys.argv):  # only --cfg takes that word; Hydra would show references in its place
             sys.argv.append("--resolve")
         _job()
     except _BAD_INPUT as error:
@@ -59,16 +59,16 @@ def _say(error: Exception) -> None:
 def _check(arguments: list[str]) -> None:
     """Raise SuiteError for what Hydra would pass over in silence, or answer with a traceback."""
     given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
-    if {"--cfg", "-c"} & set(arguments) and {"--multirun", "-m"} & set(arguments):
+    flags = {argument.partition("=")[0] for argument in arguments}
+    sweeps = bool(flags & {"--multirun", "-m"})
+    if sweeps and flags & {"--cfg", "-c"}:
         raise SuiteError("--cfg shows one run: leave --multirun out, and give each setting one value")
     for recipe in given.get("recipe", "null").split(","):
         if recipe not in ("null", *_options("recipe")):
             raise SuiteError(
                 f"recipe={recipe} is unknown; nearest: {_nearest(recipe, _options('recipe'))}; {_list('recipe')}"
             )
-    if {"--help", "--hydra-help", "-h"} & set(arguments):
-        return
-    if "experiment" in given and {"--multirun", "-m"} & set(arguments):
+    if flags & {"--help", "--hydra-help", "-h"} or (sweeps and "experiment" in given):
         return
     for group in ("task", "method"):
         if group not in given:

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        references, predictions = e2e.read_references(options.references), e2e.read_predictions(options.predictions)
+        references, predictions = e2e.read_references(options.references), e2e.read_lines(options.predictions)
         scores = e2e.score(predictions, references, options.metrics)
     except SuiteError as error:
         print(f"error: {error}", file=sys.stderr)

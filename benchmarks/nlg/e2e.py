@@ -54,7 +54,7 @@ def score(predictions: list[str], references: list[list[str]], names: Sequence[s
 def read_references(file: Path) -> list[list[str]]:
     """Read references: those of an instance on lines, instances apart by an empty line; or one a line without any."""
     instances: list[list[str]] = [[]]
-    for line in read_predictions(file):
+    for line in read_lines(file):
         if line:
             instances[-1].append(line)
         else:
@@ -64,8 +64,8 @@ def read_references(file: Path) -> list[list[str]]:
     return [[line] for line in instances[0]] if len(instances) == 1 else instances
 
 
-def read_predictions(file: Path) -> list[str]:
-    """Read one text a line. Raises SuiteError for a file that is not there, or no UTF-8."""
+def read_lines(file: Path) -> list[str]:
+    """Read one text a line, such as predictions. Raises SuiteError for a file that is not there, or is no UTF-8."""
     try:
         return [line.strip() for line in file.read_text(encoding="utf-8").removesuffix("\n").split("\n")]
     except (OSError, UnicodeDecodeError) as error:

@@ -1,11 +1,14 @@
 """Every file in conf/ that names a task, a method or a backbone is found, composed and built."""
 
+import fnmatch
+import itertools
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import tiny
 import torch
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 import methods
@@ -102,7 +105,8 @@ def test_a_recipe_changes_what_its_method_needs_on_its_backbone() -> None:
 @pytest.mark.parametrize("file", sorted(Path(CONF).glob("experiment/*.yaml")), ids=lambda file: file.stem)
 def test_an_experiment_composes_for_whatever_it_sweeps(file: Path) -> None:
     swept = OmegaConf.load(file).hydra.sweeper.params
-    for task in swept.task.split(","):
-        config = tiny.compose([f"experiment={file.stem}", f"task={task}", "method=head"])
+    (chosen,) = OverridesParser.create().parse_overrides([f"method={swept.method}"])
+    assert fnmatch.filter(names("method"), *chosen.value().include) == names("method")
+    for task, method in itertools.product(swept.task.split(","), names("method")):
+        config = tiny.compose([f"experiment={file.stem}", f"task={task}", f"method={method}"])
         assert config.train.epochs == OmegaConf.load(file).train.epochs
-    assert swept.method == "glob(*)"

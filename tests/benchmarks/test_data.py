@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tiny
 from omegaconf import OmegaConf
 
 from benchmarks import data, embedded
+from benchmarks.errors import SuiteError
 from benchmarks.run import CONF
 from benchmarks.tasks import Task
 
@@ -79,3 +81,22 @@ def test_the_real_sets_load_with_the_columns_their_task_names(name: str, tmp_pat
         label = split.features[task.label]
         assert task.labels is None or label.names == task.labels
         assert all(isinstance(text, str) and text for column in task.text for text in split[:50][column])
+
+
+@pytest.mark.parametrize(("labels", "refused"), [([0, 5], False), ([0.5, 4.2], False), ([0.5, float("nan")], True)])
+def test_a_score_is_any_finite_number(labels: list[float], refused: bool, tmp_path: Path) -> None:
+    task = task_of("glue/stsb")
+    folder = tmp_path / "glue" / "stsb"
+    folder.mkdir(parents=True)
+    (tmp_path / "glue" / "README.md").write_text(
+        "---\nconfigs:\n- config_name: stsb\n  data_files:\n"
+        "  - {split: train, path: stsb/train-*}\n  - {split: validation, path: stsb/validation-*}\n---\n"
+    )
+    for split in ("train", "validation"):
+        columns = {"sentence1": ["a", "b"], "sentence2": ["c", "d"], "label": labels}
+        pq.write_table(pa.table(columns), folder / f"{split}-00000-of-00001.parquet")
+    if refused:
+        with pytest.raises(SuiteError, match="row 1 has the label nan"):
+            data.load(task, str(tmp_path), tmp_path / "cache")
+    else:
+        assert data.load(task, str(tmp_path), tmp_path / "cache").splits["train"]["label"][:] == labels

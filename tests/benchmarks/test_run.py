@@ -209,11 +209,22 @@ def test_the_embedded_rows_are_used_on_request_alone_and_said_so(
     assert json.loads(record.model_dump_json())["status"] == "finished"
 
 
+def test_hydras_own_settings_can_be_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tiny.command_line(monkeypatch, ["task=glue/rte", "method=lora", "--cfg", "hydra"]) == 0
+    assert "sweeper:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shown", [["--cfg", "job"], ["--cfg=job"]])
 def test_cfg_job_prints_the_run_and_trains_nothing(
-    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    shown: list[str],
+    bert: Path,
+    glue: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     job = tiny.job("vb_lora", bert, glue, tmp_path, "seeds=[4,5]")
-    assert tiny.command_line(monkeypatch, [*job, "--cfg", "job"]) == 0
+    assert tiny.command_line(monkeypatch, [*job, *shown]) == 0
     printed = capsys.readouterr().out
     for line in ("name: vb_lora", "vector_length: 32", "name: glue/mrpc", "- 4", f"path: {bert}", "max_length: 128"):
         assert line in printed

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from methods.adapter import Adapter
+from methods.base import MethodError
 from methods.dropout import RowDropout, Rows
 from methods.lora import LoRA
 from methods.sites import find_sites
@@ -150,3 +151,11 @@ def test_a_methods_dropout_is_on_the_adapters_input(maps, randomised):
     torch.testing.assert_close(change, expected, rtol=1e-5, atol=1e-6)
     maps.eval()
     torch.testing.assert_close(maps.up(x) - base, x @ run["up.A"].T @ run["up.B"].T, rtol=1e-5, atol=1e-6)
+
+
+def test_attention_weights_are_refused_outside_of_square(dropout):
+    enter(dropout.rows, [0], [[0]])
+    weights = torch.ones(1, 2, 3, 3)
+    assert dropout.square(weights).shape == weights.shape
+    with pytest.raises(MethodError, match=r"backbone\.dropout=0"):
+        dropout(weights)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import transformers
+from torch import nn
 
 from methods.base import MethodError
 from methods.sites import find_sites
@@ -77,3 +78,8 @@ def test_a_site_has_its_maps_shape_and_weight(model):
     assert site.weight().dtype == torch.float32
     assert not site.weight().requires_grad
     assert torch.equal(site.weight(), weight.float())
+
+
+def test_a_model_without_linear_maps_is_told_so():
+    with pytest.raises(MethodError, match="this backbone has none"):
+        find_sites(nn.Sequential(nn.Conv1d(1, 1, 1)), ["query"], [])
