@@ -70,6 +70,20 @@ class Scores(Typed):
     held_out: float
 
 
+class Generation(Typed):
+    """What a run wrote after its last epoch for each instance of the test split, and that text's scores.
+
+    ``predictions`` are in the order of the instances. ``absent`` says of a score why it could not be computed here.
+    """
+
+    instances: int
+    references: int
+    scores: dict[str, float]
+    absent: dict[str, str]
+    seconds: float
+    predictions: list[str]
+
+
 class Cost(Typed):
     """Wall time of training alone; throughput is of the whole group that was trained in one pass."""
 
@@ -107,6 +121,7 @@ class Record(Typed):
     parameters: Parameters
     epochs: list[Epoch]
     scores: Scores | None
+    generation: Generation | None = None  # of a task that generates text
     cost: Cost | None
     environment: Environment
     finished_at: str
