@@ -1,10 +1,14 @@
 """S runs of one method on one model: the run axis, the forward hooks, merging."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
 from methods.base import Factors, Method, MethodError, Site, Tensors, apply, delta
 from methods.dropout import RowDropout, Rows
+from methods.sites import weight_view
 
 
 class Adapter:
@@ -28,11 +32,15 @@ class Adapter:
         self._factors: dict[str, Factors] = {}
         self._original: Tensors = {}
         self._lifted = self._lift(runs[0])
-        self._dropouts = [RowDropout(method.dropout, rows) for _ in sites]
+        self._dropouts = {site.name: RowDropout(method.dropout, rows) for site in sites}
+        self._held = False
         if sites:
             model.register_forward_pre_hook(self._compute_factors, with_kwargs=True)
-        for site, dropout in zip(sites, self._dropouts, strict=True):
-            model.get_submodule(site.name).register_forward_hook(self._hook(site.name, dropout))
+        by_module: dict[str, list[Site]] = {}
+        for site in sites:
+            by_module.setdefault(_module(site), []).append(site)
+        for name, own in by_module.items():
+            model.get_submodule(name).register_forward_hook(self._hook(name, own))
 
     def run(self, index: int) -> Tensors:
         """Return the trained tensors of one run, without the run axis."""
@@ -43,15 +51,26 @@ class Adapter:
         self.unmerge()
         factors = self.method.factors(self.run(index), {n: t.float() for n, t in self.frozen.items()}, self.sites)
         for site in self.sites:
-            weight = self.model.get_submodule(site.name).weight
-            self._original[site.name] = weight.detach().clone()
-            weight.data.add_(delta(factors[site.name]).to(weight.dtype))
+            module = self.model.get_submodule(_module(site))
+            self._original.setdefault(_module(site), module.weight.detach().clone())
+            view = weight_view(module, site.start, site.out_features)
+            view.add_(delta(factors[site.name]).to(view.dtype))
 
     def unmerge(self) -> None:
         """Put the frozen weights back, to the byte."""
         for name, weight in self._original.items():
             self.model.get_submodule(name).weight.data.copy_(weight)
         self._original = {}
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Compute the factors once for all forward passes inside, such as those of a text's tokens."""
+        self._factors = self._lifted() if self.sites else {}
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
 
     def _lift(self, run: Tensors):
         """Return ``factors`` lifted over the run axis, giving tensors (S, ...), or (1, ...) where no run differs."""
@@ -80,10 +99,10 @@ class Adapter:
 
     def _compute_factors(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
         self._rows = len(next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)))
-        if not self._original:
+        if not (self._original or self._held):
             self._factors = self._lifted()
 
-    def _hook(self, name: str, dropout: RowDropout):
+    def _hook(self, name: str, sites: list[Site]):
         def add(module: nn.Module, args: tuple[Tensor], output: Tensor) -> Tensor:
             if self._original:
                 return output
@@ -92,7 +111,17 @@ class Adapter:
                     f"{name} is applied to {len(args[0])} rows where the batch has {self._rows}: "
                     "a backbone that shares activations over rows cannot be trained in groups; leave that map out"
                 )
-            dropout.train(module.training)
-            return output + apply(dropout(args[0]), self._factors[name])
+            for site in sites:
+                dropout = self._dropouts[site.name].train(module.training)
+                change = apply(dropout(args[0]), self._factors[site.name])
+                if site.module:
+                    output.narrow(-1, site.start, site.out_features).add_(change)
+                else:
+                    output = output + change
+            return output
 
         return add
+
+
+def _module(site: Site) -> str:
+    return site.module or site.name

@@ -17,12 +17,18 @@ class MethodError(ValueError):
 
 @dataclass(frozen=True)
 class Site:
-    """One adapted linear map y = W x; ``weight()`` gives the frozen W, (out_features, in_features), in float32."""
+    """One adapted linear map y = W x; ``weight()`` gives the frozen W, (out_features, in_features), in float32.
+
+    A module that computes several maps at once is several sites: ``module`` is then its name, and ``start`` the first
+    of its outputs that is this site's. Otherwise the site has its module's own name.
+    """
 
     name: str
     in_features: int
     out_features: int
     weight: Callable[[], Tensor]
+    module: str = ""
+    start: int = 0
 
 
 class Factors(NamedTuple):
@@ -46,6 +52,7 @@ class Method:
 
     adapts_sites: ClassVar[bool] = True
     trains_backbone: ClassVar[bool] = False
+    trains_head: ClassVar[bool] = True  # where the backbone has one
     starts_at_zero: ClassVar[bool] = True
     # The hyperparameters that ``frozen`` depends on where it is computed from the sites' weights, which takes its time.
     frozen_from_weights: ClassVar[tuple[str, ...] | None] = None

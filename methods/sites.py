@@ -1,43 +1,73 @@
 """Finding the linear maps of a model that a list of targets names."""
 
 import difflib
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from torch import Tensor, nn
 
 from methods.base import MethodError, Site
 
-
-def _weight(module: nn.Linear) -> Tensor:
-    return module.weight.detach().float()
+_NONE_FUSED: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
-def find_sites(model: nn.Module, targets: list[str], exclude: list[str]) -> list[Site]:
+def find_sites(
+    model: nn.Module, targets: list[str], exclude: list[str], fused: Mapping[str, Sequence[str]] = _NONE_FUSED
+) -> list[Site]:
     """Return the sites of every linear map whose name ends with one of ``targets``, in the model's order.
 
-    Modules below a name that ``exclude`` holds (the head) are never sites. Raises MethodError for a target that names
-    no linear map, with the names that exist.
+    ``fused`` names the maps that one module computes side by side, as ``{"c_attn": ["q", "k", "v"]}``: they are then
+    ``c_attn.q`` and so on. Modules below a name that ``exclude`` holds (the head) are never sites. Raises MethodError
+    for a target that names no linear map, with the names that exist.
     """
-    linear = {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and not any(f".{part}." in f".{name}." for part in exclude)
-    }
+    sites = list(_maps(model, exclude, fused))
     for target in targets:
-        if not any(_ends_with(name, target) for name in linear):
-            existing = sorted({_without_layer(name) for name in linear})
+        if not any(_ends_with(site.name, target) for site in sites):
+            existing = sorted({_without_layer(site.name) for site in sites})
             if not existing:
-                raise MethodError(f"target '{target}' names no linear map: this backbone has none (nn.Linear)")
+                raise MethodError(f"target '{target}' names no linear map: this backbone has none (nn.Linear, Conv1D)")
             nearest = difflib.get_close_matches(target, existing, n=1, cutoff=0.0)
             raise MethodError(
                 f"target '{target}' names no linear map of this backbone; nearest: '{nearest[0]}'; "
                 f"there are: {', '.join(existing)}"
             )
-    return [
-        Site(name, module.in_features, module.out_features, partial(_weight, module))
-        for name, module in linear.items()
-        if any(_ends_with(name, target) for target in targets)
-    ]
+    return [site for site in sites if any(_ends_with(site.name, target) for target in targets)]
+
+
+def weight_view(module: nn.Module, start: int, outputs: int) -> Tensor:
+    """Return the rows of a linear map's W that compute ``outputs`` outputs from ``start`` on, (outputs, in_features).
+
+    It shares the module's memory, so that writing to it changes the map.
+    """
+    weight = module.weight.detach()
+    return (weight.mT if _is_conv1d(module) else weight)[start : start + outputs]
+
+
+def _maps(model: nn.Module, exclude: list[str], fused: Mapping[str, Sequence[str]]) -> Iterator[Site]:
+    for name, module in model.named_modules():
+        if not isinstance(module, nn.Linear) and not _is_conv1d(module):
+            continue
+        if any(f".{part}." in f".{name}." for part in exclude):
+            continue
+        inputs, outputs = module.weight.shape if _is_conv1d(module) else (module.in_features, module.out_features)
+        parts = next((parts for end, parts in fused.items() if _ends_with(name, end)), [""])
+        if outputs % len(parts):
+            raise MethodError(f"{name} has {outputs} outputs, which are not {len(parts)} equal maps: {', '.join(parts)}")
+        width = outputs // len(parts)
+        for number, part in enumerate(parts):
+            yield _site(f"{name}.{part}".removesuffix("."), name, module, number * width, width, inputs)
+
+
+def _site(name: str, owner: str, module: nn.Module, start: int, outputs: int, inputs: int) -> Site:
+    def weight() -> Tensor:
+        return weight_view(module, start, outputs).float()
+
+    return Site(name, inputs, outputs, weight, owner if owner != name else "", start)
+
+
+def _is_conv1d(module: nn.Module) -> bool:
+    """Say whether it is GPT-2's kind of linear map, whose weight is (in_features, out_features)."""
+    return type(module).__name__ == "Conv1D"
 
 
 def _ends_with(name: str, target: str) -> bool:
