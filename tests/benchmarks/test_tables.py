@@ -9,6 +9,7 @@ from rich.console import Console
 from benchmarks import tables
 from benchmarks.errors import SuiteError
 from benchmarks.published import PublishedRow
+from benchmarks.sheets import sheets_of
 from benchmarks.tables import main, render, terminal_table
 
 PUBLISHED = [
@@ -135,7 +136,7 @@ def test_a_row_that_lacks_a_task_has_no_mean_and_no_mark(tmp_path):
     records = [make_record(), make_record(task="glue/rte"), make_record(method="beta", best=0.99)]
     main_table, _ = grids(rendered(tmp_path, *records))
     assert [(row["mean"], row["gap"], row["rte"]) for row in main_table] == [("90.0", "0.0", "90.0"), ("-", "-", "-")]
-    (sheet,) = tables.sheets_of(records)
+    (sheet,) = sheets_of(records)
     assert [point.method for point in tables._points(sheet)] == ["alpha"]
 
 
@@ -144,7 +145,7 @@ def test_figure_points_are_the_tables_means(tmp_path):
         *seeds([0.80, 0.84, 0.85], stored=100.0),
         *seeds([0.60, 0.64, 0.68], task="glue/rte", stored=100.0),
     ]
-    (sheet,) = tables.sheets_of(records)
+    (sheet,) = sheets_of(records)
     (point,) = tables._points(sheet)
     assert (point.stored, point.mean) == (100.0, pytest.approx(74.0))
     assert point.spread == pytest.approx(3.278719)  # of 70, 74, 76.5
