@@ -7,7 +7,7 @@ real data, and one task's runs on different rows of data stand in different shee
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +15,10 @@ from statistics import mean, median, stdev
 from typing import Any
 
 from benchmarks.errors import SuiteError
+from benchmarks.measures import Kind, Measure, kind_of
 from benchmarks.records import Record, read
 
 DIGITS = 6  # of a fingerprint, enough to tell two apart by eye
-
-Getter = Callable[[Record], float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,15 +40,17 @@ class Row:
         """Return each run's stored numbers."""
         return [run.parameters.stored for run in self.runs]
 
-    def mean(self, value: Getter) -> float:
-        """Return the mean over the row's tasks of the median over seeds."""
-        return mean(median(value(run) for run in cell) for cell in self.cells.values())
+    def mean(self, measure: Measure) -> float:
+        """Return the mean over the row's tasks of the average over seeds, in the measure's unit."""
+        return measure.scale * mean(measure.average(measure.values(cell)) for cell in self.cells.values())
 
-    def spread_of_mean(self, value: Getter) -> float | None:
+    def spread_of_mean(self, measure: Measure) -> float | None:
         """Return the deviation over seeds of the mean over tasks; None below two seeds that every task ran."""
-        by_seed = [{run.seed: value(run) for run in cell} for cell in self.cells.values()]
+        by_seed = [{run.seed: measure.value(run) for run in cell} for cell in self.cells.values()]
         seeds = set.intersection(*(set(cell) for cell in by_seed))
-        return stdev(mean(cell[seed] for cell in by_seed) for seed in sorted(seeds)) if len(seeds) > 1 else None
+        if len(seeds) < 2:
+            return None
+        return measure.scale * stdev(mean(cell[seed] for cell in by_seed) for seed in sorted(seeds))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,11 @@ class Sheet:
     def rows(self) -> list[Row]:
         """Return the sheet's rows."""
         return rows_of(self.finished)
+
+    @cached_property
+    def kind(self) -> Kind:
+        """Return how its runs are shown."""
+        return kind_of(self.finished)
 
     @cached_property
     def complete(self) -> list[Row]:

@@ -9,7 +9,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from statistics import median, stdev
+from statistics import median
 
 from rich.console import Console
 from rich.table import Table
@@ -17,34 +17,14 @@ from rich.text import Text
 
 from benchmarks import figure
 from benchmarks.errors import SuiteError
+from benchmarks.measures import ABSENT, Measure, key_of, kind_of
 from benchmarks.published import PublishedRow, find
 from benchmarks.published import load as load_published
 from benchmarks.records import Record, write_atomic
-from benchmarks.sheets import DIGITS, Getter, Row, Sheet, checked, load, rows_of, sheets_of
+from benchmarks.sheets import DIGITS, Row, Sheet, checked, load, rows_of, sheets_of
 
 ROOT = Path("results")
 LOCAL = ROOT / "local"
-ABSENT = "-"
-
-
-def _best(run: Record) -> float:
-    return run.scores.best
-
-
-def _last(run: Record) -> float:
-    return run.scores.last
-
-
-def _held_out(run: Record) -> float:
-    return run.scores.held_out
-
-
-def _gap(run: Record) -> float:
-    return run.scores.best - run.scores.held_out
-
-
-def _speed(run: Record) -> float:
-    return run.cost.samples_per_second
 
 
 def render(root: Path, published: Sequence[PublishedRow]) -> list[Path]:
@@ -62,7 +42,7 @@ def render(root: Path, published: Sequence[PublishedRow]) -> list[Path]:
         write_atomic(table, _markdown(sheet, others, published).encode())
         written.append(table)
         if sheet.complete:
-            write_atomic(drawing, figure.png(_points(sheet), sheet.title, _axis(sheet)))
+            write_atomic(drawing, figure.png(_points(sheet), sheet.title, sheet.kind.axis))
             written.append(drawing)
     return written
 
@@ -78,27 +58,13 @@ def _shared_tasks(one: Sheet, other: Sheet) -> list[str]:
 
 
 def _points(sheet: Sheet) -> list[figure.Point]:
-    points = []
-    for row in sheet.complete:
-        spread = row.spread_of_mean(_best)
-        scaled = None if spread is None else 100 * spread
-        stored = median(row.stored)
-        points.append(figure.Point(row.method, row.targets, row.variant, stored, 100 * row.mean(_best), scaled))
-    return points
-
-
-def _axis(sheet: Sheet) -> str:
-    what = _key(sheet.tasks[0]) if len(sheet.tasks) == 1 else f"mean over {len(sheet.tasks)} tasks"
-    return f"best score on dev (x100), {what}"
-
-
-def _one_digit(value: float) -> str:
-    return f"{round(value, 1) + 0.0:.1f}"  # adding nothing turns -0.0 into 0.0
-
-
-def _key(task: str) -> str:
-    """Return the task's name within its benchmark: "mrpc" of "glue/mrpc"."""
-    return task.partition("/")[2] or task
+    drawn = sheet.kind.drawn
+    return [
+        figure.Point(
+            row.method, row.targets, row.variant, median(row.stored), row.mean(drawn), row.spread_of_mean(drawn)
+        )
+        for row in sheet.complete
+    ]
 
 
 def _count(values: Iterable[float]) -> str:
@@ -106,15 +72,8 @@ def _count(values: Iterable[float]) -> str:
     return " to ".join(f"{value:,.15g}" for value in sorted({min(values), max(values)}))
 
 
-def _score(runs: Sequence[Record], value: Getter, most: int) -> str:
-    """Write the median over seeds, x100, ± standard deviation, and the seeds' number where it is below ``most``."""
-    values = [100 * value(run) for run in runs]
-    spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{_one_digit(median(values))}{spread}" + (f" (n={len(values)})" if len(values) < most else "")
-
-
 def _rate(runs: Sequence[Record]) -> str:
-    rate = median(_speed(run) for run in runs)
+    rate = median(run.cost.samples_per_second for run in runs)
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"
 
 
@@ -139,17 +98,18 @@ def _sizes(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _measured(rows: Sequence[Row], task: str, most: int) -> list[str]:
-    return [_score(row.cells[task], _best, most) if task in row.cells else ABSENT for row in rows]
+def _column(measure: Measure, rows: Sequence[Row]) -> tuple[str, list[str]]:
+    most = _most(rows)
+    return measure.heading, [measure.cell(row.runs, most) for row in rows]
 
 
 def terminal_table(records: Iterable[Record]) -> Table:
     """Return the main table of finished records, for the end of a run; failed ones are counted in its caption."""
     records = [checked(record, record.identity) for record in records]
-    rows = rows_of(record for record in records if record.status == "finished")
+    finished = [record for record in records if record.status == "finished"]
+    rows = rows_of(finished)
     columns = _left(rows) + _sizes(rows)
-    tasks = sorted({task for row in rows for task in row.cells})
-    columns += [(_key(task), _measured(rows, task, _most(rows))) for task in tasks]
+    columns += [_column(measure, rows) for measure in kind_of(finished).main]
     columns.append(("samples/s", [_rate(row.runs) for row in rows]))
     failed = sum(record.status == "failed" for record in records)
     table = Table(caption=f"{_runs(failed)} failed" if failed else None)
@@ -170,28 +130,28 @@ def _markdown(sheet: Sheet, others: Sequence[Sheet], published: Sequence[Publish
         lines += ["## Main table", "", *_grid(_main_columns(sheet, published)), ""]
         if sheet.complete:
             lines += [f"![stored parameters against score](../figures/{sheet.stem}.png)", ""]
-        lines += ["## Best, last and held-out", "", *_grid(_three_columns(sheet)), ""]
+        lines += [f"## {sheet.kind.chosen_title}", "", *_grid(_three_columns(sheet)), ""]
     return "\n".join([*lines, *_failures(sheet)]).rstrip() + "\n"
 
 
 def _main_columns(sheet: Sheet, published: Sequence[PublishedRow]) -> list[tuple[str, list[str]]]:
     rows = sheet.rows
     columns = _left(rows) + _sizes(rows)
-    for task in sheet.tasks:
-        columns.append((_key(task), _measured(rows, task, _most(rows))))
-        printed = [_published(sheet, row, task, published) for row in rows]
+    for measure in sheet.kind.main:
+        columns.append(_column(measure, rows))
+        printed = [_published(sheet, row, measure, published) for row in rows]
         if any(cell != ABSENT for cell in printed):
-            columns.append((f"{_key(task)}, published", printed))
-    for heading, value in (("mean", _best), ("mean last", _last), ("mean held-out", _held_out), ("gap", _gap)):
-        means = [_one_digit(100 * row.mean(value)) if row in sheet.complete else ABSENT for row in rows]
-        columns.append((heading, means))
+            columns.append((f"{measure.heading}, published", printed))
+    for measure in sheet.kind.means:
+        means = [measure.number(row.mean(measure)) if row in sheet.complete else ABSENT for row in rows]
+        columns.append((measure.heading, means))
     return [*columns, ("samples/s", [_rate(row.runs) for row in rows])]
 
 
-def _published(sheet: Sheet, row: Row, task: str, published: Sequence[PublishedRow]) -> str:
+def _published(sheet: Sheet, row: Row, measure: Measure, published: Sequence[PublishedRow]) -> str:
     """Write what papers print for this cell; where several rows match, each with what tells it apart."""
-    found = find(published, sheet.benchmark, sheet.backbone, row.method, row.targets, _key(task))
-    return "; ".join(_printed(line, _key(task)) for line in found) or ABSENT
+    found = find(published, sheet.benchmark, sheet.backbone, row.method, row.targets, measure.published)
+    return "; ".join(_printed(line, measure.published) for line in found) or ABSENT
 
 
 def _printed(line: PublishedRow, key: str) -> str:
@@ -205,10 +165,9 @@ def _printed(line: PublishedRow, key: str) -> str:
 def _three_columns(sheet: Sheet) -> list[tuple[str, list[str]]]:
     """Return the second table's columns: a line for each row and task."""
     lines = [(row, task, row.cells[task]) for task in sheet.tasks for row in sheet.rows if task in row.cells]
-    columns = [("task", [_key(task) for _, task, _ in lines]), *_left([row for row, _, _ in lines])]
+    columns = [("task", [key_of(task) for _, task, _ in lines]), *_left([row for row, _, _ in lines])]
     columns.append(("seeds", [str(len(cell)) for _, _, cell in lines]))
-    for heading, value in (("best", _best), ("last", _last), ("held-out", _held_out), ("gap", _gap)):
-        columns.append((heading, [_score(cell, value, 0) for _, _, cell in lines]))
+    columns += [(measure.heading, [measure.cell(cell, 0) for _, _, cell in lines]) for measure in sheet.kind.chosen]
     epochs = [_count([run.scores.best_epoch for run in cell]) for _, _, cell in lines]
     return [*columns, ("best epoch", epochs)]
 
@@ -259,14 +218,12 @@ def _header(sheet: Sheet, others: Sequence[Sheet], published: Sequence[Published
 def _protocol(sheet: Sheet) -> list[str]:
     if not sheet.rows:
         return ["- No run has finished yet."]
-    metrics = {run.task: run.scores.primary for run in sheet.finished}
+    kind = sheet.kind
     return [
-        "- Scores, x100: " + ", ".join(f"{_key(task)} {metrics[task]}" for task in sheet.tasks) + ".",
-        f"- A score is the median over seeds ± their standard deviation (n - 1), of {_most(sheet.rows)} seeds unless "
-        "(n=...) says fewer; one seed has no deviation.",
-        "- Best: the epoch is chosen on the same dev set that is scored, as the papers do. Held-out: it is chosen on "
-        "one half of dev and scored on the other, both ways, averaged. Gap: best minus held-out.",
-        "- Means are over tasks, of medians over seeds, and only for rows that ran every task of the table.",
+        f"- {kind.scored}.",
+        f"- A score is the {kind.average} over seeds ± their standard deviation (n - 1), of {_most(sheet.rows)} seeds "
+        "unless (n=...) says fewer; one seed has no deviation.",
+        *(f"- {note}" for note in kind.notes),
         "- Trained: the adapter's trained numbers. Stored: as the method's paper counts them. "
         "Samples/s: the median over runs, of the whole group that trained in one pass.",
         "- Variant: the settings in which runs of one method, targets and task differ; each has its own row.",
@@ -278,8 +235,8 @@ def _sources(sheet: Sheet, published: Sequence[PublishedRow]) -> list[str]:
     found = {
         f"{line.source} table {line.table} (arXiv {line.arxiv})"
         for row in sheet.rows
-        for task in sheet.tasks
-        for line in find(published, sheet.benchmark, sheet.backbone, row.method, row.targets, _key(task))
+        for measure in sheet.kind.main
+        for line in find(published, sheet.benchmark, sheet.backbone, row.method, row.targets, measure.published)
     }
     if not found:
         return []
@@ -290,7 +247,7 @@ def _sources(sheet: Sheet, published: Sequence[PublishedRow]) -> list[str]:
 
 def _split(sheet: Sheet, other: Sheet) -> str:
     """Say which of the other file's tasks are this file's too, on other rows of data."""
-    tasks = ", ".join(_key(task) for task in _shared_tasks(sheet, other))
+    tasks = ", ".join(key_of(task) for task in _shared_tasks(sheet, other))
     return f"{tasks} also ran on other data, which cannot be mixed with this: [{other.stem}.md]({other.stem}.md)."
 
 
@@ -302,7 +259,7 @@ def _tally(records: Iterable[Record], fact: Callable[[Record], str]) -> list[str
 def _data(run: Record) -> str:
     data = run.data
     rows = f"{data.train_rows:,} train and {data.validation_rows:,} dev rows"
-    return f"{_key(run.task)}, {rows} of {data.dataset} ({data.source}, {data.fingerprint[:DIGITS]})"
+    return f"{key_of(run.task)}, {rows} of {data.dataset} ({data.source}, {data.fingerprint[:DIGITS]})"
 
 
 def _machine(run: Record) -> str:
@@ -330,7 +287,7 @@ def _failures(sheet: Sheet) -> list[str]:
         return []
     failed.sort(key=lambda r: (r.task, r.method, r.targets, r.seed, r.identity))
     reasons = [
-        f"- {_key(r.task)}, {r.method}, {r.targets}, seed {r.seed}: {_plain(r.error.strip().splitlines()[0])}"
+        f"- {key_of(r.task)}, {r.method}, {r.targets}, seed {r.seed}: {_plain(r.error.strip().splitlines()[0])}"
         for r in failed
     ]
     return [f"{_runs(len(failed))} failed, and {'is' if len(failed) == 1 else 'are'} no score above:", "", *reasons]

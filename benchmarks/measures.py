@@ -1,0 +1,118 @@
+"""What tables and figures show of runs: measures with their unit and digits, and which of them a kind of task has."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median, stdev
+from typing import Any
+
+from benchmarks.records import Record
+
+ABSENT = "-"
+HELD_OUT = (
+    "Held-out: it is chosen on one half of dev and scored on the other, both ways, averaged. Gap: best minus held-out."
+)
+
+Getter = Callable[[Record], float | None]
+
+
+def _best(run: Record) -> float:
+    return run.scores.best
+
+
+def _last(run: Record) -> float:
+    return run.scores.last
+
+
+def _held_out(run: Record) -> float:
+    return run.scores.held_out
+
+
+def _gap(run: Record) -> float:
+    return run.scores.best - run.scores.held_out
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure of a run, and how it is written; ``value`` gives None for a run that lacks it.
+
+    ``average`` is over seeds; ``published`` is what the papers' tables call the figure.
+    """
+
+    heading: str
+    value: Getter
+    scale: int = 100
+    digits: int = 1
+    average: Callable[[Iterable[float]], float] = median
+    published: str = ""
+
+    def values(self, runs: Iterable[Record]) -> list[float]:
+        """Return the figure of each run that has it, not scaled."""
+        return [value for run in runs if (value := self.value(run)) is not None]
+
+    def number(self, scaled: float) -> str:
+        """Write a number that is in the measure's unit."""
+        return f"{round(scaled, self.digits) + 0.0:.{self.digits}f}"  # adding nothing turns -0.0 into 0.0
+
+    def cell(self, runs: Iterable[Record], most: int) -> str:
+        """Write the average over seeds ± standard deviation, and the seeds' number where it is below ``most``."""
+        values = [self.scale * value for value in self.values(runs)]
+        if not values:
+            return ABSENT
+        spread = f" ± {stdev(values):.{self.digits}f}" if len(values) > 1 else ""
+        return f"{self.number(self.average(values))}{spread}" + (f" (n={len(values)})" if len(values) < most else "")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """All that the tables of one kind of task do not share with those of another."""
+
+    main: list[Measure]  # columns of the main table
+    means: list[Measure]  # and of means over tasks
+    chosen: list[Measure]  # columns of the second table: scores on dev, by how the epoch is chosen
+    chosen_title: str
+    drawn: Measure  # its mean over tasks is a mark's height in the figure
+    axis: str
+    scored: str  # notes on what is scored, and on the average over seeds
+    average: str
+    notes: list[str]
+
+
+def kind_of(finished: Sequence[Record]) -> Kind:
+    """Return how a sheet's finished runs are shown."""
+    return _labelling(finished)
+
+
+def key_of(task: str) -> str:
+    """Return the task's name within its benchmark: "mrpc" of "glue/mrpc"."""
+    return task.partition("/")[2] or task
+
+
+def _labelling(finished: Sequence[Record]) -> Kind:
+    """Show runs that give each row a class or a value: their scores on dev, by task."""
+    metrics = dict(sorted((run.task, run.scores.primary) for run in finished))
+    tasks = [key_of(task) for task in metrics]
+    mean = Measure("mean", _best)
+    return Kind(
+        main=[Measure(key_of(task), _best_on(task), published=key_of(task)) for task in metrics],
+        means=[mean, Measure("mean last", _last), Measure("mean held-out", _held_out), Measure("gap", _gap)],
+        chosen=_chosen(),
+        chosen_title="Best, last and held-out",
+        drawn=mean,
+        axis="best score on dev (x100), " + (tasks[0] if len(tasks) == 1 else f"mean over {len(tasks)} tasks"),
+        scored="Scores, x100: " + ", ".join(f"{key_of(task)} {metric}" for task, metric in metrics.items()),
+        average="median",
+        notes=[
+            f"Best: the epoch is chosen on the same dev set that is scored, as the papers do. {HELD_OUT}",
+            "Means are over tasks, of medians over seeds, and only for rows that ran every task of the table.",
+        ],
+    )
+
+
+def _best_on(task: str) -> Getter:
+    return lambda run: run.scores.best if run.task == task else None
+
+
+def _chosen(**unit: Any) -> list[Measure]:
+    """Return the scores on dev, by how the epoch is chosen."""
+    values = {"best": _best, "last": _last, "held-out": _held_out, "gap": _gap}
+    return [Measure(heading, value, **unit) for heading, value in values.items()]
