@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median, stdev
+from statistics import mean, median, stdev
 from typing import Any
 
 from benchmarks.records import Record
@@ -11,6 +11,7 @@ ABSENT = "-"
 HELD_OUT = (
     "Held-out: it is chosen on one half of dev and scored on the other, both ways, averaged. Gap: best minus held-out."
 )
+PERCENT = ("bleu", "meteor", "rouge_l")  # papers print these x100 with one digit, and other scores of texts with two
 
 Getter = Callable[[Record], float | None]
 
@@ -79,7 +80,7 @@ class Kind:
 
 def kind_of(finished: Sequence[Record]) -> Kind:
     """Return how a sheet's finished runs are shown."""
-    return _labelling(finished)
+    return _generating(finished) if any(run.generation for run in finished) else _labelling(finished)
 
 
 def key_of(task: str) -> str:
@@ -91,13 +92,13 @@ def _labelling(finished: Sequence[Record]) -> Kind:
     """Show runs that give each row a class or a value: their scores on dev, by task."""
     metrics = dict(sorted((run.task, run.scores.primary) for run in finished))
     tasks = [key_of(task) for task in metrics]
-    mean = Measure("mean", _best)
+    overall = Measure("mean", _best)
     return Kind(
         main=[Measure(key_of(task), _best_on(task), published=key_of(task)) for task in metrics],
-        means=[mean, Measure("mean last", _last), Measure("mean held-out", _held_out), Measure("gap", _gap)],
+        means=[overall, Measure("mean last", _last), Measure("mean held-out", _held_out), Measure("gap", _gap)],
         chosen=_chosen(),
         chosen_title="Best, last and held-out",
-        drawn=mean,
+        drawn=overall,
         axis="best score on dev (x100), " + (tasks[0] if len(tasks) == 1 else f"mean over {len(tasks)} tasks"),
         scored="Scores, x100: " + ", ".join(f"{key_of(task)} {metric}" for task, metric in metrics.items()),
         average="median",
@@ -110,6 +111,41 @@ def _labelling(finished: Sequence[Record]) -> Kind:
 
 def _best_on(task: str) -> Getter:
     return lambda run: run.scores.best if run.task == task else None
+
+
+def _generating(finished: Sequence[Record]) -> Kind:
+    """Show runs of one task that write a text for each instance of its test split: the texts' scores."""
+    # A run that lacks a score says nothing of its place among the others: those that lack fewest come first.
+    fullest = sorted((run.generation.scores for run in finished if run.generation), key=len, reverse=True)
+    main = [_of_texts(name) for name in dict.fromkeys(name for scores in fullest for name in scores)]
+    units = [measure.heading + (" x100" if measure.scale == 100 else "") for measure in main]
+    notes = [
+        "Nothing was chosen on the test split. Epochs are compared by dev's mean log-likelihood per target token, in "
+        "nats, at most 0, higher is better; the second table is of it.",
+        f"Best: the epoch is chosen on the same dev set that is scored. {HELD_OUT}",
+    ]
+    if "nist_p" in units:
+        notes.append(
+            "nist is as the official Perl script has it, nist_p as its Python port: a paper's NIST may be either, and "
+            "where there is one it stands beside both."
+        )
+    return Kind(
+        main=main,
+        means=[],
+        chosen=_chosen(scale=1, digits=3, average=mean),
+        chosen_title="Log-likelihood on dev: best, last and held-out",
+        drawn=main[0],
+        axis=f"{units[0]} on the test split",
+        scored=f"Scores of what a run wrote for the test split after its last epoch: {', '.join(units)}",
+        average="mean",
+        notes=notes,
+    )
+
+
+def _of_texts(name: str) -> Measure:
+    scale, digits = (100, 1) if name in PERCENT else (1, 2)
+    published = "nist" if name == "nist_p" else name
+    return Measure(name, lambda run: run.generation and run.generation.scores.get(name), scale, digits, mean, published)
 
 
 def _chosen(**unit: Any) -> list[Measure]:

@@ -46,7 +46,10 @@ class Row:
 
     def spread_of_mean(self, measure: Measure) -> float | None:
         """Return the deviation over seeds of the mean over tasks; None below two seeds that every task ran."""
-        by_seed = [{run.seed: measure.value(run) for run in cell} for cell in self.cells.values()]
+        by_seed = [
+            {run.seed: value for run in cell if (value := measure.value(run)) is not None}
+            for cell in self.cells.values()
+        ]
         seeds = set.intersection(*(set(cell) for cell in by_seed))
         if len(seeds) < 2:
             return None
@@ -122,11 +125,12 @@ def checked(record: Record, where: str) -> Record:
     for epoch in record.epochs:
         if record.scores.primary not in epoch.scores:
             raise SuiteError(f"{where}: epoch {epoch.epoch} lacks the metric {record.scores.primary!r}")
-    for name in ("best", "last", "held_out"):
-        if not math.isfinite(getattr(record.scores, name)):
-            raise SuiteError(
-                f"{where}: scores.{name} is not a number: a run without scores is to be recorded as failed"
-            )
+    numbers = {f"scores.{name}": getattr(record.scores, name) for name in ("best", "last", "held_out")}
+    if record.generation:
+        numbers |= {f"generation.scores.{name}": value for name, value in record.generation.scores.items()}
+    for name, value in numbers.items():
+        if not math.isfinite(value):
+            raise SuiteError(f"{where}: {name} is not a number: a run without scores is to be recorded as failed")
     return record
 
 

@@ -21,7 +21,7 @@ from benchmarks.measures import ABSENT, Measure, key_of, kind_of
 from benchmarks.published import PublishedRow, find
 from benchmarks.published import load as load_published
 from benchmarks.records import Record, write_atomic
-from benchmarks.sheets import DIGITS, Row, Sheet, checked, load, rows_of, sheets_of
+from benchmarks.sheets import DIGITS, Row, Sheet, checked, flat, load, rows_of, sheets_of
 
 ROOT = Path("results")
 LOCAL = ROOT / "local"
@@ -64,6 +64,7 @@ def _points(sheet: Sheet) -> list[figure.Point]:
             row.method, row.targets, row.variant, median(row.stored), row.mean(drawn), row.spread_of_mean(drawn)
         )
         for row in sheet.complete
+        if drawn.values(row.runs)
     ]
 
 
@@ -207,6 +208,9 @@ def _header(sheet: Sheet, others: Sequence[Sheet], published: Sequence[Published
     lines += [*_protocol(sheet), *_sources(sheet, published)]
     lines += [f"- Split: {_split(sheet, other)}" for other in others]
     lines += [f"- Data: {text}." for text in _tally(sheet.records, _data)]
+    generated = [run for run in sheet.finished if run.generation]
+    lines += [f"- Test: {text}." for text in _tally(generated, _test)]
+    lines += [f"- Absent: {text}." for text in _tally([run for run in generated if run.generation.absent], _absent)]
     lines += [f"- Ran on: {text}." for text in _tally(sheet.records, _machine)]
     return [
         *lines,
@@ -260,6 +264,16 @@ def _data(run: Record) -> str:
     data = run.data
     rows = f"{data.train_rows:,} train and {data.validation_rows:,} dev rows"
     return f"{key_of(run.task)}, {rows} of {data.dataset} ({data.source}, {data.fingerprint[:DIGITS]})"
+
+
+def _test(run: Record) -> str:
+    decode = ", ".join(f"{key}={value}" for key, value in flat(run.config["task"]["decode"]))
+    split = f"{run.generation.instances:,} instances with {run.generation.references:,} references"
+    return f"{key_of(run.task)}, {split}, decoded with {decode}"
+
+
+def _absent(run: Record) -> str:
+    return "; ".join(f"{name}, as {_plain(reason)}" for name, reason in run.generation.absent.items())
 
 
 def _machine(run: Record) -> str:
