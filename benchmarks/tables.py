@@ -1,21 +1,15 @@
 """Tables and figures made from records and published figures alone: the same records give the same bytes.
 
-``python -m benchmarks.tables`` reads <root>/records and writes <root>/tables/*.md and <root>/figures/*.png. A file
-holds one benchmark on one backbone, and never mixes what cannot be compared: generated data stands apart from real
-data, and one task's runs on different rows of data stand in different files.
+``python -m benchmarks.tables`` reads <root>/records and writes <root>/tables/*.md and <root>/figures/*.png, one of each
+for every sheet.
 """
 
 import argparse
-import json
-import math
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from statistics import mean, median, stdev
-from typing import Any
+from statistics import median
 
 from rich.console import Console
 from rich.table import Table
@@ -23,238 +17,14 @@ from rich.text import Text
 
 from benchmarks import figure
 from benchmarks.errors import SuiteError
+from benchmarks.measures import ABSENT, Measure, key_of, kind_of
 from benchmarks.published import PublishedRow, find
 from benchmarks.published import load as load_published
-from benchmarks.records import Record, read, write_atomic
+from benchmarks.records import Record, write_atomic
+from benchmarks.sheets import DIGITS, Row, Sheet, checked, flat, load, rows_of, sheets_of
 
 ROOT = Path("results")
 LOCAL = ROOT / "local"
-ABSENT = "-"
-DIGITS = 6  # of a fingerprint, enough to tell two apart by eye
-
-Getter = Callable[[Record], float]
-
-
-def _best(run: Record) -> float:
-    return run.scores.best
-
-
-def _last(run: Record) -> float:
-    return run.scores.last
-
-
-def _held_out(run: Record) -> float:
-    return run.scores.held_out
-
-
-def _gap(run: Record) -> float:
-    return run.scores.best - run.scores.held_out
-
-
-def _speed(run: Record) -> float:
-    return run.cost.samples_per_second
-
-
-@dataclass(frozen=True, eq=False)
-class Row:
-    """One method, targets and variant: per task, the finished runs that differ in nothing but the seed."""
-
-    method: str
-    targets: str
-    variant: str
-    cells: dict[str, list[Record]]
-
-    @cached_property
-    def runs(self) -> list[Record]:
-        """Return all runs of the row, every task's."""
-        return [run for cell in self.cells.values() for run in cell]
-
-    def mean(self, value: Getter) -> float:
-        """Return the mean over the row's tasks of the median over seeds."""
-        return mean(median(value(run) for run in cell) for cell in self.cells.values())
-
-    def spread_of_mean(self) -> float | None:
-        """Return the deviation over seeds of the mean best score; None below two seeds that every task ran."""
-        by_seed = [{run.seed: _best(run) for run in cell} for cell in self.cells.values()]
-        seeds = set.intersection(*(set(cell) for cell in by_seed))
-        return stdev(mean(cell[seed] for cell in by_seed) for seed in sorted(seeds)) if len(seeds) > 1 else None
-
-
-@dataclass(frozen=True, eq=False)
-class Sheet:
-    """The records of one table file; ``fingerprint`` is set where a task's runs on other data were split off."""
-
-    benchmark: str
-    backbone: str
-    embedded: bool
-    fingerprint: str | None
-    records: list[Record]
-
-    @property
-    def stem(self) -> str:
-        """Return the name of its files, without suffix."""
-        parts = [self.benchmark, "embedded" if self.embedded else "", self.backbone, (self.fingerprint or "")[:DIGITS]]
-        return "-".join(part for part in parts if part)
-
-    @property
-    def title(self) -> str:
-        """Return what the sheet is, in one line."""
-        data = f": generated data, not {self.benchmark.upper()}" if self.embedded else ""
-        split = f" (data {self.fingerprint[:DIGITS]})" if self.fingerprint else ""
-        return f"{self.benchmark}, {self.backbone}{split}{data}"
-
-    @cached_property
-    def finished(self) -> list[Record]:
-        """Return the records with scores."""
-        return [record for record in self.records if record.status == "finished"]
-
-    @cached_property
-    def tasks(self) -> list[str]:
-        """Return the tasks that have a finished run."""
-        return sorted({record.task for record in self.finished})
-
-    @cached_property
-    def rows(self) -> list[Row]:
-        """Return the sheet's rows."""
-        return rows_of(self.finished)
-
-    @cached_property
-    def complete(self) -> list[Row]:
-        """Return the rows that ran every task: a mean over fewer compares with nothing."""
-        return [row for row in self.rows if list(row.cells) == self.tasks]
-
-
-def load(root: Path) -> list[Record]:
-    """Read every record below ``root``/records; raises SuiteError naming the file that lacks what a table needs."""
-    paths = sorted((root / "records").rglob("*.json"))
-    return [_checked(read(path), str(path)) for path in paths]
-
-
-def _checked(record: Record, where: str) -> Record:
-    """Return the record; raises SuiteError where a finished run lacks a score, or a failed one its reason."""
-    if record.status == "failed":
-        if not record.error:
-            raise SuiteError(f"{where}: failed without a reason: delete it, and the same command trains it again")
-        return record
-    if record.scores is None or record.cost is None or not record.epochs:
-        lacking = [name for name in ("scores", "cost", "epochs") if not getattr(record, name)]
-        raise SuiteError(
-            f"{where}: finished without {', '.join(lacking)}: delete it, and the same command trains again"
-        )
-    for epoch in record.epochs:
-        if record.scores.primary not in epoch.scores:
-            raise SuiteError(f"{where}: epoch {epoch.epoch} lacks the metric {record.scores.primary!r}")
-    for name in ("best", "last", "held_out"):
-        if not math.isfinite(getattr(record.scores, name)):
-            raise SuiteError(
-                f"{where}: scores.{name} is not a number: a run without scores is to be recorded as failed"
-            )
-    return record
-
-
-def rows_of(records: Iterable[Record]) -> list[Row]:
-    """Group finished records into rows, smallest first within a method and its targets.
-
-    Runs that differ in more than the seed are never in one cell: what differs is the row's ``variant``. Which settings
-    tell variants apart is seen within each task, since one row may well use other settings on another task.
-    """
-    by_method = defaultdict(list)
-    for record in sorted(records, key=lambda r: (r.task, r.method, r.targets, r.seed, r.identity)):
-        by_method[record.method, record.targets].append(record)
-    rows = []
-    for (method, targets), runs in sorted(by_method.items()):
-        settings = [_settings(run) for run in runs]
-        keys = _differing(runs, settings)
-        variants = defaultdict(lambda: defaultdict(list))
-        for run, own in zip(runs, settings, strict=True):
-            label = ", ".join(f"{key}={own.get(key, 'unset')}" for key in keys)
-            variants[label][run.task].append(run)
-        rows += [Row(method, targets, label, dict(cells)) for label, cells in variants.items()]
-    for row in rows:
-        for cell in row.cells.values():
-            _refuse_twice(cell)
-    return sorted(rows, key=lambda row: (row.method, row.targets, median(_stored(row)), row.variant))
-
-
-def _settings(record: Record) -> dict[str, str]:
-    """Return what a run is but for its seed, flat: the config by dotted key, and the fingerprints of what it ran on."""
-    facts = {
-        "backbone name": record.backbone.name,
-        "backbone fingerprint": record.backbone.fingerprint[:DIGITS],
-        "data fingerprint": record.data.fingerprint[:DIGITS],
-    }
-    config = {key: value for key, value in record.config.items() if key != "seed"}
-    return facts | dict(_flat(config))
-
-
-def _flat(tree: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
-    """Yield (dotted key, value as text) of each leaf; an empty mapping is a leaf."""
-    for key, value in tree.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-
-
-def _differing(runs: Sequence[Record], settings: Sequence[dict[str, str]]) -> list[str]:
-    """Return the keys in which two runs of one task differ, sorted."""
-    by_task = defaultdict(list)
-    for run, own in zip(runs, settings, strict=True):
-        by_task[run.task].append(own)
-    keys = {key for own in settings for key in own}
-    return sorted(key for key in keys if any(len({own.get(key) for own in task}) > 1 for task in by_task.values()))
-
-
-def _refuse_twice(cell: Sequence[Record]) -> None:
-    """Raise SuiteError where one seed is there twice: its median would count a run twice."""
-    seen = {}
-    for run in cell:
-        if run.seed in seen:
-            what = f"{run.task}, {run.method}, {run.targets}, seed {run.seed}"
-            raise SuiteError(f"two records of the same run ({what}): {seen[run.seed]} and {run.identity}: delete one")
-        seen[run.seed] = run.identity
-
-
-def sheets_of(records: Iterable[Record]) -> list[Sheet]:
-    """Split records into table files.
-
-    Where runs of one task differ in their data's fingerprint, the one with most finished runs stays in the main file
-    and each other one goes to a file of its own.
-    """
-    groups = defaultdict(list)
-    for record in records:
-        groups[record.task.partition("/")[0], record.backbone.name, record.data.source == "embedded"].append(record)
-    sheets = []
-    for group, members in sorted(groups.items()):
-        main = _main_fingerprints(members)
-        split = defaultdict(list)
-        for record in members:
-            digest = record.data.fingerprint
-            split["" if digest == main[record.task] else digest].append(record)
-        sheets += [Sheet(*group, digest or None, runs) for digest, runs in sorted(split.items())]
-    twice = [stem for stem, count in Counter(sheet.stem for sheet in sheets).items() if count > 1]
-    if twice:
-        raise SuiteError(f"two tables would be named {twice[0]}: give one of the backbones another name")
-    for sheet in sheets:
-        _refuse_two_metrics(sheet)
-    return sheets
-
-
-def _main_fingerprints(records: Iterable[Record]) -> dict[str, str]:
-    """Return for each task the data fingerprint with most finished runs; ties go to the first in sorted order."""
-    finished = defaultdict(Counter)
-    for record in records:
-        finished[record.task][record.data.fingerprint] += record.status == "finished"
-    return {task: min(counts, key=lambda digest: (-counts[digest], digest)) for task, counts in finished.items()}
-
-
-def _refuse_two_metrics(sheet: Sheet) -> None:
-    for task in sheet.tasks:
-        primary = sorted({run.scores.primary for run in sheet.finished if run.task == task})
-        if len(primary) > 1:
-            raise SuiteError(
-                f"{task} on {sheet.backbone} is scored by {' and by '.join(primary)}: move one's records away"
-            )
 
 
 def render(root: Path, published: Sequence[PublishedRow]) -> list[Path]:
@@ -272,7 +42,7 @@ def render(root: Path, published: Sequence[PublishedRow]) -> list[Path]:
         write_atomic(table, _markdown(sheet, others, published).encode())
         written.append(table)
         if sheet.complete:
-            write_atomic(drawing, figure.png(_points(sheet), sheet.title, _axis(sheet)))
+            write_atomic(drawing, figure.png(_points(sheet), sheet.title, sheet.kind.axis))
             written.append(drawing)
     return written
 
@@ -288,31 +58,14 @@ def _shared_tasks(one: Sheet, other: Sheet) -> list[str]:
 
 
 def _points(sheet: Sheet) -> list[figure.Point]:
-    points = []
-    for row in sheet.complete:
-        spread = row.spread_of_mean()
-        scaled = None if spread is None else 100 * spread
-        stored = median(_stored(row))
-        points.append(figure.Point(row.method, row.targets, row.variant, stored, 100 * row.mean(_best), scaled))
-    return points
-
-
-def _axis(sheet: Sheet) -> str:
-    what = _key(sheet.tasks[0]) if len(sheet.tasks) == 1 else f"mean over {len(sheet.tasks)} tasks"
-    return f"best score on dev (x100), {what}"
-
-
-def _stored(row: Row) -> list[float]:
-    return [run.parameters.stored for run in row.runs]
-
-
-def _one_digit(value: float) -> str:
-    return f"{round(value, 1) + 0.0:.1f}"  # adding nothing turns -0.0 into 0.0
-
-
-def _key(task: str) -> str:
-    """Return the task's name within its benchmark: "mrpc" of "glue/mrpc"."""
-    return task.partition("/")[2] or task
+    drawn = sheet.kind.drawn
+    return [
+        figure.Point(
+            row.method, row.targets, row.variant, median(row.stored), row.mean(drawn), row.spread_of_mean(drawn)
+        )
+        for row in sheet.complete
+        if drawn.values(row.runs)
+    ]
 
 
 def _count(values: Iterable[float]) -> str:
@@ -320,15 +73,8 @@ def _count(values: Iterable[float]) -> str:
     return " to ".join(f"{value:,.15g}" for value in sorted({min(values), max(values)}))
 
 
-def _score(runs: Sequence[Record], value: Getter, most: int) -> str:
-    """Write the median over seeds, x100, ± standard deviation, and the seeds' number where it is below ``most``."""
-    values = [100 * value(run) for run in runs]
-    spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{_one_digit(median(values))}{spread}" + (f" (n={len(values)})" if len(values) < most else "")
-
-
 def _rate(runs: Sequence[Record]) -> str:
-    rate = median(_speed(run) for run in runs)
+    rate = median(run.cost.samples_per_second for run in runs)
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"
 
 
@@ -348,22 +94,23 @@ def _left(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
 def _sizes(rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
     return [
         ("trained", [_count([run.parameters.trained for run in row.runs]) for row in rows]),
-        ("stored", [_count(_stored(row)) for row in rows]),
+        ("stored", [_count(row.stored) for row in rows]),
         ("adapter bytes", [_count([run.parameters.adapter_bytes for run in row.runs]) for row in rows]),
     ]
 
 
-def _measured(rows: Sequence[Row], task: str, most: int) -> list[str]:
-    return [_score(row.cells[task], _best, most) if task in row.cells else ABSENT for row in rows]
+def _column(measure: Measure, rows: Sequence[Row]) -> tuple[str, list[str]]:
+    most = _most(rows)
+    return measure.heading, [measure.cell(row.runs, most) for row in rows]
 
 
 def terminal_table(records: Iterable[Record]) -> Table:
     """Return the main table of finished records, for the end of a run; failed ones are counted in its caption."""
-    records = [_checked(record, record.identity) for record in records]
-    rows = rows_of(record for record in records if record.status == "finished")
+    records = [checked(record, record.identity) for record in records]
+    finished = [record for record in records if record.status == "finished"]
+    rows = rows_of(finished)
     columns = _left(rows) + _sizes(rows)
-    tasks = sorted({task for row in rows for task in row.cells})
-    columns += [(_key(task), _measured(rows, task, _most(rows))) for task in tasks]
+    columns += [_column(measure, rows) for measure in kind_of(finished).main]
     columns.append(("samples/s", [_rate(row.runs) for row in rows]))
     failed = sum(record.status == "failed" for record in records)
     table = Table(caption=f"{_runs(failed)} failed" if failed else None)
@@ -384,28 +131,28 @@ def _markdown(sheet: Sheet, others: Sequence[Sheet], published: Sequence[Publish
         lines += ["## Main table", "", *_grid(_main_columns(sheet, published)), ""]
         if sheet.complete:
             lines += [f"![stored parameters against score](../figures/{sheet.stem}.png)", ""]
-        lines += ["## Best, last and held-out", "", *_grid(_three_columns(sheet)), ""]
+        lines += [f"## {sheet.kind.chosen_title}", "", *_grid(_three_columns(sheet)), ""]
     return "\n".join([*lines, *_failures(sheet)]).rstrip() + "\n"
 
 
 def _main_columns(sheet: Sheet, published: Sequence[PublishedRow]) -> list[tuple[str, list[str]]]:
     rows = sheet.rows
     columns = _left(rows) + _sizes(rows)
-    for task in sheet.tasks:
-        columns.append((_key(task), _measured(rows, task, _most(rows))))
-        printed = [_published(sheet, row, task, published) for row in rows]
+    for measure in sheet.kind.main:
+        columns.append(_column(measure, rows))
+        printed = [_published(sheet, row, measure, published) for row in rows]
         if any(cell != ABSENT for cell in printed):
-            columns.append((f"{_key(task)}, published", printed))
-    for heading, value in (("mean", _best), ("mean last", _last), ("mean held-out", _held_out), ("gap", _gap)):
-        means = [_one_digit(100 * row.mean(value)) if row in sheet.complete else ABSENT for row in rows]
-        columns.append((heading, means))
+            columns.append((f"{measure.heading}, published", printed))
+    for measure in sheet.kind.means:
+        means = [measure.number(row.mean(measure)) if row in sheet.complete else ABSENT for row in rows]
+        columns.append((measure.heading, means))
     return [*columns, ("samples/s", [_rate(row.runs) for row in rows])]
 
 
-def _published(sheet: Sheet, row: Row, task: str, published: Sequence[PublishedRow]) -> str:
+def _published(sheet: Sheet, row: Row, measure: Measure, published: Sequence[PublishedRow]) -> str:
     """Write what papers print for this cell; where several rows match, each with what tells it apart."""
-    found = find(published, sheet.benchmark, sheet.backbone, row.method, row.targets, _key(task))
-    return "; ".join(_printed(line, _key(task)) for line in found) or ABSENT
+    found = find(published, sheet.benchmark, sheet.backbone, row.method, row.targets, measure.published)
+    return "; ".join(_printed(line, measure.published) for line in found) or ABSENT
 
 
 def _printed(line: PublishedRow, key: str) -> str:
@@ -419,10 +166,9 @@ def _printed(line: PublishedRow, key: str) -> str:
 def _three_columns(sheet: Sheet) -> list[tuple[str, list[str]]]:
     """Return the second table's columns: a line for each row and task."""
     lines = [(row, task, row.cells[task]) for task in sheet.tasks for row in sheet.rows if task in row.cells]
-    columns = [("task", [_key(task) for _, task, _ in lines]), *_left([row for row, _, _ in lines])]
+    columns = [("task", [key_of(task) for _, task, _ in lines]), *_left([row for row, _, _ in lines])]
     columns.append(("seeds", [str(len(cell)) for _, _, cell in lines]))
-    for heading, value in (("best", _best), ("last", _last), ("held-out", _held_out), ("gap", _gap)):
-        columns.append((heading, [_score(cell, value, 0) for _, _, cell in lines]))
+    columns += [(measure.heading, [measure.cell(cell, 0) for _, _, cell in lines]) for measure in sheet.kind.chosen]
     epochs = [_count([run.scores.best_epoch for run in cell]) for _, _, cell in lines]
     return [*columns, ("best epoch", epochs)]
 
@@ -462,6 +208,9 @@ def _header(sheet: Sheet, others: Sequence[Sheet], published: Sequence[Published
     lines += [*_protocol(sheet), *_sources(sheet, published)]
     lines += [f"- Split: {_split(sheet, other)}" for other in others]
     lines += [f"- Data: {text}." for text in _tally(sheet.records, _data)]
+    generated = [run for run in sheet.finished if run.generation]
+    lines += [f"- Test: {text}." for text in _tally(generated, _test)]
+    lines += [f"- Absent: {text}." for text in _tally([run for run in generated if run.generation.absent], _absent)]
     lines += [f"- Ran on: {text}." for text in _tally(sheet.records, _machine)]
     return [
         *lines,
@@ -473,14 +222,12 @@ def _header(sheet: Sheet, others: Sequence[Sheet], published: Sequence[Published
 def _protocol(sheet: Sheet) -> list[str]:
     if not sheet.rows:
         return ["- No run has finished yet."]
-    metrics = {run.task: run.scores.primary for run in sheet.finished}
+    kind = sheet.kind
     return [
-        "- Scores, x100: " + ", ".join(f"{_key(task)} {metrics[task]}" for task in sheet.tasks) + ".",
-        f"- A score is the median over seeds ± their standard deviation (n - 1), of {_most(sheet.rows)} seeds unless "
-        "(n=...) says fewer; one seed has no deviation.",
-        "- Best: the epoch is chosen on the same dev set that is scored, as the papers do. Held-out: it is chosen on "
-        "one half of dev and scored on the other, both ways, averaged. Gap: best minus held-out.",
-        "- Means are over tasks, of medians over seeds, and only for rows that ran every task of the table.",
+        f"- {kind.scored}.",
+        f"- A score is the {kind.average} over seeds ± their standard deviation (n - 1), of {_most(sheet.rows)} seeds "
+        "unless (n=...) says fewer; one seed has no deviation.",
+        *(f"- {note}" for note in kind.notes),
         "- Trained: the adapter's trained numbers. Stored: as the method's paper counts them. "
         "Samples/s: the median over runs, of the whole group that trained in one pass.",
         "- Variant: the settings in which runs of one method, targets and task differ; each has its own row.",
@@ -492,8 +239,8 @@ def _sources(sheet: Sheet, published: Sequence[PublishedRow]) -> list[str]:
     found = {
         f"{line.source} table {line.table} (arXiv {line.arxiv})"
         for row in sheet.rows
-        for task in sheet.tasks
-        for line in find(published, sheet.benchmark, sheet.backbone, row.method, row.targets, _key(task))
+        for measure in sheet.kind.main
+        for line in find(published, sheet.benchmark, sheet.backbone, row.method, row.targets, measure.published)
     }
     if not found:
         return []
@@ -504,7 +251,7 @@ def _sources(sheet: Sheet, published: Sequence[PublishedRow]) -> list[str]:
 
 def _split(sheet: Sheet, other: Sheet) -> str:
     """Say which of the other file's tasks are this file's too, on other rows of data."""
-    tasks = ", ".join(_key(task) for task in _shared_tasks(sheet, other))
+    tasks = ", ".join(key_of(task) for task in _shared_tasks(sheet, other))
     return f"{tasks} also ran on other data, which cannot be mixed with this: [{other.stem}.md]({other.stem}.md)."
 
 
@@ -516,7 +263,17 @@ def _tally(records: Iterable[Record], fact: Callable[[Record], str]) -> list[str
 def _data(run: Record) -> str:
     data = run.data
     rows = f"{data.train_rows:,} train and {data.validation_rows:,} dev rows"
-    return f"{_key(run.task)}, {rows} of {data.dataset} ({data.source}, {data.fingerprint[:DIGITS]})"
+    return f"{key_of(run.task)}, {rows} of {data.dataset} ({data.source}, {data.fingerprint[:DIGITS]})"
+
+
+def _test(run: Record) -> str:
+    decode = ", ".join(f"{key}={value}" for key, value in flat(run.config["task"]["decode"]))
+    split = f"{run.generation.instances:,} instances with {run.generation.references:,} references"
+    return f"{key_of(run.task)}, {split}, decoded with {decode}"
+
+
+def _absent(run: Record) -> str:
+    return "; ".join(f"{name}, as {_plain(reason)}" for name, reason in run.generation.absent.items())
 
 
 def _machine(run: Record) -> str:
@@ -544,7 +301,7 @@ def _failures(sheet: Sheet) -> list[str]:
         return []
     failed.sort(key=lambda r: (r.task, r.method, r.targets, r.seed, r.identity))
     reasons = [
-        f"- {_key(r.task)}, {r.method}, {r.targets}, seed {r.seed}: {_plain(r.error.strip().splitlines()[0])}"
+        f"- {key_of(r.task)}, {r.method}, {r.targets}, seed {r.seed}: {_plain(r.error.strip().splitlines()[0])}"
         for r in failed
     ]
     return [f"{_runs(len(failed))} failed, and {'is' if len(failed) == 1 else 'are'} no score above:", "", *reasons]

@@ -147,6 +147,8 @@ def summary(record: Record) -> dict[str, Any]:
     if record.scores:
         values |= record.scores.model_dump()
         values["selection_gap"] = record.scores.best - record.scores.held_out
+    if record.generation:
+        values |= {f"test/{name}": value for name, value in record.generation.scores.items()}
     if record.cost:
         values |= record.cost.model_dump()
     return values

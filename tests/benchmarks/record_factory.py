@@ -5,6 +5,8 @@ from typing import Any
 
 from benchmarks.records import Record, identity_of, record_path, write
 
+TEXT_SCORES = {"bleu": 0.681, "nist": 8.62, "nist_p": 8.71, "meteor": 0.462, "rouge_l": 0.705, "cider": 2.444}
+
 
 def make_record(
     task: str = "glue/mrpc",
@@ -27,6 +29,7 @@ def make_record(
     hardware: str = "one test processor",
     error: str | None = None,
     primary: str = "accuracy",
+    generation: dict[str, Any] | None = None,
 ) -> Record:
     """Return a record; ``error`` makes it a failed one, ``last`` and ``held_out`` are ``best`` unless given."""
     last = best if last is None else last
@@ -74,6 +77,7 @@ def make_record(
             },
             "epochs": [{"epoch": 1, "train_loss": 0.5, "scores": {primary: best}, "halves": [best, best]}],
             "scores": None if error else scores,
+            "generation": None if error else generation,
             "cost": None if error else cost,
             "environment": {
                 "hardware": hardware,
@@ -86,6 +90,23 @@ def make_record(
             "finished_at": "2024-01-01T00:00:00Z",
         }
     )
+
+
+def make_text_record(
+    scores: dict[str, float] | None = None, absent: dict[str, str] | None = None, best: float = -1.25, **facts: Any
+) -> Record:
+    """Return a record of a run that wrote text; ``scores`` go over those of ``TEXT_SCORES`` that are not ``absent``."""
+    absent = absent or {}
+    generation = {
+        "instances": 630,
+        "references": 4_693,
+        "scores": {name: value for name, value in (TEXT_SCORES | (scores or {})).items() if name not in absent},
+        "absent": absent,
+        "seconds": 2.5,
+        "predictions": ["a text"] * 630,
+    }
+    config = {"task": {"name": "e2e", "decode": {"beams": 10, "length_penalty": 0.9}}}
+    return make_record("e2e", primary="log_likelihood", best=best, config=config, generation=generation, **facts)
 
 
 def save(root: Path, *records: Record) -> list[Path]:

@@ -3,12 +3,13 @@
 import json
 
 import pytest
-from record_factory import make_record, save
+from record_factory import make_record, make_text_record, save
 from rich.console import Console
 
 from benchmarks import tables
 from benchmarks.errors import SuiteError
 from benchmarks.published import PublishedRow
+from benchmarks.sheets import sheets_of
 from benchmarks.tables import main, render, terminal_table
 
 PUBLISHED = [
@@ -23,8 +24,22 @@ PUBLISHED = [
         parameters=24_000.0,
         parameters_as_printed="0.024M",
         scores={"mrpc": {"value": 91.4, "spread": 0.6}, "rte": {"value": 86.65}},
-    )
+    ),
+    PublishedRow(
+        source="paper",
+        arxiv="2401.00001",
+        table=2,
+        benchmark="e2e",
+        backbone="gpt2-medium",
+        method="alpha",
+        targets="qv",
+        parameters=98_000.0,
+        parameters_as_printed="0.098M",
+        scores={"bleu": {"value": 70.1}, "nist": {"value": 8.81}},
+    ),
 ]
+GPT2 = {"source": "hub", "backbone": "gpt2-medium"}
+NO_METEOR = {"meteor": "no Java runtime was found"}
 
 
 def grids(text: str) -> list[list[dict[str, str]]]:
@@ -135,7 +150,7 @@ def test_a_row_that_lacks_a_task_has_no_mean_and_no_mark(tmp_path):
     records = [make_record(), make_record(task="glue/rte"), make_record(method="beta", best=0.99)]
     main_table, _ = grids(rendered(tmp_path, *records))
     assert [(row["mean"], row["gap"], row["rte"]) for row in main_table] == [("90.0", "0.0", "90.0"), ("-", "-", "-")]
-    (sheet,) = tables.sheets_of(records)
+    (sheet,) = sheets_of(records)
     assert [point.method for point in tables._points(sheet)] == ["alpha"]
 
 
@@ -144,7 +159,7 @@ def test_figure_points_are_the_tables_means(tmp_path):
         *seeds([0.80, 0.84, 0.85], stored=100.0),
         *seeds([0.60, 0.64, 0.68], task="glue/rte", stored=100.0),
     ]
-    (sheet,) = tables.sheets_of(records)
+    (sheet,) = sheets_of(records)
     (point,) = tables._points(sheet)
     assert (point.stored, point.mean) == (100.0, pytest.approx(74.0))
     assert point.spread == pytest.approx(3.278719)  # of 70, 74, 76.5
@@ -238,9 +253,109 @@ def test_where_it_ran_is_said_with_its_count(tmp_path):
     assert "- Packages: torch 2.0." in text and "- Code: 0123456789ab: 3 runs." in text
 
 
-def changed(root, change):
+def texts(bleus, **facts):
+    return [make_text_record({"bleu": bleu}, seed=seed, **facts) for seed, bleu in enumerate(bleus)]
+
+
+def test_texts_have_a_column_a_score_in_the_papers_units(tmp_path):
+    text = rendered(tmp_path, *texts([0.68, 0.70, 0.75], **GPT2), name="e2e-gpt2-medium")
+    assert grids(text)[0] == [
+        {
+            "method": "alpha",
+            "targets": "qv",
+            "trained": "12,345",
+            "stored": "6,789",
+            "adapter bytes": "27,156",
+            "bleu": "71.0 ± 3.6",  # the mean: the median would be 70.0
+            "bleu, published": "70.1",
+            "nist": "8.62 ± 0.00",
+            "nist, published": "8.81",
+            "nist_p": "8.71 ± 0.00",
+            "nist_p, published": "8.81",
+            "meteor": "46.2 ± 0.0",
+            "rouge_l": "70.5 ± 0.0",
+            "cider": "2.44 ± 0.00",
+            "samples/s": "150",
+        }
+    ]
+    assert "bleu x100, nist, nist_p, meteor x100, rouge_l x100, cider" in text
+    assert "the mean over seeds" in text and "median over seeds" not in text
+    assert "Nothing was chosen on the test split" in text and "paper's NIST may be either" in text
+    assert "630 instances with 4,693 references, decoded with beams=10, length_penalty=0.9: 3 runs." in text
+    assert "from paper table 2 (arXiv 2401.00001)" in text
+    assert "Absent" not in text and "Means" not in text
+
+
+def test_the_second_table_of_texts_is_of_the_log_likelihood_as_it_is(tmp_path):
+    scores = [(-1.5, -1.6), (-1.0, -1.1234), (-1.1, -1.1)]
+    records = [make_text_record(seed=seed, best=best, held_out=half) for seed, (best, half) in enumerate(scores)]
+    text = rendered(tmp_path, *records, name="e2e-embedded-minilm")
+    assert "## Log-likelihood on dev: best, last and held-out" in text
+    assert grids(text)[1] == [
+        {
+            "task": "e2e",
+            "method": "alpha",
+            "targets": "qv",
+            "seeds": "3",
+            "best": "-1.200 ± 0.265",  # the mean: the median would be -1.100
+            "last": "-1.200 ± 0.265",
+            "held-out": "-1.274 ± 0.282",
+            "gap": "0.074 ± 0.066",
+            "best epoch": "1",
+        }
+    ]
+
+
+def test_an_absent_score_is_a_dash_and_says_why(tmp_path):
+    records = [
+        make_text_record(absent=NO_METEOR),
+        make_text_record(seed=1),
+        make_text_record(method="beta", absent=NO_METEOR),
+    ]
+    text = rendered(tmp_path, *records, name="e2e-embedded-minilm")
+    alpha, beta = grids(text)[0]
+    assert (alpha["meteor"], beta["meteor"]) == ("46.2 (n=1)", "-")
+    # In its place, though the first record does not know of it.
+    assert list(alpha)[5:-1] == ["bleu", "nist", "nist_p", "meteor", "rouge_l", "cider"]
+    assert "- Absent: meteor, as no Java runtime was found: 2 runs." in text
+
+
+def test_a_score_that_no_run_has_has_no_column_but_its_reason(tmp_path):
+    text = rendered(tmp_path, make_text_record(absent=NO_METEOR), name="e2e-embedded-minilm")
+    assert "meteor" not in grids(text)[0][0]
+    assert "- Absent: meteor, as no Java runtime was found: 1 run." in text
+
+
+def test_texts_are_drawn_by_their_first_score():
+    untrained = make_text_record({"bleu": 0.01}, method="none", targets="-", trained=0, stored=0, adapter_bytes=0)
+    unscored = texts([0.5], absent={"bleu": "lost"}, method="beta")
+    lost = make_text_record(absent={"bleu": "lost"}, seed=3)
+    (sheet,) = sheets_of([*texts([0.68, 0.70, 0.75]), lost, untrained, *unscored])
+    alpha, none = tables._points(sheet)
+    assert (alpha.method, alpha.mean, alpha.spread) == ("alpha", pytest.approx(71.0), pytest.approx(3.605551))
+    assert (none.method, none.stored, none.mean, none.spread) == ("none", 0, pytest.approx(1.0), None)
+    assert sheet.kind.axis == "bleu x100 on the test split"
+
+
+def test_an_untrained_backbone_alone_has_a_table_and_a_figure(tmp_path):
+    save(tmp_path, make_text_record(method="none", targets="-", trained=0, stored=0, adapter_bytes=0))
+    table, drawing = render(tmp_path, PUBLISHED)
+    (row,) = grids(table.read_text())[0]
+    assert [row[column] for column in ("trained", "stored", "adapter bytes", "bleu")] == ["0", "0", "0", "68.1"]
+    assert drawing.read_bytes().startswith(b"\x89PNG")
+
+
+def test_generated_data_of_texts_says_so_and_has_no_published_figure(tmp_path):
+    record = make_text_record(backbone="gpt2-medium")
+    text = rendered(tmp_path, record, name="e2e-embedded-gpt2-medium")
+    assert text.startswith("# e2e, gpt2-medium: generated data, not E2E\n")
+    assert "The data is generated and is NOT E2E" in text
+    assert "published" not in text and "70.1" not in text
+
+
+def changed(root, change, record):
     """Write one record whose JSON ``change`` edits; return its path."""
-    (path,) = save(root, make_record())
+    (path,) = save(root, record)
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
@@ -255,12 +370,13 @@ def changed(root, change):
         (lambda record: record.update(epochs=[]), "finished without epochs"),
         (lambda record: record["scores"].pop("held_out"), "not a readable record"),
         (lambda record: record["scores"].update(best=float("nan")), "scores.best is not a number"),
+        (lambda record: record["generation"]["scores"].update(nist=float("inf")), "scores.nist is not a number"),
         (lambda record: record["scores"].update(primary="f1"), "epoch 1 lacks the metric 'f1'"),
         (lambda record: record.update(status="failed"), "failed without a reason"),
     ],
 )
 def test_what_a_record_lacks_is_an_error_naming_the_file(tmp_path, change, complaint):
-    path = changed(tmp_path, change)
+    path = changed(tmp_path, change, make_text_record())
     with pytest.raises(SuiteError, match=complaint) as caught:
         render(tmp_path, [])
     assert str(path) in str(caught.value)
@@ -294,6 +410,14 @@ def test_terminal_table_has_the_main_tables_cells():
     (line,) = [line for line in text.splitlines() if "alpha" in line]
     assert [cell.strip() for cell in line.strip("│").split("│")] == cells
     assert "mrpc" in text and "glue/" not in text and "1 run failed" in text
+
+
+def test_terminal_table_of_texts_has_the_main_tables_cells():
+    text = shown(terminal_table([*texts([0.68, 0.70, 0.75]), make_text_record(seed=4, error="NaN")]))
+    cells = ["alpha", "qv", "12,345", "6,789", "27,156", "71.0 ± 3.6", "8.62 ± 0.00", "8.71 ± 0.00", "46.2 ± 0.0"]
+    (line,) = [line for line in text.splitlines() if "alpha" in line]
+    assert [cell.strip() for cell in line.strip("│").split("│")] == [*cells, "70.5 ± 0.0", "2.44 ± 0.00", "150"]
+    assert "bleu" in text and "nist_p" in text and "1 run failed" in text
 
 
 def test_terminal_table_never_mixes_backbones_or_data_and_shows_settings_as_they_are():

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import wandb
+from record_factory import make_text_record
 
 from benchmarks import tracking
 from benchmarks.records import Backbone, Cost, Data, Environment, Epoch, Parameters, Record, Scores
-from benchmarks.tracking import RunInfo, Tracker
+from benchmarks.tracking import RunInfo, Tracker, summary
 
 PARAMETERS = Parameters(trained=1200, stored=1216.5, head=1538, adapter_bytes=4800, head_bytes=6152)
 
@@ -148,6 +149,14 @@ def test_every_run_of_a_group_is_a_run_of_its_own(tmp_path: Path, capfd: pytest.
         assert run["exit"] == 0
         assert not run["types"] & {"stats", "environment", "output", "output_raw", "files"}
     assert runs[0]["run"]["run_id"] != runs[1]["run"]["run_id"]
+
+
+def test_scores_of_text_stand_apart_and_the_text_stays_in_the_record() -> None:
+    scored = make_text_record({"bleu": 0.7}, {"meteor": "no Java"}, best=-1.25, held_out=-1.5)
+    without = summary(scored.model_copy(update={"generation": None}))
+    tested = {"test/bleu": 0.7, "test/nist": 8.62, "test/nist_p": 8.71, "test/rouge_l": 0.705, "test/cider": 2.444}
+    assert summary(scored) == without | tested
+    assert (without["primary"], without["best"], without["selection_gap"]) == ("log_likelihood", -1.25, 0.25)
 
 
 def test_failed_and_unfinished_runs_end_as_failed(tmp_path: Path) -> None:

@@ -1,0 +1,154 @@
+"""What tables and figures show of runs: measures with their unit and digits, and which of them a kind of task has."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import mean, median, stdev
+from typing import Any
+
+from benchmarks.records import Record
+
+ABSENT = "-"
+HELD_OUT = (
+    "Held-out: it is chosen on one half of dev and scored on the other, both ways, averaged. Gap: best minus held-out."
+)
+PERCENT = ("bleu", "meteor", "rouge_l")  # papers print these x100 with one digit, and other scores of texts with two
+
+Getter = Callable[[Record], float | None]
+
+
+def _best(run: Record) -> float:
+    return run.scores.best
+
+
+def _last(run: Record) -> float:
+    return run.scores.last
+
+
+def _held_out(run: Record) -> float:
+    return run.scores.held_out
+
+
+def _gap(run: Record) -> float:
+    return run.scores.best - run.scores.held_out
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A figure of a run, and how it is written; ``value`` gives None for a run that lacks it.
+
+    ``average`` is over seeds; ``published`` is what the papers' tables call the figure.
+    """
+
+    heading: str
+    value: Getter
+    scale: int = 100
+    digits: int = 1
+    average: Callable[[Iterable[float]], float] = median
+    published: str = ""
+
+    def values(self, runs: Iterable[Record]) -> list[float]:
+        """Return the figure of each run that has it, not scaled."""
+        return [value for run in runs if (value := self.value(run)) is not None]
+
+    def number(self, scaled: float) -> str:
+        """Write a number that is in the measure's unit."""
+        return f"{round(scaled, self.digits) + 0.0:.{self.digits}f}"  # adding nothing turns -0.0 into 0.0
+
+    def cell(self, runs: Iterable[Record], most: int) -> str:
+        """Write the average over seeds ± standard deviation, and the seeds' number where it is below ``most``."""
+        values = [self.scale * value for value in self.values(runs)]
+        if not values:
+            return ABSENT
+        spread = f" ± {stdev(values):.{self.digits}f}" if len(values) > 1 else ""
+        return f"{self.number(self.average(values))}{spread}" + (f" (n={len(values)})" if len(values) < most else "")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """All that the tables of one kind of task do not share with those of another."""
+
+    main: list[Measure]  # columns of the main table
+    means: list[Measure]  # and of means over tasks
+    chosen: list[Measure]  # columns of the second table: scores on dev, by how the epoch is chosen
+    chosen_title: str
+    drawn: Measure  # its mean over tasks is a mark's height in the figure
+    axis: str
+    scored: str  # notes on what is scored, and on the average over seeds
+    average: str
+    notes: list[str]
+
+
+def kind_of(finished: Sequence[Record]) -> Kind:
+    """Return how a sheet's finished runs are shown."""
+    return _generating(finished) if any(run.generation for run in finished) else _labelling(finished)
+
+
+def key_of(task: str) -> str:
+    """Return the task's name within its benchmark: "mrpc" of "glue/mrpc"."""
+    return task.partition("/")[2] or task
+
+
+def _labelling(finished: Sequence[Record]) -> Kind:
+    """Show runs that give each row a class or a value: their scores on dev, by task."""
+    metrics = dict(sorted((run.task, run.scores.primary) for run in finished))
+    tasks = [key_of(task) for task in metrics]
+    overall = Measure("mean", _best)
+    return Kind(
+        main=[Measure(key_of(task), _best_on(task), published=key_of(task)) for task in metrics],
+        means=[overall, Measure("mean last", _last), Measure("mean held-out", _held_out), Measure("gap", _gap)],
+        chosen=_chosen(),
+        chosen_title="Best, last and held-out",
+        drawn=overall,
+        axis="best score on dev (x100), " + (tasks[0] if len(tasks) == 1 else f"mean over {len(tasks)} tasks"),
+        scored="Scores, x100: " + ", ".join(f"{key_of(task)} {metric}" for task, metric in metrics.items()),
+        average="median",
+        notes=[
+            f"Best: the epoch is chosen on the same dev set that is scored, as the papers do. {HELD_OUT}",
+            "Means are over tasks, of medians over seeds, and only for rows that ran every task of the table.",
+        ],
+    )
+
+
+def _best_on(task: str) -> Getter:
+    return lambda run: run.scores.best if run.task == task else None
+
+
+def _generating(finished: Sequence[Record]) -> Kind:
+    """Show runs of one task that write a text for each instance of its test split: the texts' scores."""
+    # A run that lacks a score says nothing of its place among the others: those that lack fewest come first.
+    fullest = sorted((run.generation.scores for run in finished if run.generation), key=len, reverse=True)
+    main = [_of_texts(name) for name in dict.fromkeys(name for scores in fullest for name in scores)]
+    units = [measure.heading + (" x100" if measure.scale == 100 else "") for measure in main]
+    notes = [
+        "Nothing was chosen on the test split. Epochs are compared by dev's mean log-likelihood per target token, in "
+        "nats, at most 0, higher is better; the second table is of it.",
+        f"Best: the epoch is chosen on the same dev set that is scored. {HELD_OUT}",
+    ]
+    if "nist_p" in units:
+        notes.append(
+            "nist is as the official Perl script has it, nist_p as its Python port: a paper's NIST may be either, and "
+            "where there is one it stands beside both."
+        )
+    return Kind(
+        main=main,
+        means=[],
+        chosen=_chosen(scale=1, digits=3, average=mean),
+        chosen_title="Log-likelihood on dev: best, last and held-out",
+        drawn=main[0],
+        axis=f"{units[0]} on the test split",
+        scored=f"Scores of what a run wrote for the test split after its last epoch: {', '.join(units)}",
+        average="mean",
+        notes=notes,
+    )
+
+
+def _of_texts(name: str) -> Measure:
+    scale, digits = (100, 1) if name in PERCENT else (1, 2)
+    published = "nist" if name == "nist_p" else name
+    return Measure(name, lambda run: run.generation and run.generation.scores.get(name), scale, digits, mean, published)
+
+
+def _chosen(**unit: Any) -> list[Measure]:
+    """Return the scores on dev, by how the epoch is chosen."""
+    values = {"best": _best, "last": _last, "held-out": _held_out, "gap": _gap}
+    return [Measure(heading, value, **unit) for heading, value in values.items()]
