@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from benchmarks.embedded import glue
+from benchmarks.embedded import e2e_nlg, glue
 from benchmarks.errors import SuiteError
 
-SETS = {"glue": glue}
+SETS = {"glue": glue, "e2e_nlg": e2e_nlg}
 
 
 def write(root: Path, name: str) -> Path:

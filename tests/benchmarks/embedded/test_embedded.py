@@ -8,7 +8,7 @@ import pytest
 from benchmarks import embedded
 from benchmarks.errors import SuiteError
 
-NOT = {"glue": "NOT GLUE"}
+NOT = {"glue": "NOT GLUE", "e2e_nlg": "NOT E2E"}
 
 
 @pytest.fixture(scope="module", params=embedded.SETS)
