@@ -36,8 +36,7 @@ def load(task: Task, root: str | None, cache: Path) -> Rows:
     if root is None:
         source, place = "hub", task.dataset
     elif root == "embedded":
-        source, place = "embedded", str(cache / f"embedded-v{embedded.VERSION}" / "glue")
-        embedded.write(Path(place).parent)
+        source, place = "embedded", str(embedded.write(cache, task.dataset.rpartition("/")[2]))
     else:
         source, place = "directory", _directory(root, task)
     # datasets tells directories apart by their name alone, and would serve one's cached rows for another's.

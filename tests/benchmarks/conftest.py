@@ -60,8 +60,7 @@ def glue(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> P
 
     from benchmarks import embedded
 
-    root = tmp_path_factory.mktemp("glue")
-    embedded.write(root)
+    root = embedded.write(tmp_path_factory.mktemp("glue"), "glue").parent
     for file in root.rglob("*.parquet"):
         table = pq.read_table(file)
         pq.write_table(table.slice(0, 43 if "train" in file.name else 40), file)

@@ -27,12 +27,12 @@ def task_of(name: str) -> Task:
 @pytest.mark.parametrize("name", TASKS)
 def test_a_directory_and_the_embedded_source_hold_the_same_rows(name: str, tmp_path: Path) -> None:
     task = task_of(name)
-    embedded.write(tmp_path / "copy")
-    here, there = data.load(task, "embedded", tmp_path), data.load(task, str(tmp_path / "copy"), tmp_path)
+    copy = embedded.write(tmp_path / "copy", "glue")
+    here, there = data.load(task, "embedded", tmp_path), data.load(task, str(copy), tmp_path)
     assert (here.source, there.source) == ("embedded", "directory")
     assert here.fingerprint == there.fingerprint
     assert here.dataset == there.dataset
-    assert {split: len(rows) for split, rows in here.splits.items()} == embedded.SIZES
+    assert {split: len(rows) for split, rows in here.splits.items()} == embedded.glue.SIZES
     for rows in here.splits.values():
         assert rows.column_names == [*task.text, task.label]
 
@@ -44,24 +44,23 @@ def test_a_folder_can_be_named_itself_or_by_the_one_that_holds_it(glue: Path, tm
 
 def test_two_directories_of_one_name_are_two_sets(glue: Path, tmp_path: Path) -> None:
     task = task_of("glue/mrpc")
-    embedded.write(tmp_path / "whole")
-    few, whole = (data.load(task, str(root), tmp_path) for root in (glue, tmp_path / "whole"))
+    few, whole = (data.load(task, str(root), tmp_path) for root in (glue, embedded.write(tmp_path, "glue")))
     assert len(few.splits["train"]) == 43
-    assert len(whole.splits["train"]) == embedded.SIZES["train"]
+    assert len(whole.splits["train"]) == embedded.glue.SIZES["train"]
     assert few.fingerprint != whole.fingerprint
 
 
 @pytest.mark.parametrize("column", ["sentence1", "label"])
 def test_one_changed_cell_changes_the_fingerprint(column: str, tmp_path: Path) -> None:
     task = task_of("glue/mrpc")
-    embedded.write(tmp_path)
-    before = data.load(task, str(tmp_path), tmp_path).fingerprint
-    file = next((tmp_path / "glue" / "mrpc").glob("validation*"))
+    folder = embedded.write(tmp_path, "glue")
+    before = data.load(task, str(folder), tmp_path).fingerprint
+    file = next((folder / "mrpc").glob("validation*"))
     table = pq.read_table(file)
     rows = table.to_pylist()
     rows[7][column] = 1 - rows[7]["label"] if column == "label" else rows[7][column] + " "
     pq.write_table(table.from_pylist(rows, schema=table.schema), file)
-    assert data.load(task, str(tmp_path), tmp_path).fingerprint != before
+    assert data.load(task, str(folder), tmp_path).fingerprint != before
 
 
 def test_fingerprints_tell_tasks_apart(glue: Path, tmp_path: Path) -> None:

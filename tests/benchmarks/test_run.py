@@ -205,7 +205,7 @@ def test_the_embedded_rows_are_used_on_request_alone_and_said_so(
     assert tiny.command_line(monkeypatch, job) == 0
     assert "NOT GLUE" in capsys.readouterr().out
     record = tiny.read(tmp_path)[0]
-    assert (record.data.source, record.data.train_rows) == ("embedded", embedded.SIZES["train"])
+    assert (record.data.source, record.data.train_rows) == ("embedded", embedded.glue.SIZES["train"])
     assert json.loads(record.model_dump_json())["status"] == "finished"
 
 
