@@ -2,26 +2,26 @@
 
 import hashlib
 import json
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import datasets
 import huggingface_hub
 import numpy as np
-import torch
-from torch import Tensor
 
 from benchmarks import embedded
 from benchmarks.errors import SuiteError, first_line
-from benchmarks.tasks import Task
+from benchmarks.tasks import Generation, Task
 
 _POOL = 50
+_ALL: Mapping[str, int | None] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A task's two splits with their labels checked; ``fingerprint`` hashes every text and label."""
+    """A task's splits with their rows checked; ``fingerprint`` hashes every one of them."""
 
     source: str
     dataset: str
@@ -29,8 +29,19 @@ class Rows:
     splits: dict[str, datasets.Dataset]
 
 
-def load(task: Task, root: str | None, cache: Path) -> Rows:
-    """Load a task's rows: from the hub (root None), ``embedded``, or a directory in the hub's layout."""
+@dataclass(frozen=True)
+class Instance:
+    """A prompt, and every text that the data gives for it."""
+
+    prompt: str
+    references: list[str]
+
+
+def load(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | None] = _ALL) -> Rows:
+    """Load a task's rows: from the hub (root None), ``embedded``, or a directory in the hub's layout.
+
+    ``sizes`` takes so many rows of a split, a fixed sample; None takes all.
+    """
     datasets.disable_progress_bars()
     huggingface_hub.utils.logging.set_verbosity_error()
     if root is None:
@@ -41,11 +52,11 @@ def load(task: Task, root: str | None, cache: Path) -> Rows:
         source, place = "directory", _directory(root, task)
     # datasets tells directories apart by their name alone, and would serve one's cached rows for another's.
     own_cache = None if source == "hub" else str(cache / "datasets" / _files_of(Path(place)))
-    names = {"train": task.train, "validation": task.validation}
+    revision = task.revision if source == "hub" else None
     try:
         loaded = {
-            split: datasets.load_dataset(place, task.config, split=name, cache_dir=own_cache)
-            for split, name in names.items()
+            split: datasets.load_dataset(place, task.config, split=name, revision=revision, cache_dir=own_cache)
+            for split, name in task.splits.items()
         }
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         reason = first_line(error.__cause__ or error)
@@ -56,7 +67,10 @@ def load(task: Task, root: str | None, cache: Path) -> Rows:
         ) from error
     for split, rows in loaded.items():
         _check(task, rows, f"{place} ({task.config}, {split})")
-    kept = {split: rows.select_columns([*task.text, task.label]) for split, rows in loaded.items()}
+    kept = {split: rows.select_columns(task.columns) for split, rows in loaded.items()}
+    for split, size in sizes.items():
+        if size is not None:
+            kept[split] = kept[split].select(_sample(len(kept[split]), size, f"data.{split}_rows"))
     digest = hashlib.sha256()
     for rows in kept.values():
         for row in _rows(rows):
@@ -80,30 +94,39 @@ def _files_of(directory: Path) -> str:
 
 
 def _check(task: Task, rows: datasets.Dataset, place: str) -> None:
-    missing = [column for column in [*task.text, task.label] if column not in rows.column_names]
+    missing = [column for column in task.columns if column not in rows.column_names]
     if missing:
         raise SuiteError(
-            f"{place} has no column {', '.join(missing)}: {task.name} needs {', '.join([*task.text, task.label])}, "
+            f"{place} has no column {', '.join(missing)}: {task.name} needs {', '.join(task.columns)}, "
             f"there are {', '.join(rows.column_names)}"
         )
-    for column in task.text:
-        for number, text in enumerate(rows[column][:]):
-            if not isinstance(text, str):
-                raise SuiteError(f"{place} row {number} has {text!r} for {column}: {task.name} needs a text")
-    allowed = range(len(task.labels)) if task.labels else None
-    for number, label in enumerate(rows[task.label][:]):
-        if allowed is None and not (isinstance(label, int | float) and math.isfinite(label)):
-            raise SuiteError(f"{place} row {number} has the label {label!r}: {task.name} needs a number")
-        if allowed is not None and label not in allowed:
-            raise SuiteError(
-                f"{place} row {number} has the label {label!r}: {task.name} has 0 to {len(allowed) - 1} "
-                f"({', '.join(task.labels)})"
-            )
+    for number, values in enumerate(zip(*(rows[column][:] for column in task.columns), strict=True)):
+        if fault := task.fault(dict(zip(task.columns, values, strict=True))):
+            raise SuiteError(f"{place} row {number} has {fault}")
 
 
-def halves(rows: datasets.Dataset) -> np.ndarray:
-    """Return (rows,) of 0 and 1: the half of dev that each row is in, by a hash of the row itself."""
-    return np.array([hashlib.sha256(row).digest()[0] & 1 for row in _rows(rows)])
+def _sample(there: int, wanted: int, setting: str) -> list[int]:
+    """Return ``wanted`` of ``there`` places in their order, the same ones whenever these two are asked for."""
+    if not 0 < wanted <= there:
+        raise SuiteError(f"{setting}={wanted} cannot be taken from {there}: 1 to {there}, or null for all")
+    return sorted(np.random.default_rng(0).permutation(there)[:wanted].tolist())
+
+
+def instances(rows: Rows, task: Generation) -> list[Instance]:
+    """Return the test split's instances that are to be answered: its prompts in the order of first appearance."""
+    references: dict[str, list[str]] = {}
+    test = rows.splits["test"]
+    for prompt, reference in zip(test[task.prompt][:], test[task.reference][:], strict=True):
+        references.setdefault(prompt, []).append(reference)
+    found = [Instance(prompt, own) for prompt, own in references.items()]
+    wanted = task.decode.instances
+    return found if wanted is None else [found[i] for i in _sample(len(found), wanted, "task.decode.instances")]
+
+
+def halves(task: Task, rows: datasets.Dataset) -> np.ndarray:
+    """Return (rows,) of 0 and 1: the half of dev that each row is in, by a hash of what the task says decides it."""
+    deciding = rows.select_columns(task.half_by)
+    return np.array([hashlib.sha256(row).digest()[0] & 1 for row in _rows(deciding)])
 
 
 def _rows(rows: datasets.Dataset) -> list[bytes]:
@@ -113,14 +136,13 @@ def _rows(rows: datasets.Dataset) -> list[bytes]:
 
 
 def tokenise(rows: Rows, split: str, task: Task, tokenizer, backbone: str, max_length: int) -> list[dict]:
-    """Return a dict of token lists per row, cached on disk by rows, length and the backbone's fingerprint."""
-    key = hashlib.sha256(f"{rows.fingerprint} {split} {max_length} {backbone}".encode()).hexdigest()[:32]
-
-    def encode(batch: dict) -> dict:
-        return dict(tokenizer(*(batch[column] for column in task.text), truncation=True, max_length=max_length))
-
+    """Return the tokens and labels of each row, cached on disk by rows, length and the backbone's fingerprint."""
+    facts = f"{rows.fingerprint} {split} {type(task).__name__} {max_length} {backbone}"
     encoded = rows.splits[split].map(
-        encode, batched=True, remove_columns=rows.splits[split].column_names, new_fingerprint=key
+        lambda batch: task.encode(batch, tokenizer, max_length),
+        batched=True,
+        remove_columns=rows.splits[split].column_names,
+        new_fingerprint=hashlib.sha256(facts.encode()).hexdigest()[:32],
     )
     return encoded.to_list()
 
@@ -139,8 +161,3 @@ def order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[n
         for i in range(0, len(by_length), batch_size)
     ]
     return [batches[i] for i in np.random.default_rng(epoch).permutation(len(batches))]
-
-
-def collate(examples: list[dict], tokenizer, device: torch.device) -> dict[str, Tensor]:
-    """Pad token lists to the longest of the batch. Returns (rows, tokens) tensors."""
-    return dict(tokenizer.pad(examples, return_tensors="pt").to(device))

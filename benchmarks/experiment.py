@@ -2,10 +2,11 @@
 
 import gc
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import rich.progress
 import safetensors.torch
 import torch
@@ -14,14 +15,25 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import nn
 
-from benchmarks import adapters, backbones, data, environment, plan, records, train
+from benchmarks import adapters, backbones, data, decode, environment, plan, records, train
 from benchmarks.errors import first_line
 from benchmarks.group import RunGroup
 from benchmarks.plan import Experiment, Run
 from benchmarks.records import Parameters, Record
+from benchmarks.tasks import Generation
 from benchmarks.tracking import RunInfo, Tracker
 from methods.base import Site, Tensors
 from methods.sites import find_sites
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What a job's runs learn from and are asked; ``questions`` is None for a task that generates no text."""
+
+    tokenizer: Any
+    train: train.Split
+    dev: train.Split
+    questions: decode.Questions | None
 
 
 def run_experiment(config: DictConfig) -> None:
@@ -41,17 +53,16 @@ def run_experiment(config: DictConfig) -> None:
         return
     if done:
         console.print(f"{experiment.label}: {len(done)} of {len(runs)} runs are done")
-    tokenizer = backbones.tokenizer(experiment.directory)
-    splits = {name: _split(experiment, name, tokenizer) for name in ("train", "validation")}
+    feed = _feed(experiment)
     size = config.group_size or len(runs)
     for start in range(0, len(runs), size):
         group = runs[start : start + size]
         todo = [run for run in group if run not in done]
         # A group that was killed while its records were written is whole in its checkpoint.
         if todo and _checkpoint(experiment, group).exists():
-            _train_group(experiment, group, todo, splits, tokenizer)
+            _train_group(experiment, group, todo, feed)
         elif todo:
-            _train_group(experiment, todo, todo, splits, tokenizer)
+            _train_group(experiment, todo, todo, feed)
         # The model and its hooks hold each other, so without this a sweep would hold every model until it runs out.
         gc.collect()
 
@@ -61,22 +72,22 @@ def _checkpoint(experiment: Experiment, runs: list[Run]) -> Path:
     return Path(experiment.config.cache) / "checkpoints" / f"{records.identity_of(facts)}.pt"
 
 
-def _train_group(
-    experiment: Experiment, runs: list[Run], wanted: list[Run], splits: dict[str, train.Split], tokenizer
-) -> None:
+def _train_group(experiment: Experiment, runs: list[Run], wanted: list[Run], feed: Feed) -> None:
     """Train ``runs`` in one pass, and leave the records of those that are ``wanted``."""
     config, accelerator = experiment.config, experiment.accelerator
     head = list(config.backbone.head)
+    backbone = config.backbone
     model = backbones.load(
-        experiment.directory, config.backbone.shape, head, experiment.task.outputs, config.backbone.dropout
+        experiment.directory, experiment.task, backbone.shape, head, backbone.dropout, backbone.random
     )
-    sites = find_sites(model, runs[0].config["targets"], head) if experiment.method.adapts_sites else []
+    targets = runs[0].config["targets"]
+    sites = find_sites(model, targets, head, backbone.fused) if experiment.method.adapts_sites else []
     counts = _count(experiment, model, head, sites)
     _announce(experiment, runs, sites, counts)
     frozen = _frozen(experiment, sites)
-    backbone = records.Backbone(
+    described = records.Backbone(
         name=experiment.backbone,
-        path=config.backbone.path,
+        path=backbone.path,
         fingerprint=experiment.fingerprint,
         parameters=sum(p.numel() for p in model.parameters()) - counts.head,
     )
@@ -95,7 +106,7 @@ def _train_group(
             frozen=frozen,
             runs=[run.settings for run in runs],
             train=experiment.settings,
-            rows=len(splits["train"].examples),
+            rows=len(feed.train.examples),
             accelerator=accelerator,
             precision=experiment.precision,
         )
@@ -104,9 +115,9 @@ def _train_group(
     mode = config.wandb.mode if accelerator.is_main_process else "disabled"
     tracker = Tracker.start(mode, config.wandb.project, Path(config.results), infos)
     try:
-        progress = _fit(experiment, build, len(runs), splits, tokenizer, checkpoint, tracker)
+        progress, written = _fit(experiment, build, len(runs), feed, checkpoint, tracker)
         for index, run in enumerate(runs):
-            record = _record(experiment, run, runs, counts, backbone, progress, index)
+            record = _record(experiment, run, runs, counts, described, progress, written[index], index)
             if accelerator.is_main_process and run in wanted:
                 _leave(experiment, run, record, frozen, sites, progress.kept[index])
             tracker.finish(index, record)
@@ -120,29 +131,34 @@ def _train_group(
 
 
 def _fit(
-    experiment: Experiment,
-    build: Callable[[], RunGroup],
-    runs: int,
-    splits: dict[str, train.Split],
-    tokenizer,
-    checkpoint: Path,
-    tracker: Tracker,
-) -> train.Progress:
-    """Build and train a group under a progress bar; one that runs out of memory has failed, and the sweep goes on."""
+    experiment: Experiment, build: Callable[[], RunGroup], runs: int, feed: Feed, checkpoint: Path, tracker: Tracker
+) -> tuple[train.Progress, list[records.Generation | None]]:
+    """Build and train a group under a progress bar, and let it answer what it is asked.
+
+    One that runs out of memory has failed, and the sweep goes on.
+    """
+    nothing: list[records.Generation | None] = [None] * runs
     try:
         group = build()
         with _progress(experiment.console) as bar:
-            shown = bar.add_task(experiment.label, total=group.steps)
-            return train.fit(
+            shown = bar.add_task(f"{experiment.label}: steps", total=group.steps)
+            progress = train.fit(
                 group=group,
                 task=experiment.task,
-                train=splits["train"],
-                dev=splits["validation"],
-                tokenizer=tokenizer,
+                train=feed.train,
+                dev=feed.dev,
+                tokenizer=feed.tokenizer,
                 checkpoint=checkpoint,
                 keep_best=experiment.config.adapter.save,
                 on_step=lambda: bar.advance(shown),
                 on_epoch=tracker.epoch,
+            )
+            if feed.questions is None or all(progress.failures):
+                return progress, nothing
+            bar.remove_task(shown)
+            shown = bar.add_task(f"{experiment.label}: prompts", total=len(feed.questions.prompts))
+            return progress, decode.answer(
+                group, feed.questions, feed.tokenizer, experiment.task, lambda count: bar.advance(shown, count)
             )
     except (RuntimeError, MemoryError) as error:
         # On CPU torch raises a plain RuntimeError, which only its text tells apart.
@@ -151,7 +167,7 @@ def _fit(
         if not known or experiment.accelerator.num_processes > 1:
             raise
         reason = f"out of memory: {first_line(error)}"
-        return train.Progress(histories=[[] for _ in range(runs)], failures=[reason] * runs, kept=[{}] * runs)
+        return train.Progress(histories=[[] for _ in range(runs)], failures=[reason] * runs, kept=[{}] * runs), nothing
 
 
 def _leave(
@@ -206,7 +222,8 @@ def _announce(experiment: Experiment, runs: list[Run], sites: list[Site], counts
         f"  trains {counts.trained:,} parameters in {len(sites)} maps and {counts.head:,} in the head; "
         f"stores {counts.stored:,.0f}, {counts.adapter_bytes:,} bytes"
     )
-    generated = ", generated by the suite: NOT GLUE" if experiment.rows.source == "embedded" else ""
+    benchmark = experiment.task.benchmark.upper()
+    generated = f", generated by the suite: NOT {benchmark}" if experiment.rows.source == "embedded" else ""
     say(
         f"  {len(splits['train']):,} rows, {len(splits['validation']):,} of dev ({experiment.rows.source}{generated}); "
         f"{settings.epochs} epochs of batches of {settings.batch_size}; "
@@ -235,12 +252,23 @@ def _frozen(experiment: Experiment, sites: list[Site]) -> Tensors:
     return safetensors.torch.load_file(path)
 
 
+def _feed(experiment: Experiment) -> Feed:
+    task, rows = experiment.task, experiment.rows
+    tokenizer = backbones.tokenizer(experiment.directory)
+    task.ready(tokenizer)
+    asked = None
+    if isinstance(task, Generation):
+        context = backbones.context(experiment.directory, experiment.config.backbone.shape)
+        asked = decode.questions(rows, task, tokenizer, context)
+    return Feed(tokenizer, _split(experiment, "train", tokenizer), _split(experiment, "validation", tokenizer), asked)
+
+
 def _split(experiment: Experiment, split: str, tokenizer) -> train.Split:
     task, rows = experiment.task, experiment.rows
     with experiment.accelerator.main_process_first():
         examples = data.tokenise(rows, split, task, tokenizer, experiment.fingerprint, experiment.settings.max_length)
-    labels = np.array(rows.splits[split][task.label], dtype=np.int64 if task.labels else np.float32)
-    return train.Split(examples, labels, data.halves(rows.splits[split]) if split == "validation" else None)
+    halves = data.halves(task, rows.splits[split]) if split == "validation" else None
+    return train.Split(task, examples, halves)
 
 
 def _info(experiment: Experiment, run: Run, counts: Parameters) -> RunInfo:
@@ -265,6 +293,7 @@ def _record(
     counts: Parameters,
     backbone: records.Backbone,
     progress: train.Progress,
+    written: records.Generation | None,
     index: int,
 ) -> Record:
     failure, history = progress.failures[index], progress.histories[index]
@@ -290,6 +319,7 @@ def _record(
         parameters=counts,
         epochs=history,
         scores=None if failure else train.summarise(history, experiment.task.primary),
+        generation=None if failure else written,
         cost=None if failure else progress.cost(experiment.accelerator.device),
         environment=environment.describe(experiment.accelerator, experiment.precision),
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -299,16 +329,20 @@ def _record(
 def _outcome(run: Run, record: Record) -> str:
     if record.scores is None:
         return f"  {run.label}: [red]failed[/], {record.error}"
+    speed = f"{record.cost.samples_per_second:.0f} samples/s"
+    if record.generation is not None:
+        scores = ", ".join(f"{name} {value:.4f}" for name, value in record.generation.scores.items())
+        return f"  {run.label}: {scores}; {speed}"
     s = record.scores
     return (
         f"  {run.label}: {s.primary} best {100 * s.best:.1f} (epoch {s.best_epoch}), last {100 * s.last:.1f}, "
-        f"held-out {100 * s.held_out:.1f}; {record.cost.samples_per_second:.0f} samples/s"
+        f"held-out {100 * s.held_out:.1f}; {speed}"
     )
 
 
 def _progress(console: Console) -> rich.progress.Progress:
     return rich.progress.Progress(
-        rich.progress.TextColumn("  {task.completed}/{task.total} steps"),
+        rich.progress.TextColumn("  {task.description} {task.completed}/{task.total}"),
         rich.progress.BarColumn(),
         rich.progress.TimeElapsedColumn(),
         rich.progress.TimeRemainingColumn(),

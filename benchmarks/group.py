@@ -1,7 +1,9 @@
 """The run group: S runs of one method on one frozen backbone, trained in one pass."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import transformers
@@ -38,12 +40,15 @@ class TrainSettings:
     warmup_ratio: float
     weight_decay: float
     max_grad_norm: float
+    warmup_steps: int | None = None  # in the place of the ratio
 
     def __post_init__(self) -> None:
         """Check what a person may have mistyped."""
         for name in ("epochs", "batch_size", "max_length"):
             if not (isinstance(getattr(self, name), int) and getattr(self, name) > 0):
                 raise SuiteError(f"train.{name}={getattr(self, name)} is no whole number above 0")
+        if self.warmup_steps is not None and not (isinstance(self.warmup_steps, int) and self.warmup_steps >= 0):
+            raise SuiteError(f"train.warmup_steps={self.warmup_steps} is no whole number of 0 or more, or null")
         for name, least in (("warmup_ratio", 0.0), ("weight_decay", 0.0), ("max_grad_norm", 1e-12)):
             value = getattr(self, name)
             if isinstance(value, bool) or not (isinstance(value, int | float) and value >= least):
@@ -54,12 +59,12 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class Batch:
-    """The S runs' rows of one step, run by run. inputs: (S * n, tokens); the rest: (S, n).
+    """The S runs' rows of one step, run by run. inputs: (S * n, tokens); labels: (S * n, ...); the rest: (S, n).
 
     ``weights`` are the rows' shares of their run's loss; a row that only fills up a process's share has 0.
     """
 
-    inputs: dict[str, Tensor]
+    inputs: dict[str, Any]
     labels: Tensor
     weights: Tensor
     examples: Tensor
@@ -120,6 +125,7 @@ class RunGroup:
 
     def _collect(self) -> None:
         settings = self.train_settings
+        warmup = round(self.steps * settings.warmup_ratio) if settings.warmup_steps is None else settings.warmup_steps
         head_parameters = {f"{n}.{k}": p for n, module in self.heads.items() for k, p in module.trained.items()}
         self._backbone = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         self._stacked = self.adapter.trained | head_parameters
@@ -133,10 +139,15 @@ class RunGroup:
                 rate = run.lr_head if name in head_parameters else _rate(run.lr, name)
                 decay = settings.weight_decay if view.ndim > 1 else 0.0
                 groups.append({"params": [view], "lr": rate, "weight_decay": decay})
+        # A group that trains nothing is stepped all the same, for its loss; an optimizer wants something to hold.
+        groups = groups or [{"params": [nn.Parameter(torch.empty(0))], "lr": 0.0, "weight_decay": 0.0}]
         self._optimizer = torch.optim.AdamW(_joined(groups), fused=True)
-        self._scheduler = transformers.get_scheduler(
-            settings.schedule, self._optimizer, round(self.steps * settings.warmup_ratio), self.steps
-        )
+        self._scheduler = transformers.get_scheduler(settings.schedule, self._optimizer, warmup, self.steps)
+
+    @property
+    def trains(self) -> bool:
+        """Say whether there is anything to train."""
+        return bool(self._stacked or self._backbone)
 
     def step(self, task: Task, batch: Batch, epoch: int, alive: list[bool]) -> Tensor:
         """Train one step. Returns the (S,) losses.
@@ -147,9 +158,10 @@ class RunGroup:
         seeds = torch.tensor([[run.seed] for run in self.runs], device=batch.examples.device)
         self.rows.enter(seeds, epoch, batch.examples)
         with self._autocast:
-            logits = self.model(**batch.inputs).logits.float()
-        losses = (task.loss(logits, batch.labels.flatten()).view_as(batch.weights) * batch.weights).sum(1)
-        losses.sum().backward()
+            logits = self.model(**batch.inputs).logits
+        losses = (task.loss(logits, batch.labels).view_as(batch.weights) * batch.weights).sum(1)
+        if self.trains:
+            losses.sum().backward()
         losses = self.accelerator.reduce(losses.detach(), "sum")
         self._share_gradients()
         for index, views in enumerate(self._views):
@@ -178,13 +190,18 @@ class RunGroup:
     def _clip(self, views: list[Tensor]) -> bool:
         return bool(nn.utils.clip_grad_norm_(views, self.train_settings.max_grad_norm).isfinite())
 
-    @torch.no_grad()
-    def logits(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Return (S, rows, outputs): every run's answer to the same rows. inputs: (rows, tokens)."""
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Make what is inside forward passes of a model that is not being trained."""
         self.model.eval()
-        repeated = {name: tensor.repeat(len(self.runs), 1) for name, tensor in inputs.items()}
-        with self._autocast:
-            return self.model(**repeated).logits.float().unflatten(0, (len(self.runs), -1))
+        with torch.no_grad(), self._autocast, self.adapter.hold():
+            yield
+
+    def predict(self, task: Task, inputs: dict[str, Any], labels: Tensor) -> Tensor:
+        """Return (S, n) predictions. inputs: (S * n, tokens), run by run; labels: (S * n, ...)."""
+        with self.answering():
+            logits = self.model(**inputs).logits
+        return task.predict(logits, labels).unflatten(0, (len(self.runs), -1))
 
     def head(self, index: int) -> Tensors:
         """Return one run's head."""

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 import methods
-from benchmarks import backbones, data, records
+from benchmarks import backbones, data, records, tasks
 from benchmarks.errors import SuiteError
 from benchmarks.group import RunSettings, TrainSettings
 from benchmarks.tasks import Task
@@ -61,15 +61,21 @@ class Experiment:
 def prepare(config: DictConfig, accelerator: Accelerator, console: Console) -> Experiment:
     """Check a job's config, and load its rows and find its backbone. Raises SuiteError or MethodError."""
     method = _method(config)
+    task = tasks.build(OmegaConf.to_container(config.task, resolve=True))
+    _check_fit(config, task, method)
     if config.group_size is not None and not (_is_number(config.group_size, int) and config.group_size > 0):
         raise SuiteError(f"group_size={config.group_size} is no number of runs: 1 and more are, or null for all")
     dropout = config.backbone.dropout
     if dropout is not None and not (_is_number(dropout, float) and 0.0 <= dropout < 1.0):
         raise SuiteError(f"backbone.dropout={dropout} is no probability to drop with: 0 up to, but not, 1 is")
-    task = Task(**OmegaConf.to_container(config.task, resolve=True))
+    sizes = {split: config.data[f"{split}_rows"] for split in ("train", "validation")}
+    for split, size in sizes.items():
+        if size is not None and not _is_number(size, int):
+            raise SuiteError(f"data.{split}_rows={size} is no number of rows: 1 and more are, or null for all")
+    random = config.backbone.random
     with accelerator.main_process_first():
-        rows = data.load(task, config.data.root, Path(config.cache))
-        directory = backbones.locate(config.backbone.path)
+        rows = data.load(task, config.data.root, Path(config.cache), sizes)
+        directory = backbones.locate(config.backbone.path, Path(config.cache), random)
     precision = config.precision
     if precision == "auto":
         precision = "bf16" if backbones.fast_at_bf16(accelerator.device) else "fp32"
@@ -82,13 +88,44 @@ def prepare(config: DictConfig, accelerator: Accelerator, console: Console) -> E
         rows=rows,
         backbone=_backbone_name(config),
         directory=directory,
-        fingerprint=backbones.fingerprint(directory),
+        fingerprint=backbones.fingerprint_of_random(directory, _shape(config))
+        if random
+        else backbones.fingerprint(directory),
         targets=_targets_label(config) if method.adapts_sites else "-",
         precision=precision,
         settings=TrainSettings(**OmegaConf.to_container(config.train, resolve=True)),
         accelerator=accelerator,
         console=console,
     )
+
+
+def _check_fit(config: DictConfig, task: Task, method: Method) -> None:
+    """Raise SuiteError where task, backbone and method cannot go together."""
+    backbone = _backbone_name(config)
+    if task.has_head and not config.backbone.head:
+        raise SuiteError(
+            f"task={task.name} trains a classification head, and backbone={backbone} has none: take an encoder such as "
+            "minilm, roberta-base or roberta-large"
+        )
+    if not task.has_head and config.backbone.head:
+        raise SuiteError(
+            f"task={task.name} needs a causal language model, and backbone={backbone} is an encoder: take one such as "
+            "gpt2-medium, gpt2-large or smollm2-135m"
+        )
+    if task.has_head and not method.trains_head:
+        raise SuiteError(
+            f"method={config.method.name} would leave the classification head of {task.name} as it was drawn: take one "
+            "that trains it"
+        )
+    if not task.has_head and method.trains_head and not (method.adapts_sites or method.trains_backbone):
+        raise SuiteError(
+            f"method={config.method.name} trains a classification head alone, and a model that writes text has none: "
+            f"take one that adapts or trains the backbone, or for the untrained backbone's {task.name} method=none"
+        )
+
+
+def _shape(config: DictConfig) -> dict[str, Any] | None:
+    return OmegaConf.to_container(config.backbone.shape, resolve=True) if config.backbone.shape else None
 
 
 def runs_of(experiment: Experiment) -> list[Run]:
@@ -187,6 +224,8 @@ def _run(experiment: Experiment, point: dict[str, float], seed: int) -> Run:
     for key, value in point.items():
         OmegaConf.update(config, key, value)
     resolved = {key: OmegaConf.to_container(config[key], resolve=True) for key in ("task", "method", "train")}
+    # A setting that is null is not there, so that a new one leaves the runs that were made before it what they are.
+    resolved["train"] = {key: value for key, value in resolved["train"].items() if value is not None}
     resolved |= {
         "backbone": {"head": list(config.backbone.head), "dropout": config.backbone.dropout},
         "targets": _target_names(config) if experiment.method.adapts_sites else [],

@@ -87,7 +87,10 @@ def _line(error: Exception) -> str:
                 wanted = error.missing_cfg_file.removeprefix(f"{group}/")
                 return f"{group}={wanted} is unknown; nearest: {_nearest(wanted, _options(group))}; {_list(group)}"
     if unknown := re.match(r"Could not override '([^']+)'", text):
-        return f"{unknown[1]} is no setting; nearest: {_nearest(unknown[1], list(_settings()))}"
+        known = list(_settings())
+        if unknown[1] in known:
+            return f"{unknown[1]} is a setting of another task, backbone or method than the chosen ones"
+        return f"{unknown[1]} is no setting; nearest: {_nearest(unknown[1], known)}"
     return text
 
 

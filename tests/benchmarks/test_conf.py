@@ -1,6 +1,5 @@
 """Every file in conf/ that names a task, a method or a backbone is found, composed and built."""
 
-import fnmatch
 import itertools
 from dataclasses import fields
 from pathlib import Path
@@ -12,9 +11,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 import methods
-from benchmarks import backbones, metrics
+from benchmarks import backbones, metrics, tasks
 from benchmarks.run import CONF
-from benchmarks.tasks import Task
 from methods.sites import find_sites
 
 
@@ -40,27 +38,44 @@ def built(config) -> methods.Method:
     return cls(**{key: value for key, value in settings.items() if key not in ("name", "lr", "lr_head")})
 
 
+def suits(method: type[methods.Method], task: tasks.Task) -> bool:
+    """Say whether a method has something to do for a task."""
+    if task.has_head:
+        return method.trains_head
+    return method.adapts_sites or method.trains_backbone or not method.trains_head
+
+
 def test_as_many_are_found_as_there_are_files() -> None:
     counts = {group: len(names(group)) for group in ("task", "method", "backbone")}
-    assert all(counts[group] >= least for group, least in {"task": 6, "method": 7, "backbone": 4}.items())
-    assert counts["task"] == len(list(Path(CONF).glob("task/*/*.yaml")))
+    assert all(counts[group] >= least for group, least in {"task": 7, "method": 8, "backbone": 9}.items())
+    assert counts["task"] == len([*Path(CONF).glob("task/*.yaml"), *Path(CONF).glob("task/*/*.yaml")])
     assert counts["method"] == len(list(Path(CONF).glob("method/*.yaml")))
     assert counts["backbone"] == len(list(Path(CONF).glob("backbone/*.yaml")))
     assert list(methods.find()) == names("method")
 
 
-@pytest.mark.parametrize("name", names("task"))
-def test_a_task_composes_and_builds(name: str) -> None:
-    task = Task(**OmegaConf.to_container(composed(task=name).task, resolve=True))
-    assert task.name == name
+@pytest.mark.parametrize("name", [name for name in names("task") if name.startswith("glue/")])
+def test_a_classification_task_composes_and_builds(name: str) -> None:
+    task = tasks.build(OmegaConf.to_container(composed(task=name).task, resolve=True))
+    assert isinstance(task, tasks.Classification)
+    assert (task.name, task.benchmark) == (name, "glue")
     assert metrics.load(task.metric) is not None
     classes = torch.tensor([0, 1, 1, 0])
-    logits = torch.tensor([[2.0, 1.0], [0.0, 1.0], [0.0, 3.0], [1.0, 2.0]])[:, : task.outputs]
-    assert task.loss(logits, classes if task.labels else classes.float()).shape == (4,)
-    scores = task.score(task.predict(logits).numpy(), classes.numpy())
+    logits = torch.tensor([[2.0, 1.0], [0.0, 1.0], [0.0, 3.0], [1.0, 2.0]])[:, : task.model_settings["num_labels"]]
+    labels = classes if task.labels else classes.float()
+    assert task.loss(logits, labels).shape == (4,)
+    scores = task.score(task.predict(logits, labels).numpy(), classes.numpy())
     assert task.primary in scores
     perfect = task.score(classes.numpy(), classes.numpy())
     assert all(value == pytest.approx(1.0) for value in perfect.values())
+
+
+@pytest.mark.parametrize("name", [name for name in names("task") if not name.startswith("glue/")])
+def test_a_generation_task_composes_and_builds(name: str) -> None:
+    task = tasks.build(OmegaConf.to_container(composed("gpt2-medium", "lora", name).task, resolve=True))
+    assert isinstance(task, tasks.Generation)
+    assert (task.name, task.benchmark) == (name, name)
+    assert set(task.splits) == {"train", "validation", "test"}
 
 
 @pytest.mark.parametrize("name", names("method"))
@@ -70,7 +85,7 @@ def test_a_method_composes_and_builds(name: str) -> None:
     method = built(config)
     assert isinstance(method, methods.find()[name])
     assert {f.name for f in fields(method)} == set(config.method) - {"name", "lr", "lr_head"}
-    assert config.method.lr_head > 0
+    assert (config.method.lr_head > 0) == method.trains_head
     rates = OmegaConf.to_container(config.method).get("lr")
     assert all(rate >= 0 for rate in (rates.values() if isinstance(rates, dict) else [rates]))
 
@@ -82,15 +97,16 @@ def test_a_backbone_composes_and_every_method_fits_it(name: str) -> None:
         assert config.backbone.path == OPEN["backbone.path"]
         return
     assert config.backbone.name == name
-    model = backbones.on_meta(OmegaConf.to_container(config.backbone.shape), 2)
     head = list(config.backbone.head)
+    model = backbones.on_meta(config.backbone.shape, tasks.Classification if head else tasks.Generation)
     assert all(model.get_submodule(part) is not None for part in head)
     layers = config.backbone.shape.num_hidden_layers
     for targets in config.backbone.targets.values():
-        sites = find_sites(model, list(targets), head)
+        sites = find_sites(model, list(targets), head, config.backbone.fused)
         assert len(sites) == layers * len(targets)
         for method in methods.find():
-            built(composed(name, method)).init(sites, torch.Generator().manual_seed(0))
+            with torch.device("meta"):
+                built(composed(name, method)).init(sites, None)
 
 
 def test_a_recipe_changes_what_its_method_needs_on_its_backbone() -> None:
@@ -105,8 +121,10 @@ def test_a_recipe_changes_what_its_method_needs_on_its_backbone() -> None:
 @pytest.mark.parametrize("file", sorted(Path(CONF).glob("experiment/*.yaml")), ids=lambda file: file.stem)
 def test_an_experiment_composes_for_whatever_it_sweeps(file: Path) -> None:
     swept = OmegaConf.load(file).hydra.sweeper.params
-    (chosen,) = OverridesParser.create().parse_overrides([f"method={swept.method}"])
-    assert fnmatch.filter(names("method"), *chosen.value().include) == names("method")
-    for task, method in itertools.product(swept.task.split(","), names("method")):
+    (parsed,) = OverridesParser.create().parse_overrides([f"method={swept.method}"])
+    chosen = parsed.value().filter(names("method"))
+    task = tasks.build(OmegaConf.to_container(composed(task=swept.task.split(",")[0]).task, resolve=True))
+    assert chosen == [name for name, method in methods.find().items() if suits(method, task)]
+    for task, method in itertools.product(swept.task.split(","), chosen):
         config = tiny.compose([f"experiment={file.stem}", f"task={task}", f"method={method}"])
         assert config.train.epochs == OmegaConf.load(file).train.epochs

@@ -4,7 +4,6 @@ from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tiny
 import torch
@@ -14,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 import methods
-from benchmarks import backbones, data, train
+from benchmarks import backbones, data, tasks, train
 from benchmarks.errors import SuiteError
 from benchmarks.experiment import run_experiment
 from benchmarks.group import Batch, RunGroup, RunSettings, TrainSettings
@@ -62,11 +61,7 @@ def tokenised(task: Task, backbone: Path, glue: Path) -> dict[str, train.Split]:
         tokenizer = transformers.AutoTokenizer.from_pretrained(backbone)
         rows = data.load(task, str(glue), glue.parent / "cache")
         _SPLITS[backbone, glue] = {
-            split: train.Split(
-                data.tokenise(rows, split, task, tokenizer, "tiny", 128),
-                np.array(part[task.label]),
-                data.halves(part),
-            )
+            split: train.Split(task, data.tokenise(rows, split, task, tokenizer, "tiny", 128), data.halves(task, part))
             for split, part in rows.splits.items()
         }
     return _SPLITS[backbone, glue]
@@ -82,13 +77,13 @@ class Bench:
 
     def group(self, method: str, runs: list[RunSettings], *overrides: str) -> tuple[Watched, Task, dict, object]:
         config = compose(method, self.backbone, self.glue, *overrides)
-        task = Task(**OmegaConf.to_container(config.task, resolve=True))
+        task = tasks.build(OmegaConf.to_container(config.task, resolve=True))
         tokenizer = backbones.tokenizer(Path(config.backbone.path))
         splits = tokenised(task, self.backbone, self.glue)
         cls = methods.find()[method]
         made = cls(**{f.name: config.method[f.name] for f in fields(cls) if f.name in config.method})
         head = list(config.backbone.head)
-        model = backbones.load(Path(config.backbone.path), None, head, task.outputs, config.backbone.dropout)
+        model = backbones.load(Path(config.backbone.path), task, None, head, config.backbone.dropout)
         sites = find_sites(model, list(config.backbone.targets.all), head) if cls.adapts_sites else []
         settings = TrainSettings(**OmegaConf.to_container(config.train, resolve=True))
         frozen = made.frozen(sites) if sites else {}
@@ -196,9 +191,10 @@ def one_state(group: Watched) -> None:
 def step(group: Watched, task: Task, splits: dict, tokenizer, rows: list[list[int]], epoch: int = 0) -> list[float]:
     """Return the losses of a step on these rows, one list a run."""
     split, chosen = splits["train"], torch.tensor(rows)
+    inputs, labels = task.collate([split.examples[i] for own in rows for i in own], tokenizer)
     batch = Batch(
-        inputs=data.collate([split.examples[i] for own in rows for i in own], tokenizer, torch.device("cpu")),
-        labels=torch.tensor(split.labels)[chosen],
+        inputs=inputs,
+        labels=labels,
         weights=torch.full(chosen.shape, 1 / chosen.shape[1]),
         examples=chosen,
     )

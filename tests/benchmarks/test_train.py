@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from benchmarks import data
 from benchmarks.records import Epoch
-from benchmarks.tasks import Task
+from benchmarks.tasks import build
 from benchmarks.train import summarise
 
 LENGTHS = np.random.default_rng(0).integers(5, 100, 1003)
@@ -90,12 +90,12 @@ def test_the_runs_of_a_group_hold_batches_of_one_size_and_about_one_length_at_a_
 @pytest.mark.usefixtures("own_datasets_cache")
 def test_halves_are_fixed_by_the_row_alone(glue: Path, tmp_path: Path) -> None:
     config = tiny.compose(tiny.job("head", tmp_path, "embedded", tmp_path))
-    task = Task(**OmegaConf.to_container(config.task, resolve=True))
+    task = build(OmegaConf.to_container(config.task, resolve=True))
     rows = data.load(task, "embedded", tmp_path).splits["validation"]
-    halves = data.halves(rows)
+    halves = data.halves(task, rows)
     assert set(halves.tolist()) == {0, 1}
     assert 0.4 < halves.mean() < 0.6
     order = np.random.default_rng(0).permutation(len(rows))
-    assert data.halves(rows.select(order)).tolist() == halves[order].tolist()
+    assert data.halves(task, rows.select(order)).tolist() == halves[order].tolist()
     other = data.load(task, str(glue), tmp_path).splits["validation"]
-    assert data.halves(other).tolist() == halves[: len(other)].tolist()
+    assert data.halves(task, other).tolist() == halves[: len(other)].tolist()

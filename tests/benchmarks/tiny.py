@@ -14,7 +14,9 @@ from benchmarks import records, run
 # What fits a backbone whose maps are 32 and 64 wide, by hyperparameter, for whatever method has it.
 FITTING = {"rank": 2, "vectors": 12, "vector_length": 32}
 TARGETS = "{qv:[query,value],all:[query,key,value,attention.output.dense,intermediate.dense,output.dense]}"
-SHARING = [name for name, method in methods.find().items() if not method.trains_backbone]
+CLASSIFYING = [name for name, method in methods.find().items() if method.trains_head]
+GENERATING = [n for n, m in methods.find().items() if m.adapts_sites or m.trains_backbone or not m.trains_head]
+SHARING = [name for name in CLASSIFYING if not methods.find()[name].trains_backbone]
 
 
 def fitting(method: str) -> list[str]:
@@ -41,6 +43,26 @@ def job(method: str, backbone: Path, data: Path | str, root: Path, *overrides: s
         "train.batch_size=8",
     ]
     chosen = dict(override.split("=", 1) for override in [*base, *overrides])
+    return [f"{key}={value}" for key, value in chosen.items()]
+
+
+def writing_job(method: str, backbone: Path, data: Path | str, root: Path, *overrides: str) -> list[str]:
+    """Return the overrides of a small job of the task e2e on a GPT-2."""
+    base = [
+        "task=e2e",
+        "backbone=gpt2-tiny",
+        "backbone.random=false",
+        "backbone.shape=null",
+        "backbone.targets={all:[c_attn.q,c_attn.k,c_attn.v,attn.c_proj,mlp.c_fc,mlp.c_proj]}",
+        "targets=all",
+        "train.max_length=160",
+        "train.warmup_steps=1",
+        "task.decode.beams=2",
+        "task.decode.max_new_tokens=12",
+        "task.decode.instances=3",
+    ]
+    made = [override for override in job(method, backbone, data, root) if not override.startswith("backbone.targets")]
+    chosen = dict(override.split("=", 1) for override in [*made, *base, *overrides])
     return [f"{key}={value}" for key, value in chosen.items()]
 
 

@@ -11,11 +11,11 @@ from functools import cache
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from benchmarks import published
 from benchmarks.backbones import on_meta
 from benchmarks.run import CONF
+from benchmarks.tasks import Classification, Generation
 from methods import find
 from methods.base import Method, Site
 from methods.lora import LoRA
@@ -49,8 +49,20 @@ COUNTS: dict[tuple, tuple[Method, int]] = {
     for rank in (4, 8, 12, 16, 20, 25)
 }
 
-# The two GLUE figures that do not follow, with what their counts round to.
+# The same for GPT-2 on E2E: every map of q, k and v is a site of its own.
+COUNTS |= {
+    ("gpt2-medium", "lora", "qv", None): (LoRA(rank=4, alpha=32), 393_216),
+    ("gpt2-medium", "vera", "qv", None): (VeRA(rank=1024), 98_304),
+    ("gpt2-medium", "vb_lora", "all", None): (VBLoRA(rank=4, vectors=256, vector_length=256, topk=2), 75_904),
+    ("gpt2-large", "lora", "qv", None): (LoRA(rank=4, alpha=32), 737_280),
+    ("gpt2-large", "vera", "qv", None): (VeRA(rank=1024), 165_888),
+    ("gpt2-large", "vb_lora", "all", None): (VBLoRA(rank=4, vectors=350, vector_length=256, topk=2), 128_480),
+}
+
+# The figures that do not follow, with what their counts round to.
 DO_NOT_FOLLOW = {
+    ("gpt2-medium", "lora", "qv", None): ("0.35M", "0.39M"),
+    ("gpt2-large", "lora", "qv", None): ("0.77M", "0.74M"),
     ("roberta-base", "vb_lora", "qv", None): ("0.023M", "0.024M"),
     ("roberta-large", "vb_lora", "qv", None): ("0.024M", "0.025M"),
 }
@@ -58,7 +70,7 @@ DO_NOT_FOLLOW = {
 ROWS = {
     (row.backbone, row.method, row.target_names, row.rank): row.parameters_as_printed
     for row in published.load()
-    if row.benchmark == "glue" and find()[row.method].adapts_sites
+    if row.benchmark in ("glue", "e2e") and find()[row.method].adapts_sites
 }
 
 
@@ -66,8 +78,8 @@ ROWS = {
 def sites_of(backbone: str, targets: str) -> list[Site]:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("run", ["task=glue/rte", "method=lora", f"backbone={backbone}"]).backbone
-    model = on_meta(OmegaConf.to_container(config.shape), outputs=2)
-    return find_sites(model, list(config.targets.get(targets) or targets.split(",")), list(config.head))
+    model = on_meta(config.shape, Classification if config.head else Generation)
+    return find_sites(model, list(config.targets.get(targets) or targets.split(",")), list(config.head), config.fused)
 
 
 def stored(method: Method, sites: list[Site]) -> float:
@@ -84,9 +96,9 @@ def rounded(count: float, printed: str) -> str:
     return f"{(Decimal(count) / unit).quantize(digits, ROUND_HALF_UP)}{printed[-1]}"
 
 
-def test_every_published_glue_row_is_counted():
+def test_every_published_row_of_glue_and_e2e_is_counted():
     assert ROWS.keys() == COUNTS.keys()
-    assert len(ROWS) == 20
+    assert len(ROWS) == 26
 
 
 @pytest.mark.parametrize("row", COUNTS, ids=lambda row: " ".join(str(part) for part in row if part))
@@ -112,3 +124,10 @@ def test_the_targets_name_two_or_six_maps_a_layer(backbone, layers):
     assert len(sites_of(backbone, "qv")) == 2 * layers
     assert len(sites_of(backbone, "all")) == 6 * layers
     assert len(sites_of(backbone, XS_TARGETS)) == 4 * layers
+
+
+@pytest.mark.parametrize(("backbone", "layers"), [("gpt2-medium", 24), ("gpt2-large", 36)])
+def test_gpt2s_fused_projection_is_three_maps(backbone, layers):
+    assert [site.name for site in sites_of(backbone, "qv")[:2]] == [f"transformer.h.0.attn.c_attn.{p}" for p in "qv"]
+    assert len(sites_of(backbone, "qv")) == 2 * layers
+    assert len(sites_of(backbone, "all")) == 6 * layers
