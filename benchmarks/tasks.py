@@ -21,7 +21,10 @@ Example = dict[str, Any]  # a row as tokens: input_ids and labels, and what else
 
 @dataclass(frozen=True)
 class Task:
-    """What every task has: where its rows lie, and how a model learns and answers them."""
+    """What every task has: where its rows lie, and how a model learns and answers them.
+
+    ``primary`` names the score that epochs are compared by; higher is better.
+    """
 
     name: str
     dataset: str
@@ -32,7 +35,6 @@ class Task:
     auto_class: ClassVar[type]  # of transformers, which loads a backbone for such tasks
     has_head: ClassVar[bool]  # whether the backbone gets a head, which every run trains
     eval_rows: ClassVar[int]  # how many rows of dev are answered at a time
-    primary: str  # the score that epochs are compared by, higher being better
 
     @property
     def splits(self) -> dict[str, str]:
@@ -209,7 +211,7 @@ class Generation(Task):
         """Say what is wrong with a row, or None."""
         for column in self.columns:
             if not isinstance(row[column], str) or not row[column].strip():
-                return f"{row[column]!r} for {column}: {self.name} needs a {column.replace('_', ' ')} and a text for it"
+                return f"{row[column]!r} for {column}: {self.name} needs a text"
         return None
 
     def ready(self, tokenizer: Any) -> None:
