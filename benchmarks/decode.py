@@ -121,5 +121,27 @@ def _decode_batch(group: RunGroup, prompts: list[list[int]], tokenizer: Any, dec
         pad_token_id=tokenizer.pad_token_id,
     )
     with group.answering():
-        written = group.model.generate(**padded, logits_processor=transformers.LogitsProcessorList(banned))
+        written = group.model.generate(
+            **padded,
+            past_key_values=_read(group, padded, decoding.beams),
+            logits_processor=transformers.LogitsProcessorList(banned),
+        )
     return written[:, width:]
+
+
+def _read(group: RunGroup, padded: dict[str, Tensor], beams: int) -> transformers.Cache:
+    """Return what the model remembers of the prompts but for their last token, once for each beam.
+
+    Left to itself, ``generate`` would read each prompt once for each beam, which takes as long as writing.
+    """
+    mask = padded["attention_mask"][:, :-1]
+    cache = transformers.DynamicCache(config=group.model.config)
+    group.model(
+        input_ids=padded["input_ids"][:, :-1],
+        attention_mask=mask,
+        position_ids=(mask.cumsum(1) - 1).clamp_min(0),
+        past_key_values=cache,
+        logits_to_keep=1,
+    )
+    cache.batch_repeat_interleave(beams)
+    return cache

@@ -3,20 +3,41 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import tiny
 
+from benchmarks import decode
 from benchmarks.experiment import run_experiment
+from benchmarks.records import Record
+
+# A batch has an odd number of rows, so the processes' shares of it differ.
+MORE = ("targets=all", "seeds=[0,1]", "train.batch_size=5")
 
 
-def test_two_processes_score_as_one(bert: Path, glue: Path, machine: dict[str, str], tmp_path: Path) -> None:
-    def job(root: Path) -> list[str]:
-        # 43 rows in batches of 5: a batch has an odd number of rows, so the processes' shares of it differ.
-        more = ["task=glue/stsb", "targets=all", "seeds=[0,1]", "train.batch_size=5"]
-        return tiny.job("lora", bert, glue, root, *more)
+def test_two_processes_score_classes_as_one(bert: Path, glue: Path, machine: dict[str, str], tmp_path: Path) -> None:
+    both(lambda root: tiny.job("lora", bert, glue, root, "task=glue/stsb", *MORE), machine, tmp_path)
 
+
+def test_two_processes_write_as_one(
+    gpt2: Path, restaurants: Path, machine: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Enough beams that a batch holds two prompts, so that each process has some to answer.
+    more = ("task.decode.instances=null", "task.decode.beams=80", "task.decode.max_new_tokens=4", "method.lr=1e-2")
+    assert decode._SEQUENCES // (2 * 80) == 2
+    one, two = both(lambda root: tiny.writing_job("lora", gpt2, restaurants, root, *MORE, *more), machine, tmp_path)
+    for seed, alone in one.items():
+        assert len(alone.generation.predictions) == 6
+        assert two[seed].generation.predictions == alone.generation.predictions
+        assert two[seed].generation.scores == alone.generation.scores
+
+
+def both(
+    job: Callable[[Path], list[str]], machine: dict[str, str], tmp_path: Path
+) -> tuple[dict[int, Record], dict[int, Record]]:
+    """Run a job with one process and with two; return both's records, having compared them."""
     run_experiment(tiny.compose(job(tmp_path / "one")))
     # accelerate launch --cpu starts several processes only through MPI; torchrun is what it starts elsewhere.
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
@@ -44,3 +65,4 @@ def test_two_processes_score_as_one(bert: Path, glue: Path, machine: dict[str, s
             assert second.scores == pytest.approx(first.scores, abs=1e-4)
     assert abs(one[0].epochs[0].train_loss - one[1].epochs[0].train_loss) > 1e-3
     assert not list((tmp_path / "two" / "cache" / "checkpoints").iterdir())
+    return one, two
