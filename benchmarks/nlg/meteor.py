@@ -46,6 +46,8 @@ def meteor(predictions: list[Tokens], references: list[list[Tokens]]) -> float:
                 program.stdin.flush()
             lines = [program.stdout.readline() for _ in range(answers)]
             if not lines[-1]:
+                with suppress(BrokenPipeError):  # what it did not take
+                    program.stdin.close()
                 complaints.seek(0)
                 raise SuiteError(f"METEOR 1.5 stopped: {complaints.read().strip() or 'it gave no reason'}")
             return [line.strip() for line in lines]

@@ -19,6 +19,7 @@ from benchmarks.errors import SuiteError
 from benchmarks.experiment import run_experiment
 from benchmarks.group import RunGroup
 from benchmarks.records import Epoch
+from benchmarks.tasks import Classification
 from benchmarks.tracking import Tracker
 from benchmarks.train import Split
 from methods import dropout
@@ -197,14 +198,13 @@ def test_a_head_starts_with_its_norms_as_they_are() -> None:
 def test_logits_that_are_not_finite_are_no_class(
     bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = RunGroup.logits
+    whole = Classification.predict
 
-    def broken(group: RunGroup, inputs: dict) -> torch.Tensor:
-        logits = whole(group, inputs)
-        logits[1, 0, 0] = torch.nan
-        return logits
+    def broken(task: Classification, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        logits[len(logits) // 2, 0] = torch.nan  # the first row of the second run
+        return whole(task, logits, labels)
 
-    monkeypatch.setattr(RunGroup, "logits", broken)
+    monkeypatch.setattr(Classification, "predict", broken)
     found = train("head", bert, glue, tmp_path, "seeds=[0,1]", *SHORT)
     assert [found[seed].status for seed in (0, 1)] == ["finished", "failed"]
     assert "predictions stopped being finite" in found[1].error

