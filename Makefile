@@ -22,12 +22,12 @@ quickstart: install  ## GLUE at embedded scale: every method, three seeds, a tab
 	$(BIN)/python -m benchmarks.tables --print --root results/local/quickstart
 
 quickstart-e2e: install  ## E2E at embedded scale: train, decode and score every method; within ten minutes on two cores
-	$(BIN)/pip install --quiet --constraint constraints.txt '.[meteor]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[meteor]'
 	$(BIN)/python -m benchmarks.run --multirun experiment=quickstart-e2e
 	$(BIN)/python -m benchmarks.tables --print --root results/local/quickstart-e2e
 
 reproduce-e2e: install  ## VB-LoRA's table 2: GPT-2 medium and large on E2E, from the hub; for a GPU
-	$(BIN)/pip install --quiet --constraint constraints.txt '.[meteor]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[meteor]'
 	$(BIN)/python -m benchmarks.run --multirun experiment=vb_lora-table2
 	$(BIN)/python -m benchmarks.tables --print --root results/local/vb_lora-table2
 

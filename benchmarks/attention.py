@@ -17,8 +17,9 @@ def attention(module, query, key, value, attention_mask, dropout=0.0, scaling=No
 
     Fused where nothing is dropped, but for training on CPU: the fused function's backward is the slower one there.
     """
-    if kwargs.get("softcap") is not None:
-        raise SuiteError(f"{type(module).__name__} caps its attention scores, which the suite's attention does not")
+    for unknown in ("softcap", "s_aux", "position_bias"):
+        if kwargs.get(unknown) is not None:
+            raise SuiteError(f"{type(module).__name__} needs {unknown}, which the suite's attention does not know")
     if dropout == 0.0 and (query.is_cuda or not torch.is_grad_enabled()):
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout=0.0, scaling=scaling, **kwargs)
     groups = getattr(module, "num_key_value_groups", 1)  # of query heads that share a key and a value

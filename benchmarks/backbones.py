@@ -43,7 +43,10 @@ def _find(path: str, random: bool) -> Path:
                 f"the package {package} that ships this backbone is not installed: run make install, "
                 "or pass backbone.path=DIR"
             )
-        return Path(spec.submodule_search_locations[0]) / inside
+        place = Path(spec.submodule_search_locations[0]) / inside
+        if not place.exists():
+            raise SuiteError(f"the package {package} ships no {inside}: look into {place.parent}")
+        return place
     if Path(path).is_dir() or (path.endswith(".gguf") and Path(path).is_file()):
         return Path(path)
     wanted = [*_TOKENIZER, "config.json"] if random else _WANTED
@@ -117,9 +120,15 @@ def on_meta(shape: dict[str, Any], task: type[Task] | Task) -> nn.Module:
 
 def context(directory: Path, shape: dict[str, Any] | None) -> int:
     """Return how many tokens a backbone can take: what its ``shape`` states, or its own config."""
-    return (shape or {}).get("max_position_embeddings") or _read(
-        transformers.AutoConfig, directory
-    ).max_position_embeddings
+    stated = (shape or {}).get("max_position_embeddings")
+    if stated is None:
+        stated = getattr(_read(transformers.AutoConfig, directory).get_text_config(), "max_position_embeddings", None)
+    if stated is None:
+        raise SuiteError(
+            f"the config of {directory} does not state how many tokens it can take (max_position_embeddings): such a "
+            "backbone cannot be used"
+        )
+    return stated
 
 
 def tokenizer(directory: Path) -> Any:
@@ -193,6 +202,8 @@ def _read(kind: Any, directory: Path, **settings: Any) -> Any:
     transformers.utils.logging.disable_progress_bar()
     try:
         return kind.from_pretrained(directory, **settings)
+    except KeyError as error:  # a model that looks its attention up in a list of its own
+        raise SuiteError(f"{directory} is a model whose attention the suite cannot replace ({error})") from error
     except (OSError, ValueError, ImportError, safetensors.SafetensorError) as error:
         raise SuiteError(f"{directory} is no backbone that transformers reads: {first_line(error)}") from error
 

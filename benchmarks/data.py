@@ -58,7 +58,7 @@ def load(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | No
             split: datasets.load_dataset(place, task.config, split=name, revision=revision, cache_dir=own_cache)
             for split, name in task.splits.items()
         }
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         reason = first_line(error.__cause__ or error)
         raise SuiteError(
             f"cannot read {task.dataset} ({task.config}) from {place}: {reason}; "

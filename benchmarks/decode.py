@@ -97,11 +97,16 @@ def decode(
     answered = []
     for rows in batches[group.accelerator.process_index :: group.accelerator.num_processes]:
         written = _decode_batch(group, [prompts[i] for i in rows], tokenizer, decoding)
-        texts = [" ".join(text.split()) for text in tokenizer.batch_decode(written, skip_special_tokens=True)]
+        texts = [_one_line(text) for text in tokenizer.batch_decode(written, skip_special_tokens=True)]
         answered += [(row, texts[place :: len(rows)]) for place, row in enumerate(rows)]
         on_batch(len(rows))
     by_prompt = dict(gather_object(answered))
     return [[by_prompt[row][run] for row in range(len(prompts))] for run in range(runs)]
+
+
+def _one_line(text: str) -> str:
+    """Return a text's first paragraph, as the LoRA paper's code cuts it, on one line."""
+    return " ".join(text.strip().partition("\n\n")[0].split())
 
 
 def _decode_batch(group: RunGroup, prompts: list[list[int]], tokenizer: Any, decoding: Decoding) -> Tensor:

@@ -16,7 +16,7 @@ from rich.console import Console
 from torch import nn
 
 from benchmarks import adapters, backbones, data, decode, environment, plan, records, train
-from benchmarks.errors import first_line
+from benchmarks.errors import SuiteError, first_line
 from benchmarks.group import RunGroup
 from benchmarks.plan import Experiment, Run
 from benchmarks.records import Parameters, Record
@@ -210,7 +210,7 @@ def _count(experiment: Experiment, model: nn.Module, head: list[str], sites: lis
         stored=method.stored_parameters(initial),
         head=sum(p.numel() for p in heads.values()),
         adapter_bytes=len(adapters.to_bytes(method.pack(initial))) if initial else 0,
-        head_bytes=len(adapters.to_bytes(heads)),
+        head_bytes=len(adapters.to_bytes(heads)) if heads else 0,
     )
 
 
@@ -268,6 +268,11 @@ def _split(experiment: Experiment, split: str, tokenizer) -> train.Split:
     with experiment.accelerator.main_process_first():
         examples = data.tokenise(rows, split, task, tokenizer, experiment.fingerprint, experiment.settings.max_length)
     halves = data.halves(task, rows.splits[split]) if split == "validation" else None
+    if halves is not None and len(set(halves)) < 2:
+        raise SuiteError(
+            f"all {len(halves)} rows of dev fall into one half, so that no epoch can be chosen on the other: "
+            "raise data.validation_rows"
+        )
     return train.Split(task, examples, halves)
 
 

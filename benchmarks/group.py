@@ -1,5 +1,6 @@
 """The run group: S runs of one method on one frozen backbone, trained in one pass."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import transformers
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from benchmarks import heads
+from benchmarks import checks, heads
 from benchmarks.errors import SuiteError
 from benchmarks.tasks import Task
 from methods.adapter import Adapter
@@ -39,20 +40,17 @@ class TrainSettings:
     schedule: str
     warmup_ratio: float
     weight_decay: float
-    max_grad_norm: float
+    max_grad_norm: float | None  # None: gradients are not clipped
     warmup_steps: int | None = None  # in the place of the ratio
 
     def __post_init__(self) -> None:
         """Check what a person may have mistyped."""
         for name in ("epochs", "batch_size", "max_length"):
-            if not (isinstance(getattr(self, name), int) and getattr(self, name) > 0):
-                raise SuiteError(f"train.{name}={getattr(self, name)} is no whole number above 0")
-        if self.warmup_steps is not None and not (isinstance(self.warmup_steps, int) and self.warmup_steps >= 0):
-            raise SuiteError(f"train.warmup_steps={self.warmup_steps} is no whole number of 0 or more, or null")
-        for name, least in (("warmup_ratio", 0.0), ("weight_decay", 0.0), ("max_grad_norm", 1e-12)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not (isinstance(value, int | float) and value >= least):
-                raise SuiteError(f"train.{name}={value} is no number {'above 0' if least else 'of 0 or more'}")
+            checks.whole(f"train.{name}", getattr(self, name), 1)
+        checks.whole("train.warmup_steps", self.warmup_steps, 0, null=True)
+        for name in ("warmup_ratio", "weight_decay"):
+            checks.number(f"train.{name}", getattr(self, name), least=0)
+        checks.number("train.max_grad_norm", self.max_grad_norm, least=1e-12, null=True)
         if self.schedule not in _SCHEDULES:
             raise SuiteError(f"train.schedule={self.schedule} is unknown: {', '.join(_SCHEDULES)} are there")
 
@@ -98,9 +96,9 @@ class RunGroup:
             )
         self.runs, self.train_settings, self.accelerator = runs, train, accelerator
         self.rows = Rows()
-        std = model.config.initializer_range
         templates = {name: model.get_submodule(name) for name in head}
         generators = [torch.Generator().manual_seed(run.seed) for run in runs]
+        std = model.config.initializer_range if templates else 0.0
         drawn = [{n: heads.init(t, std, g) for n, t in templates.items()} for g in generators]
         initial = [method.init(sites, g) for g in generators]
 
@@ -109,7 +107,8 @@ class RunGroup:
         casts = precision == "bf16" and method.trains_backbone
         self._autocast = torch.autocast(accelerator.device.type, torch.bfloat16) if casts else nullcontext()
         if precision == "bf16" and not method.trains_backbone:
-            model.to(torch.bfloat16)
+            for parameter in model.parameters():  # and no buffer: the tables of rotary positions need their digits
+                parameter.data = parameter.data.to(torch.bfloat16)
         self.heads = {
             n: heads.GroupHead(t, [run[n] for run in drawn], self.rows, accelerator.device)
             for n, t in templates.items()
@@ -137,7 +136,9 @@ class RunGroup:
             self._views.append(list(views.values()))
             for name, view in views.items():
                 rate = run.lr_head if name in head_parameters else _rate(run.lr, name)
-                decay = settings.weight_decay if view.ndim > 1 else 0.0
+                # An adapter's vectors are weights; a head's and a backbone's are biases and norms, which never decay.
+                decays = name in self.adapter.trained or view.ndim > 1
+                decay = settings.weight_decay if decays else 0.0
                 groups.append({"params": [view], "lr": rate, "weight_decay": decay})
         # A group that trains nothing is stepped all the same, for its loss; an optimizer wants something to hold.
         groups = groups or [{"params": [nn.Parameter(torch.empty(0))], "lr": 0.0, "weight_decay": 0.0}]
@@ -178,7 +179,7 @@ class RunGroup:
     def _share_gradients(self) -> None:
         """Sum the processes' gradients and hand each run's slices to its views."""
         parameters = [p for p in (*self._stacked.values(), *self._backbone.values()) if p.grad is not None]
-        if self.accelerator.num_processes > 1:
+        if self.accelerator.num_processes > 1 and parameters:
             flat = self.accelerator.reduce(torch.cat([p.grad.flatten() for p in parameters]), "sum")
             for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
                 parameter.grad = part.view_as(parameter)
@@ -188,7 +189,10 @@ class RunGroup:
                 view.grad = None if parameter.grad is None else parameter.grad[index]
 
     def _clip(self, views: list[Tensor]) -> bool:
-        return bool(nn.utils.clip_grad_norm_(views, self.train_settings.max_grad_norm).isfinite())
+        """Clip a run's gradients, if they are to be; say whether they are finite."""
+        limit = self.train_settings.max_grad_norm
+        norm = nn.utils.clip_grad_norm_(views, math.inf if limit is None else limit)
+        return bool(norm.isfinite())
 
     @contextmanager
     def answering(self) -> Iterator[None]:

@@ -126,8 +126,8 @@ def _generating(finished: Sequence[Record]) -> Kind:
     ]
     if "nist_p" in units:
         notes.append(
-            "nist is as the official Perl script has it, nist_p as its Python port: a paper's NIST may be either, and "
-            "where there is one it stands beside both."
+            "nist is as the official Perl script has it, nist_p as its Python port, which the LoRA paper's code scores "
+            "with: the papers' NIST stands beside that."
         )
     return Kind(
         main=main,
@@ -144,7 +144,7 @@ def _generating(finished: Sequence[Record]) -> Kind:
 
 def _of_texts(name: str) -> Measure:
     scale, digits = (100, 1) if name in PERCENT else (1, 2)
-    published = "nist" if name == "nist_p" else name
+    published = {"nist": "", "nist_p": "nist"}.get(name, name)
     return Measure(name, lambda run: run.generation and run.generation.scores.get(name), scale, digits, mean, published)
 
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 import methods
-from benchmarks import backbones, data, records, tasks
+from benchmarks import backbones, checks, data, records, tasks
 from benchmarks.errors import SuiteError
 from benchmarks.group import RunSettings, TrainSettings
 from benchmarks.tasks import Task
@@ -63,16 +63,16 @@ def prepare(config: DictConfig, accelerator: Accelerator, console: Console) -> E
     method = _method(config)
     task = tasks.build(OmegaConf.to_container(config.task, resolve=True))
     _check_fit(config, task, method)
-    if config.group_size is not None and not (_is_number(config.group_size, int) and config.group_size > 0):
-        raise SuiteError(f"group_size={config.group_size} is no number of runs: 1 and more are, or null for all")
-    dropout = config.backbone.dropout
-    if dropout is not None and not (_is_number(dropout, float) and 0.0 <= dropout < 1.0):
-        raise SuiteError(f"backbone.dropout={dropout} is no probability to drop with: 0 up to, but not, 1 is")
+    checks.whole("group_size", config.group_size, 1, null=True)
+    checks.number("backbone.dropout", config.backbone.dropout, least=0, below=1, null=True)
     sizes = {split: config.data[f"{split}_rows"] for split in ("train", "validation")}
     for split, size in sizes.items():
-        if size is not None and not _is_number(size, int):
-            raise SuiteError(f"data.{split}_rows={size} is no number of rows: 1 and more are, or null for all")
-    random = config.backbone.random
+        checks.whole(f"data.{split}_rows", size, 1, null=True)
+    random, shape = config.backbone.random, _shape(config)
+    if random and shape is None:
+        raise SuiteError("backbone.random=true needs a backbone.shape to draw weights for: backbone=gpt2-tiny has one")
+    if not method.trains:  # after one epoch it is what it is after all
+        config.train.epochs = 1
     with accelerator.main_process_first():
         rows = data.load(task, config.data.root, Path(config.cache), sizes)
         directory = backbones.locate(config.backbone.path, Path(config.cache), random)
@@ -88,9 +88,7 @@ def prepare(config: DictConfig, accelerator: Accelerator, console: Console) -> E
         rows=rows,
         backbone=_backbone_name(config),
         directory=directory,
-        fingerprint=backbones.fingerprint_of_random(directory, _shape(config))
-        if random
-        else backbones.fingerprint(directory),
+        fingerprint=backbones.fingerprint_of_random(directory, shape) if random else backbones.fingerprint(directory),
         targets=_targets_label(config) if method.adapts_sites else "-",
         precision=precision,
         settings=TrainSettings(**OmegaConf.to_container(config.train, resolve=True)),
@@ -120,7 +118,7 @@ def _check_fit(config: DictConfig, task: Task, method: Method) -> None:
     if not task.has_head and method.trains_head and not (method.adapts_sites or method.trains_backbone):
         raise SuiteError(
             f"method={config.method.name} trains a classification head alone, and a model that writes text has none: "
-            f"take one that adapts or trains the backbone, or for the untrained backbone's {task.name} method=none"
+            "take one that adapts or trains the backbone"
         )
 
 
@@ -134,6 +132,9 @@ def runs_of(experiment: Experiment) -> list[Run]:
     seeds = OmegaConf.to_container(config.seeds) if OmegaConf.is_list(config.seeds) else []
     if not seeds or not all(isinstance(seed, int) and seed >= 0 for seed in seeds):
         raise SuiteError(f"seeds={config.seeds} is no list of seeds: say seeds=[0,1,2]")
+    if not experiment.method.trains and len(seeds) > 1:
+        experiment.console.print(f"{experiment.label}: nothing is trained, so seed {seeds[0]} stands for all seeds")
+        seeds = seeds[:1]
     if config.grid and not OmegaConf.is_dict(config.grid):
         raise SuiteError(f"grid={config.grid} names no rates: say grid={{method.lr:[1e-3,3e-3]}}")
     grid = OmegaConf.to_container(config.grid) if config.grid else {}

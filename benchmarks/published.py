@@ -1,7 +1,8 @@
 """The papers' own figures, read from results/published: one YAML file per table of a paper.
 
-A row's scores are keyed by task: on benchmark "glue" these are "mrpc", "cola" and so on, and "avg", the paper's own
-average. Scores are as printed (GLUE's are x100). A spread that a paper does not print is None.
+A row's scores are keyed by task, or on a benchmark of one task by score: on "glue" these are "mrpc", "cola" and so on,
+and "avg", the paper's own average; on "e2e" they are "bleu", "nist" and so on. Scores are as printed (GLUE's are x100).
+A spread that a paper does not print is None.
 """
 
 from collections.abc import Iterable

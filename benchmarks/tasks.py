@@ -11,7 +11,7 @@ import transformers
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks import metrics
+from benchmarks import checks, metrics
 from benchmarks.errors import SuiteError
 
 IGNORED = -100  # the label of a token that the loss passes over
@@ -155,14 +155,10 @@ class Decoding:
 
     def __post_init__(self) -> None:
         """Check what a person may have mistyped."""
-        for name, least in (("beams", 1), ("no_repeat_ngram", 0), ("max_new_tokens", 1), ("instances", 1)):
-            value = getattr(self, name)
-            if name == "instances" and value is None:
-                continue
-            if isinstance(value, bool) or not (isinstance(value, int) and value >= least):
-                raise SuiteError(f"task.decode.{name}={value} is no whole number of {least} or more")
-        if isinstance(self.length_penalty, bool) or not isinstance(self.length_penalty, int | float):
-            raise SuiteError(f"task.decode.length_penalty={self.length_penalty} is no number")
+        for name, least in (("beams", 1), ("no_repeat_ngram", 0), ("max_new_tokens", 1)):
+            checks.whole(f"task.decode.{name}", getattr(self, name), least)
+        checks.whole("task.decode.instances", self.instances, 1, null=True)
+        checks.number("task.decode.length_penalty", self.length_penalty)
 
 
 @dataclass(frozen=True)
@@ -189,8 +185,7 @@ class Generation(Task):
 
     def __post_init__(self) -> None:
         """Check what a person may have mistyped."""
-        if isinstance(self.label_smoothing, bool) or not 0.0 <= self.label_smoothing < 1.0:
-            raise SuiteError(f"task.label_smoothing={self.label_smoothing} is no share: 0 up to, but not, 1 is")
+        checks.number("task.label_smoothing", self.label_smoothing, least=0, below=1)
 
     @property
     def splits(self) -> dict[str, str]:
@@ -223,6 +218,7 @@ class Generation(Task):
             )
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
+        tokenizer.padding_side = "right"  # a token's place, and so its dropout, must not depend on its batch
 
     def prompt_tokens(self, prompts: Sequence[str], tokenizer: Any) -> list[list[int]]:
         """Return each prompt's tokens, with the one that separates it from its text."""
@@ -293,5 +289,7 @@ class Generation(Task):
 def build(facts: dict[str, Any]) -> Task:
     """Return the task that the facts of a file in conf/task describe: one with references is of generation."""
     if "reference" in facts:
+        if not isinstance(facts["decode"], dict):
+            raise SuiteError(f"task.decode={facts['decode']} is no set of settings: give them one by one")
         return Generation(**facts | {"decode": Decoding(**facts["decode"])})
     return Classification(**facts)

@@ -92,9 +92,7 @@ def fit(
                 on_epoch(index, history[done], (done + 1) * steps)
         for _ in range(steps):
             on_step()
-    # What trains nothing is after one epoch what it is after all.
-    epochs = group.train_settings.epochs if group.trains else 1
-    while progress.epoch < epochs and not all(progress.failures):
+    while progress.epoch < group.train_settings.epochs and not all(progress.failures):
         losses = _train_epoch(group, task, train, tokenizer, progress, on_step)
         predictions = _predict(group, task, dev, tokenizer)
         for index, failure in enumerate(progress.failures):

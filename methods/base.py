@@ -65,6 +65,11 @@ class Method:
         if not 0.0 <= self.dropout < 1.0:
             raise MethodError(f"dropout {self.dropout} is no probability to drop with: 0 up to, but not, 1 is")
 
+    @property
+    def trains(self) -> bool:
+        """Say whether a run has anything to train."""
+        return self.adapts_sites or self.trains_backbone or self.trains_head
+
     def frozen(self, sites: list[Site]) -> Tensors:
         """Return what is neither trained nor stored: one for all runs, so it must not depend on a run's seed."""
         return {}

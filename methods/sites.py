@@ -2,25 +2,22 @@
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 
 from torch import Tensor, nn
 
 from methods.base import MethodError, Site
 
-_NONE_FUSED: Mapping[str, Sequence[str]] = MappingProxyType({})
+Fused = Mapping[str, Sequence[str]]
 
 
-def find_sites(
-    model: nn.Module, targets: list[str], exclude: list[str], fused: Mapping[str, Sequence[str]] = _NONE_FUSED
-) -> list[Site]:
+def find_sites(model: nn.Module, targets: list[str], exclude: list[str], fused: Fused | None = None) -> list[Site]:
     """Return the sites of every linear map whose name ends with one of ``targets``, in the model's order.
 
-    ``fused`` names the maps that one module computes side by side, as ``{"c_attn": ["q", "k", "v"]}``: they are then
-    ``c_attn.q`` and so on. Modules below a name that ``exclude`` holds (the head) are never sites. Raises MethodError
-    for a target that names no linear map, with the names that exist.
+    ``fused`` names the maps of one size that one module computes side by side, as ``{"c_attn": ["q", "k", "v"]}``: they
+    are then ``c_attn.q`` and so on. Modules below a name that ``exclude`` holds (the head) are never sites. Raises
+    MethodError for a target that names no linear map, with the names that exist.
     """
-    sites = list(_maps(model, exclude, fused))
+    sites = list(_maps(model, exclude, fused or {}))
     for target in targets:
         if not any(_ends_with(site.name, target) for site in sites):
             existing = sorted({_without_layer(site.name) for site in sites})
@@ -43,7 +40,7 @@ def weight_view(module: nn.Module, start: int, outputs: int) -> Tensor:
     return (weight.mT if _is_conv1d(module) else weight)[start : start + outputs]
 
 
-def _maps(model: nn.Module, exclude: list[str], fused: Mapping[str, Sequence[str]]) -> Iterator[Site]:
+def _maps(model: nn.Module, exclude: list[str], fused: Fused) -> Iterator[Site]:
     for name, module in model.named_modules():
         if not isinstance(module, nn.Linear) and not _is_conv1d(module):
             continue

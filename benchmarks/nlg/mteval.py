@@ -71,12 +71,12 @@ def nist_p(predictions: list[Tokens], references: list[list[Tokens]]) -> float:
     """Return the corpus NIST of the script's Python port (its flag -p), which the LoRA paper's figures are.
 
     Its reference length is the sum of every instance's mean; an empty prediction has one empty token, and a prediction
-    too short for an n-gram takes from the others' number of them.
+    too short for an n-gram takes from the others' number of them (where that leaves none, the n-gram counts 0).
     """
     words = sum(len(p) or 1 for p in predictions)
     length = sum(sum(map(len, rs)) / len(rs) for rs in references)
     score = sum(
-        information / (words - n * len(predictions)) if information else 0.0
+        information / (words - n * len(predictions)) if words > n * len(predictions) else 0.0
         for n, information in enumerate(_information(predictions, references))
     )
     return score * _penalty(words / length)

@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob
 from omegaconf import OmegaConf
 
 import methods
-from benchmarks import backbones, metrics, published, tasks
+from benchmarks import backbones, metrics, plan, published, tasks
 from benchmarks.run import CONF
 from methods.sites import find_sites
 
@@ -37,13 +37,6 @@ def built(config) -> methods.Method:
     cls = methods.find()[config.method.name]
     settings = OmegaConf.to_container(config.method, resolve=True)
     return cls(**{key: value for key, value in settings.items() if key not in ("name", "lr", "lr_head")})
-
-
-def suits(method: type[methods.Method], task: tasks.Task) -> bool:
-    """Say whether a method has something to do for a task."""
-    if task.has_head:
-        return method.trains_head
-    return method.adapts_sites or method.trains_backbone or not method.trains_head
 
 
 def test_as_many_are_found_as_there_are_files() -> None:
@@ -119,6 +112,17 @@ def test_a_recipe_changes_what_its_method_needs_on_its_backbone() -> None:
         assert composed(backbone, method).method != plain
 
 
+# The papers' learning rates on E2E (VeRA's table 10, VB-LoRA's table 8, the LoRA paper's appendix).
+E2E_RATES = {
+    ("gpt2-medium", "lora"): 2e-4,
+    ("gpt2-large", "lora"): 2e-4,
+    ("gpt2-medium", "vera"): 1e-1,
+    ("gpt2-large", "vera"): 2e-2,
+    ("gpt2-medium", "vb_lora"): {"vector_bank": 1e-3, "logits": 1e-2},
+    ("gpt2-large", "vb_lora"): {"vector_bank": 1e-3, "logits": 1e-2},
+}
+
+
 def swept(file: Path) -> dict[str, list[str]]:
     """Return what an experiment sweeps, as Hydra reads it."""
     params = OmegaConf.load(file).hydra.sweeper.params
@@ -142,7 +146,7 @@ def test_an_experiment_composes_for_whatever_it_sweeps(file: Path) -> None:
         chosen = dict(zip(groups, values, strict=True))
         config = tiny.compose([f"experiment={file.stem}", *(f"{group}={value}" for group, value in chosen.items())])
         task = tasks.build(OmegaConf.to_container(config.task, resolve=True))
-        assert suits(methods.find()[chosen["method"]], task)
+        plan._check_fit(config, task, built(config))  # refuses what cannot go together
         assert config.seeds == own.seeds
         assert config.train.epochs == own.get("train", {}).get("epochs", config.train.epochs)
 
@@ -162,4 +166,5 @@ def test_the_reproduction_has_every_row_of_its_table_by_its_recipe() -> None:
         config = composed(row.backbone, row.method, "e2e")
         assert row.targets in ("-", config.targets)
         assert (config.train.epochs, config.train.batch_size, config.train.warmup_steps) == (5, 8, 500)
+        assert config.method.lr == E2E_RATES.get((row.backbone, row.method), config.method.lr)
         assert config.task.decode.length_penalty == {"gpt2-medium": 0.8, "gpt2-large": 0.9}[row.backbone]

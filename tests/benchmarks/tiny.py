@@ -53,6 +53,7 @@ def writing_job(method: str, backbone: Path, data: Path | str, root: Path, *over
         "backbone=gpt2-tiny",
         "backbone.random=false",
         "backbone.shape=null",
+        "backbone.fused={c_attn:[q,k,v]}",
         "backbone.targets={all:[c_attn.q,c_attn.k,c_attn.v,attn.c_proj,mlp.c_fc,mlp.c_proj]}",
         "targets=all",
         "train.max_length=160",

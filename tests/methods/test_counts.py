@@ -138,7 +138,8 @@ def test_the_targets_name_two_or_six_maps_a_layer(backbone, layers):
 
 @pytest.mark.parametrize("row", [row for row in COUNTS if row[0].startswith("gpt2")], ids=lambda row: " ".join(row[:3]))
 def test_the_recipes_of_e2e_are_what_is_counted(row):
-    assert recipe(row[0], row[1]) == dataclasses.replace(COUNTS[row][0], dropout=recipe(row[0], row[1]).dropout)
+    dropout = 0.1 if row[1] == "lora" else 0.0  # the LoRA paper's
+    assert recipe(row[0], row[1]) == dataclasses.replace(COUNTS[row][0], dropout=dropout)
 
 
 @pytest.mark.parametrize(("backbone", "layers"), [("gpt2-medium", 24), ("gpt2-large", 36)])
