@@ -323,7 +323,7 @@ def _report(root: Path, written: Sequence[Path], show: bool) -> None:
     """Print the main tables, if asked, and where everything lies."""
     if show:
         # A pipe has no width of its own, and a table folded at 80 columns is not read.
-        console = Console(width=None if sys.stdout.isatty() else 120)
+        console = Console(width=None if sys.stdout.isatty() else 160)
         for sheet in sheets_of(load(root)):
             console.print(Text(sheet.title))
             console.print(terminal_table(sheet.records))
