@@ -1,5 +1,7 @@
 """The suite's attention computes what transformers' own does: bidirectional, causal, padded, with shared keys."""
 
+import copy
+
 import pytest
 import torch
 import transformers
@@ -24,8 +26,9 @@ MODELS = {
 def test_it_equals_the_eager_one(name: str, padding: str | None, gradients: bool) -> None:
     model, config = MODELS[name]
     torch.manual_seed(0)
-    plain = model._from_config(config, attn_implementation="eager").eval()
-    own = model._from_config(config, attn_implementation=attention.NAME).eval()
+    # A model writes its attention into its config, so each needs one of its own.
+    plain = model._from_config(copy.deepcopy(config), attn_implementation="eager").eval()
+    own = model._from_config(copy.deepcopy(config), attn_implementation=attention.NAME).eval()
     own.load_state_dict(plain.state_dict())
     tokens = torch.randint(1, 50, (3, 9), generator=torch.Generator().manual_seed(1))
     mask = torch.ones_like(tokens)

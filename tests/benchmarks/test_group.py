@@ -321,3 +321,12 @@ def test_they_are_trained_one_after_the_other(method: str, bench: Bench) -> None
     found = tiny.read(bench.root)
     assert [len(found[seed].group) for seed in (0, 1)] == [1, 1]
     assert found[0].epochs != found[1].epochs
+
+
+def test_an_adapters_vectors_decay_and_a_heads_bias_does_not(bench: Bench) -> None:
+    group, *_ = bench.group("vera", bench.runs("vera", [0]), "train.weight_decay=0.5")
+    decays = {id(p): part["weight_decay"] for part in group._optimizer.param_groups for p in part["params"]}
+    by_kind: dict[str, set[float]] = {}
+    for name, view in zip(group._stacked, group._views[0], strict=True):
+        by_kind.setdefault(name.rpartition(".")[2], set()).add(decays[id(view)])
+    assert by_kind == {"d": {0.5}, "b": {0.5}, "weight": {0.5}, "bias": {0.0}}
