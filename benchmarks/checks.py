@@ -7,7 +7,7 @@ from benchmarks.errors import SuiteError
 
 def whole(setting: str, value: Any, least: int, null: bool = False) -> None:
     """Check a whole number of at least ``least``; ``null`` allows None too."""
-    if (value is None and null) or (_is(value, int) and value >= least):
+    if (value is None and null) or (is_number(value, int) and value >= least):
         return
     raise SuiteError(f"{setting}={value} is no whole number of {least} or more{', or null' if null else ''}")
 
@@ -16,7 +16,7 @@ def number(
     setting: str, value: Any, least: float | None = None, below: float | None = None, null: bool = False
 ) -> None:
     """Check a number of at least ``least`` and under ``below``; ``null`` allows None too."""
-    inside = _is(value, float) and (least is None or value >= least) and (below is None or value < below)
+    inside = is_number(value, float) and (least is None or value >= least) and (below is None or value < below)
     if inside or (value is None and null):
         return
     bounds = [f"{least} or more"] if least is not None else []
@@ -25,5 +25,6 @@ def number(
     raise SuiteError(f"{setting}={value} is no number{limits}{', or null' if null else ''}")
 
 
-def _is(value: Any, kind: type) -> bool:
+def is_number(value: Any, kind: type) -> bool:
+    """Say whether a value is a whole number, or with ``kind`` float any number; yes and no are none."""
     return not isinstance(value, bool) and isinstance(value, int | kind)

@@ -18,7 +18,7 @@ from benchmarks import data
 from benchmarks.errors import SuiteError
 from benchmarks.group import RunGroup
 from benchmarks.nlg import e2e, meteor
-from benchmarks.records import Generation as Written
+from benchmarks.records import Written
 from benchmarks.tasks import Decoding, Generation
 
 _SEQUENCES = 320  # beams of all runs and prompts that go through the model at a time

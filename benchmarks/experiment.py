@@ -132,12 +132,12 @@ def _train_group(experiment: Experiment, runs: list[Run], wanted: list[Run], fee
 
 def _fit(
     experiment: Experiment, build: Callable[[], RunGroup], runs: int, feed: Feed, checkpoint: Path, tracker: Tracker
-) -> tuple[train.Progress, list[records.Generation | None]]:
+) -> tuple[train.Progress, list[records.Written | None]]:
     """Build and train a group under a progress bar, and let it answer what it is asked.
 
     One that runs out of memory has failed, and the sweep goes on.
     """
-    nothing: list[records.Generation | None] = [None] * runs
+    nothing: list[records.Written | None] = [None] * runs
     try:
         group = build()
         with _progress(experiment.console) as bar:
@@ -298,7 +298,7 @@ def _record(
     counts: Parameters,
     backbone: records.Backbone,
     progress: train.Progress,
-    written: records.Generation | None,
+    written: records.Written | None,
     index: int,
 ) -> Record:
     failure, history = progress.failures[index], progress.histories[index]

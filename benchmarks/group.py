@@ -145,11 +145,6 @@ class RunGroup:
         self._optimizer = torch.optim.AdamW(_joined(groups), fused=True)
         self._scheduler = transformers.get_scheduler(settings.schedule, self._optimizer, warmup, self.steps)
 
-    @property
-    def trains(self) -> bool:
-        """Say whether there is anything to train."""
-        return bool(self._stacked or self._backbone)
-
     def step(self, task: Task, batch: Batch, epoch: int, alive: list[bool]) -> Tensor:
         """Train one step. Returns the (S,) losses.
 
@@ -161,7 +156,7 @@ class RunGroup:
         with self._autocast:
             logits = self.model(**batch.inputs).logits
         losses = (task.loss(logits, batch.labels).view_as(batch.weights) * batch.weights).sum(1)
-        if self.trains:
+        if losses.requires_grad:  # not where nothing is trained
             losses.sum().backward()
         losses = self.accelerator.reduce(losses.detach(), "sum")
         self._share_gradients()

@@ -122,12 +122,13 @@ def _generating(finished: Sequence[Record]) -> Kind:
     notes = [
         "Nothing was chosen on the test split. Epochs are compared by dev's mean log-likelihood per target token, in "
         "nats, at most 0, higher is better; the second table is of it.",
-        f"Best: the epoch is chosen on the same dev set that is scored. {HELD_OUT}",
+        f"Best: the epoch is chosen on the same dev set that is scored. {HELD_OUT} The halves count alike, however "
+        "many tokens they hold, so that with one epoch the gap is not 0.",
     ]
     if "nist_p" in units:
         notes.append(
             "nist is as the official Perl script has it, nist_p as its Python port, which the LoRA paper's code scores "
-            "with: the papers' NIST stands beside that."
+            "with: a paper's NIST stands beside that."
         )
     return Kind(
         main=main,

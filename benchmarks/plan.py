@@ -151,7 +151,7 @@ def runs_of(experiment: Experiment) -> list[Run]:
     runs = [_run(experiment, point, seed) for point in points for seed in seeds]
     for run in runs:
         for rate in _rates(run.config["method"]):
-            if not (_is_number(rate, float) and rate >= 0):
+            if not (checks.is_number(rate, float) and rate >= 0):
                 raise SuiteError(f"{run.label}: the learning rate {rate} is no number of 0 or more")
     for run, other in itertools.combinations(runs, 2):
         if run.identity == other.identity:
@@ -183,13 +183,9 @@ def _method(config: DictConfig) -> Method:
         raise SuiteError(f"method.{key} is no hyperparameter of {settings['name']}: {', '.join(sorted(known))} are")
     for field in fields(cls):
         wanted = {int: "whole number", float: "number"}.get(field.type)
-        if field.name in chosen and wanted and not _is_number(chosen[field.name], field.type):
+        if field.name in chosen and wanted and not checks.is_number(chosen[field.name], field.type):
             raise SuiteError(f"method.{field.name}={chosen[field.name]} is no {wanted}")
     return cls(**chosen)
-
-
-def _is_number(value: Any, kind: type) -> bool:
-    return not isinstance(value, bool) and isinstance(value, int | kind)
 
 
 def _backbone_name(config: DictConfig) -> str:

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,7 +69,7 @@ class Scores(Typed):
     held_out: float
 
 
-class Generation(Typed):
+class Written(Typed):
     """What a run wrote after its last epoch for each instance of the test split, and that text's scores.
 
     ``predictions`` are in the order of the instances. ``absent`` says of a score why it could not be computed here.
@@ -121,7 +120,7 @@ class Record(Typed):
     parameters: Parameters
     epochs: list[Epoch]
     scores: Scores | None
-    generation: Generation | None = None  # of a task that generates text
+    generation: Written | None = None  # of a task that generates text
     cost: Cost | None
     environment: Environment
     finished_at: str
@@ -167,9 +166,3 @@ def read(path: Path) -> Record:
         raise SuiteError(
             f"{path} is not a readable record ({reason}): move it away, and the same command trains that run again"
         ) from error
-
-
-def read_all(root: Path) -> Iterator[Record]:
-    """Yield every record below ``root``/records, in path order."""
-    for path in sorted((root / "records").rglob("*.json")):
-        yield read(path)

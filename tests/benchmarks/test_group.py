@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 import methods
-from benchmarks import backbones, data, tasks, train
+from benchmarks import backbones, data, sheets, tasks, train
 from benchmarks.errors import SuiteError
 from benchmarks.experiment import run_experiment
 from benchmarks.group import Batch, RunGroup, RunSettings, TrainSettings
@@ -292,7 +292,7 @@ def test_a_broken_run_is_recorded_as_failed_and_is_tried_again(
     def records(root: Path, rates: str) -> dict:
         overrides = (*SHORT, f"grid={{method.lr_head:[{rates}]}}")
         run_experiment(tiny.compose(tiny.job("head", bench.backbone, bench.glue, root, *overrides)))
-        return {r.config["method"]["lr_head"]: r for r in tiny.records.read_all(root / "results")}
+        return {r.config["method"]["lr_head"]: r for r in sheets.load(root / "results")}
 
     # So high a rate takes the logits beyond float32.
     both = records(bench.root / "both", "1e-3,1e38")

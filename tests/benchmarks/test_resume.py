@@ -11,7 +11,7 @@ import record_factory
 import tiny
 import torch
 
-from benchmarks import records
+from benchmarks import records, sheets
 from benchmarks.group import RunGroup
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 def results(root: Path) -> list[tuple]:
     """Return what must not depend on how often a run was stopped: everything but times."""
-    return [(r.identity, r.status, r.epochs, r.scores, r.parameters) for r in records.read_all(root / "results")]
+    return [(r.identity, r.status, r.epochs, r.scores, r.parameters) for r in sheets.load(root / "results")]
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_two_trainings_from_nothing_give_the_same_bits(
 KILLED = """
 import os, signal
 from pathlib import Path
-from benchmarks import records
+from benchmarks import records, sheets
 record = records.read(Path({source!r}))
 os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 records.write(Path({path!r}), record)
@@ -127,9 +127,9 @@ def test_a_process_killed_while_it_writes_leaves_no_half_record(before: bool, tm
     strays = [file for file in path.parent.iterdir() if file != path]
     assert len(strays) == 1
     assert path.exists() == before
-    assert [record.scores.best for record in records.read_all(tmp_path / "target")] == [0.25] * before
+    assert [record.scores.best for record in sheets.load(tmp_path / "target")] == [0.25] * before
     records.write(path, records.read(source))
-    assert [record.scores.best for record in records.read_all(tmp_path / "target")] == [0.5]
+    assert [record.scores.best for record in sheets.load(tmp_path / "target")] == [0.5]
 
 
 def test_a_stray_file_stops_no_run(

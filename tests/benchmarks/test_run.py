@@ -10,7 +10,7 @@ import pytest
 import tiny
 import transformers
 
-from benchmarks import embedded, records
+from benchmarks import embedded, sheets
 
 
 def error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
@@ -183,7 +183,7 @@ def test_a_sweep_goes_on_past_a_bad_job(
     job = tiny.job("lora", bert, glue, tmp_path, *more)
     line = error(monkeypatch, capsys, ["--multirun", *job])
     assert "targets=qvv" in line
-    assert sorted(record.targets for record in records.read_all(tmp_path / "results")) == ["all", "qv"]
+    assert sorted(record.targets for record in sheets.load(tmp_path / "results")) == ["all", "qv"]
 
 
 def test_a_sweep_of_good_jobs_ends_well(
@@ -191,7 +191,7 @@ def test_a_sweep_of_good_jobs_ends_well(
 ) -> None:
     job = tiny.job("lora", bert, glue, tmp_path, "task=glue/mrpc,glue/rte", "train.epochs=1")
     assert tiny.command_line(monkeypatch, ["--multirun", *job]) == 0
-    assert sorted(record.task for record in records.read_all(tmp_path / "results")) == ["glue/mrpc", "glue/rte"]
+    assert sorted(record.task for record in sheets.load(tmp_path / "results")) == ["glue/mrpc", "glue/rte"]
 
 
 def test_the_embedded_rows_are_used_on_request_alone_and_said_so(

@@ -279,7 +279,7 @@ def test_texts_have_a_column_a_score_in_the_papers_units(tmp_path):
     ]
     assert "bleu x100, nist, nist_p, meteor x100, rouge_l x100, cider" in text
     assert "the mean over seeds" in text and "median over seeds" not in text
-    assert "Nothing was chosen on the test split" in text and "the papers' NIST stands beside that" in text
+    assert "Nothing was chosen on the test split" in text and "a paper's NIST stands beside that" in text
     assert "630 instances with 4,693 references, decoded with beams=10, length_penalty=0.9: 3 runs." in text
     assert "from paper table 2 (arXiv 2401.00001)" in text
     assert "Absent" not in text and "Means" not in text

@@ -9,7 +9,7 @@ import pytest
 from omegaconf import DictConfig
 
 import methods
-from benchmarks import records, run
+from benchmarks import records, run, sheets
 
 # What fits a backbone whose maps are 32 and 64 wide, by hyperparameter, for whatever method has it.
 FITTING = {"rank": 2, "vectors": 12, "vector_length": 32}
@@ -85,7 +85,7 @@ def command_line(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> int:
 
 def read(root: Path) -> dict[int, records.Record]:
     """Return the records of a job by seed; two of one seed are an error."""
-    found = list(records.read_all(root / "results"))
+    found = sheets.load(root / "results")
     by_seed = {record.seed: record for record in found}
     assert len(by_seed) == len(found)
     return by_seed
