@@ -52,6 +52,11 @@ def _find(path: str, random: bool) -> Path:
     wanted = [*_TOKENIZER, "config.json"] if random else _WANTED
     try:
         return Path(huggingface_hub.snapshot_download(path, allow_patterns=wanted))
+    except huggingface_hub.errors.GatedRepoError as error:
+        raise SuiteError(
+            f"{path} is gated: accept its licence at {huggingface_hub.constants.ENDPOINT}/{path} and log in "
+            "(`hf auth login`, or HF_TOKEN in the environment), or pass backbone.path=DIR with its files"
+        ) from error
     except (OSError, ValueError, huggingface_hub.errors.HfHubHTTPError) as error:
         raise SuiteError(
             f"cannot fetch {path} from the hub ({type(error).__name__}: {first_line(error)}), and it is no directory: "
@@ -143,11 +148,13 @@ def load(
     head: list[str],
     dropout: float | None,
     random: bool = False,
+    quantized: dict[str, Any] | None = None,
 ) -> nn.Module:
     """Load a task's kind of model in float32; checks it against the ``shape`` that its config states.
 
     Only the modules that ``head`` names may be without weights in the checkpoint. ``dropout`` replaces the model's own
-    probabilities where it is not None. A ``random`` one has that shape, and weights drawn from seed 0.
+    probabilities where it is not None. A ``random`` one has that shape, and weights drawn from seed 0. ``quantized``
+    is what transformers needs to be told to quantise the linear maps.
     """
     if random:
         config = config_of(shape, **task.model_settings)
@@ -168,7 +175,7 @@ def load(
             torch.manual_seed(0)
             model = task.auto_class.from_config(**settings)
     else:
-        model = _pretrained(directory, task, settings, head)
+        model = _pretrained(directory, task, settings | (quantized or {}), head)
     if not task.has_head:
         # Torch multiplies a slice of activations as a batch, and copies the whole vocabulary's matrix for each row.
         model.get_output_embeddings().register_forward_pre_hook(lambda module, args: (args[0].contiguous(),))

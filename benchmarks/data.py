@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks import embedded
 from benchmarks.errors import SuiteError, first_line
-from benchmarks.tasks import Generation, Task
+from benchmarks.tasks import Instance, Source, Task, Text
 
 _POOL = 50
 _ALL: Mapping[str, int | None] = MappingProxyType({})
@@ -29,14 +29,6 @@ class Rows:
     splits: dict[str, datasets.Dataset]
 
 
-@dataclass(frozen=True)
-class Instance:
-    """A prompt, and every text that the data gives for it."""
-
-    prompt: str
-    references: list[str]
-
-
 def load(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | None] = _ALL) -> Rows:
     """Load a task's rows: from the hub (root None), ``embedded``, or a directory in the hub's layout.
 
@@ -44,30 +36,7 @@ def load(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | No
     """
     datasets.disable_progress_bars()
     huggingface_hub.utils.logging.set_verbosity_error()
-    if root is None:
-        source, place = "hub", task.dataset
-    elif root == "embedded":
-        source, place = "embedded", str(embedded.write(cache, task.dataset.rpartition("/")[2]))
-    else:
-        source, place = "directory", _directory(root, task)
-    # datasets tells directories apart by their name alone, and would serve one's cached rows for another's.
-    own_cache = None if source == "hub" else str(cache / "datasets" / _files_of(Path(place)))
-    revision = task.revision if source == "hub" else None
-    try:
-        loaded = {
-            split: datasets.load_dataset(place, task.config, split=name, revision=revision, cache_dir=own_cache)
-            for split, name in task.splits.items()
-        }
-    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        reason = first_line(error.__cause__ or error)
-        raise SuiteError(
-            f"cannot read {task.dataset} ({task.config}) from {place}: {reason}; "
-            "pass data.root=DIR with the set in the hub's layout (its README.md names the configs), or "
-            "data.root=embedded for the suite's own rows"
-        ) from error
-    for split, rows in loaded.items():
-        _check(task, rows, f"{place} ({task.config}, {split})")
-    kept = {split: rows.select_columns(task.columns) for split, rows in loaded.items()}
+    kept = {split: _read(source, split, root, cache, task.name) for split, source in task.sources.items()}
     for split, size in sizes.items():
         if size is not None:
             kept[split] = kept[split].select(_sample(len(kept[split]), size, f"data.{split}_rows"))
@@ -75,14 +44,45 @@ def load(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | No
     for rows in kept.values():
         for row in _rows(rows):
             digest.update(row)
-    return Rows(source, f"{task.dataset}/{task.config}", digest.hexdigest()[:16], kept)
+    origin = {None: "hub", "embedded": "embedded"}.get(root, "directory")
+    return Rows(origin, f"{task.dataset}/{task.config}", digest.hexdigest()[:16], kept)
 
 
-def _directory(root: str, task: Task) -> str:
-    inside = Path(root) / task.dataset.rpartition("/")[2]
+def _read(source: Source, split: str, root: str | None, cache: Path, needs: str) -> datasets.Dataset:
+    """Return one split's checked rows, with the columns that ``needs`` them alone."""
+    if root is None:
+        place = source.dataset
+    elif root == "embedded":
+        place = str(embedded.write(cache, source.dataset.rpartition("/")[2]))
+    else:
+        place = _directory(root, source)
+    # datasets tells directories apart by their name alone, and would serve one's cached rows for another's.
+    own_cache = None if root is None else str(cache / "datasets" / _files_of(Path(place)))
+    revision = source.revision if root is None else None
+    try:
+        rows = datasets.load_dataset(place, source.config, split=source.split, revision=revision, cache_dir=own_cache)
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        reason = first_line(error.__cause__ or error)
+        raise SuiteError(
+            f"cannot read {source.dataset} ({source.config}) from {place}: {reason}; "
+            "pass data.root=DIR with the set in the hub's layout (its README.md names the configs), or "
+            "data.root=embedded for the suite's own rows"
+        ) from error
+    _check(source, rows, f"{place} ({source.config}, {split})", needs)
+    return rows.select_columns(source.columns)
+
+
+def _directory(root: str, source: Source) -> str:
+    inside = Path(root) / source.dataset.rpartition("/")[2]
     place = inside if inside.is_dir() else Path(root)
-    if not place.is_dir():
-        raise SuiteError(f"data.root={root} is no directory: pass one that holds {inside.name}/{task.config}/*.parquet")
+    if not (place / "README.md").is_file():
+        what = "holds no README.md, which names the configs" if place == inside else "is no directory"
+        if place.is_dir() and place != inside:
+            what = f"holds no {inside.name}, and is itself no data set (without a README.md)"
+        raise SuiteError(
+            f"data.root={root} {what}: pass a directory with {inside.name}/README.md and "
+            f"{inside.name}/{source.config}/*.parquet, as on the hub, or that folder itself"
+        )
     return str(place)
 
 
@@ -93,15 +93,15 @@ def _files_of(directory: Path) -> str:
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:16]
 
 
-def _check(task: Task, rows: datasets.Dataset, place: str) -> None:
-    missing = [column for column in task.columns if column not in rows.column_names]
+def _check(source: Source, rows: datasets.Dataset, place: str, needs: str) -> None:
+    missing = [column for column in source.columns if column not in rows.column_names]
     if missing:
         raise SuiteError(
-            f"{place} has no column {', '.join(missing)}: {task.name} needs {', '.join(task.columns)}, "
+            f"{place} has no column {', '.join(missing)}: {needs} needs {', '.join(source.columns)}, "
             f"there are {', '.join(rows.column_names)}"
         )
-    for number, values in enumerate(zip(*(rows[column][:] for column in task.columns), strict=True)):
-        if fault := task.fault(dict(zip(task.columns, values, strict=True))):
+    for number, values in enumerate(zip(*(rows[column][:] for column in source.columns), strict=True)):
+        if fault := source.fault(dict(zip(source.columns, values, strict=True))):
             raise SuiteError(f"{place} row {number} has {fault}")
 
 
@@ -112,15 +112,12 @@ def _sample(there: int, wanted: int, setting: str) -> list[int]:
     return sorted(np.random.default_rng(0).permutation(there)[:wanted].tolist())
 
 
-def instances(rows: Rows, task: Generation) -> list[Instance]:
-    """Return the test split's instances that are to be answered: its prompts in the order of first appearance."""
-    references: dict[str, list[str]] = {}
-    test = rows.splits["test"]
-    for prompt, reference in zip(test[task.prompt][:], test[task.reference][:], strict=True):
-        references.setdefault(prompt, []).append(reference)
-    found = [Instance(prompt, own) for prompt, own in references.items()]
-    wanted = task.decode.instances
-    return found if wanted is None else [found[i] for i in _sample(len(found), wanted, "task.decode.instances")]
+def instances(rows: Rows, task: Text) -> dict[str, list[Instance]]:
+    """Return what is to be answered: a fixed sample of ``task.decode.instances`` of each set, or all of it."""
+    found, wanted = task.instances(rows.splits), task.decode.instances
+    if wanted is None:
+        return found
+    return {name: [own[i] for i in _sample(len(own), wanted, "task.decode.instances")] for name, own in found.items()}
 
 
 def halves(task: Task, rows: datasets.Dataset) -> np.ndarray:

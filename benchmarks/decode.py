@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 import transformers
 from accelerate.utils import gather_object
 from torch import Tensor
@@ -17,54 +18,53 @@ from torch import Tensor
 from benchmarks import data
 from benchmarks.errors import SuiteError
 from benchmarks.group import RunGroup
-from benchmarks.nlg import e2e, meteor
-from benchmarks.records import Written
-from benchmarks.tasks import Decoding, Generation
+from benchmarks.records import Solved, Written
+from benchmarks.tasks import Decoding, Instance, Text
 
-_SEQUENCES = 320  # beams of all runs and prompts that go through the model at a time
+_SEQUENCES = 320  # beams of all runs and prompts that go through the model at a time, where memory allows
+_CPU_BYTES = 4 << 30  # that the keys and values of these may take where nobody knows what is free
 
 
 @dataclass(frozen=True)
 class Questions:
-    """The test split's instances, and each one's prompt as tokens, the separator being the last."""
+    """The instances of one set, and each one's prompt as tokens."""
 
-    instances: list[data.Instance]
+    instances: list[Instance]
     prompts: list[list[int]]
 
 
-def questions(rows: data.Rows, task: Generation, tokenizer: Any, context: int) -> Questions:
-    """Return what the runs are to answer. Raises SuiteError for a prompt that does not fit ``context`` tokens."""
-    instances = data.instances(rows, task)
-    prompts = task.prompt_tokens([instance.prompt for instance in instances], tokenizer)
-    for instance, prompt in zip(instances, prompts, strict=True):
-        if len(prompt) + task.decode.max_new_tokens > context:
-            raise SuiteError(
-                f"a prompt of {task.name}'s test split has {len(prompt)} tokens, which with "
-                f"{task.decode.max_new_tokens} new ones is more than the backbone's {context}: {instance.prompt[:80]}"
-            )
-    return Questions(instances, prompts)
+def questions(rows: data.Rows, task: Text, tokenizer: Any, context: int) -> dict[str, Questions]:
+    """Return what the runs are to answer, by set. Raises SuiteError for a prompt that does not fit ``context``."""
+    asked = {}
+    for name, instances in data.instances(rows, task).items():
+        prompts = task.prompt_tokens([instance.prompt for instance in instances], tokenizer)
+        for instance, prompt in zip(instances, prompts, strict=True):
+            check_fits(f"a prompt of {task.name}'s {name} split", prompt, instance.prompt, task.decode, context)
+        asked[name] = Questions(instances, prompts)
+    return asked
+
+
+def check_fits(what: str, prompt: list[int], written: str, decoding: Decoding, context: int) -> None:
+    """Raise SuiteError where a prompt and its text are more than the ``context`` tokens that a backbone can take."""
+    if len(prompt) + decoding.max_new_tokens > context:
+        raise SuiteError(
+            f"{what} has {len(prompt)} tokens, which with {decoding.max_new_tokens} new ones is more than the "
+            f"backbone's {context}: {written[:80]}"
+        )
 
 
 def answer(
-    group: RunGroup, asked: Questions, tokenizer: Any, task: Generation, on_batch: Callable[[int], None]
-) -> list[Written]:
-    """Return what each run wrote, with its scores. ``seconds`` are of the decoding, the group's runs together."""
-    started = time.perf_counter()
-    texts = decode(group, asked.prompts, tokenizer, task.decode, on_batch)
-    seconds = time.perf_counter() - started
-    references = [instance.references for instance in asked.instances]
-    absent = {} if (reason := meteor.missing()) is None else {"meteor": reason}
-    return [
-        Written(
-            instances=len(references),
-            references=sum(map(len, references)),
-            scores=e2e.score(predictions, references),
-            absent=absent,
-            seconds=seconds,
-            predictions=predictions,
-        )
-        for predictions in texts
-    ]
+    group: RunGroup, asked: dict[str, Questions], tokenizer: Any, task: Text, on_batch: Callable[[int], None]
+) -> list[dict[str, Written | Solved]]:
+    """Return what each run wrote for each set, with its scores; their seconds are the group's runs' together."""
+    marked: list[dict[str, Written | Solved]] = [{} for _ in group.runs]
+    for name, own in asked.items():
+        started = time.perf_counter()
+        texts = decode(group, own.prompts, tokenizer, task.decode, on_batch)
+        seconds = time.perf_counter() - started
+        for run, written in zip(marked, texts, strict=True):
+            run[name] = task.mark(name, [task.clean(text) for text in written], own.instances, seconds)
+    return marked
 
 
 class _NoRepeatInText(transformers.NoRepeatNGramLogitsProcessor):
@@ -85,28 +85,35 @@ def decode(
     decoding: Decoding,
     on_batch: Callable[[int], None],
 ) -> list[list[str]]:
-    """Return each run's text, one line, for each prompt. prompts: token lists, the separator being their last.
+    """Return each run's text for each prompt. prompts: token lists.
 
     Prompts of about one length go together, padded on the left. Each process answers its share of the batches.
     ``on_batch(prompts)`` is called after each batch with the number of its prompts.
     """
     runs = len(group.runs)
-    size = max(1, _SEQUENCES // (runs * decoding.beams))
+    longest = max(map(len, prompts)) + decoding.max_new_tokens
+    size = max(1, min(_SEQUENCES, _affordable(group, longest)) // (runs * decoding.beams))
     by_length = np.argsort([len(prompt) for prompt in prompts], kind="stable")
     batches = [by_length[i : i + size] for i in range(0, len(prompts), size)]
     answered = []
     for rows in batches[group.accelerator.process_index :: group.accelerator.num_processes]:
         written = _decode_batch(group, [prompts[i] for i in rows], tokenizer, decoding)
-        texts = [_one_line(text) for text in tokenizer.batch_decode(written, skip_special_tokens=True)]
+        texts = tokenizer.batch_decode(written, skip_special_tokens=True)
         answered += [(row, texts[place :: len(rows)]) for place, row in enumerate(rows)]
         on_batch(len(rows))
     by_prompt = dict(gather_object(answered))
     return [[by_prompt[row][run] for row in range(len(prompts))] for run in range(runs)]
 
 
-def _one_line(text: str) -> str:
-    """Return a text's first paragraph, as the LoRA paper's code cuts it, on one line."""
-    return " ".join(text.strip().partition("\n\n")[0].split())
+def _affordable(group: RunGroup, tokens: int) -> int:
+    """Return how many sequences of so many tokens have room for their keys and values, in half of what is free."""
+    config = group.model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    each = 2 * config.num_hidden_layers * heads * width * group.adapter.dtype.itemsize
+    device = group.accelerator.device
+    room = torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else _CPU_BYTES
+    return room // (each * tokens)
 
 
 def _decode_batch(group: RunGroup, prompts: list[list[int]], tokenizer: Any, decoding: Decoding) -> Tensor:

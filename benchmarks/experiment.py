@@ -15,25 +15,28 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import nn
 
-from benchmarks import adapters, backbones, data, decode, environment, plan, records, train
+from benchmarks import adapters, backbones, data, decode, environment, plan, quantization, records, train
 from benchmarks.errors import SuiteError, first_line
 from benchmarks.group import RunGroup
+from benchmarks.measures import LOG_LIKELIHOOD
 from benchmarks.plan import Experiment, Run
-from benchmarks.records import Parameters, Record
-from benchmarks.tasks import Generation
+from benchmarks.records import Parameters, Record, Solved, Written
+from benchmarks.tasks import Text
 from benchmarks.tracking import RunInfo, Tracker
 from methods.base import Site, Tensors
 from methods.sites import find_sites
 
+Answers = dict[str, Written | Solved]  # what a run wrote, by the set that it was asked
+
 
 @dataclass(frozen=True)
 class Feed:
-    """What a job's runs learn from and are asked; ``questions`` is None for a task that generates no text."""
+    """What a job's runs learn from, and what they are asked after it, by set; nothing for a task of classes."""
 
     tokenizer: Any
     train: train.Split
     dev: train.Split
-    questions: decode.Questions | None
+    questions: dict[str, decode.Questions]
 
 
 def run_experiment(config: DictConfig) -> None:
@@ -77,19 +80,30 @@ def _train_group(experiment: Experiment, runs: list[Run], wanted: list[Run], fee
     config, accelerator = experiment.config, experiment.accelerator
     head = list(config.backbone.head)
     backbone = config.backbone
+    kind = backbone.quantization
+    quantized = (
+        None
+        if kind is None
+        else {
+            "quantization_config": quantization.settings(kind, experiment.precision),
+            "device_map": {"": accelerator.device},
+        }
+    )
     model = backbones.load(
-        experiment.directory, experiment.task, backbone.shape, head, backbone.dropout, backbone.random
+        experiment.directory, experiment.task, backbone.shape, head, backbone.dropout, backbone.random, quantized
     )
     targets = runs[0].config["targets"]
     sites = find_sites(model, targets, head, backbone.fused) if experiment.method.adapts_sites else []
     counts = _count(experiment, model, head, sites)
-    _announce(experiment, runs, sites, counts)
+    _announce(experiment, runs, sites, counts, experiment.task.remark(feed.train.examples))
     frozen = _frozen(experiment, sites)
     described = records.Backbone(
         name=experiment.backbone,
         path=backbone.path,
         fingerprint=experiment.fingerprint,
-        parameters=sum(p.numel() for p in model.parameters()) - counts.head,
+        parameters=model.num_parameters() - counts.head,
+        quantization=quantization.describe(kind),
+        frozen_from=f"the weights dequantised from {kind}" if kind and experiment.method.frozen_from_weights else None,
     )
     checkpoint = _checkpoint(experiment, runs)
     if config.force and accelerator.is_main_process:
@@ -132,12 +146,12 @@ def _train_group(experiment: Experiment, runs: list[Run], wanted: list[Run], fee
 
 def _fit(
     experiment: Experiment, build: Callable[[], RunGroup], runs: int, feed: Feed, checkpoint: Path, tracker: Tracker
-) -> tuple[train.Progress, list[records.Written | None]]:
+) -> tuple[train.Progress, list[Answers]]:
     """Build and train a group under a progress bar, and let it answer what it is asked.
 
     One that runs out of memory has failed, and the sweep goes on.
     """
-    nothing: list[records.Written | None] = [None] * runs
+    nothing: list[Answers] = [{}] * runs
     try:
         group = build()
         with _progress(experiment.console) as bar:
@@ -153,10 +167,12 @@ def _fit(
                 on_step=lambda: bar.advance(shown),
                 on_epoch=tracker.epoch,
             )
-            if feed.questions is None or all(progress.failures):
+            if not feed.questions or all(progress.failures):
                 return progress, nothing
             bar.remove_task(shown)
-            shown = bar.add_task(f"{experiment.label}: prompts", total=len(feed.questions.prompts))
+            shown = bar.add_task(
+                f"{experiment.label}: prompts", total=sum(len(asked.prompts) for asked in feed.questions.values())
+            )
             return progress, decode.answer(
                 group, feed.questions, feed.tokenizer, experiment.task, lambda count: bar.advance(shown, count)
             )
@@ -214,7 +230,9 @@ def _count(experiment: Experiment, model: nn.Module, head: list[str], sites: lis
     )
 
 
-def _announce(experiment: Experiment, runs: list[Run], sites: list[Site], counts: Parameters) -> None:
+def _announce(
+    experiment: Experiment, runs: list[Run], sites: list[Site], counts: Parameters, remark: str | None
+) -> None:
     splits, settings = experiment.rows.splits, experiment.settings
     say = experiment.console.print
     say(f"[bold]{experiment.label}[/]: {len(runs)} runs in one pass: {'; '.join(run.label for run in runs)}")
@@ -229,6 +247,8 @@ def _announce(experiment: Experiment, runs: list[Run], sites: list[Site], counts
         f"{settings.epochs} epochs of batches of {settings.batch_size}; "
         f"{experiment.precision} on {experiment.accelerator.num_processes} x {experiment.accelerator.device.type}"
     )
+    if remark is not None:
+        say(f"  {remark}")
 
 
 def _frozen(experiment: Experiment, sites: list[Site]) -> Tensors:
@@ -241,6 +261,7 @@ def _frozen(experiment: Experiment, sites: list[Site]) -> Tensors:
             "method": experiment.config.method.name,
             "hyperparameters": [getattr(method, name) for name in method.frozen_from_weights],
             "backbone": experiment.fingerprint,
+            "quantization": experiment.config.backbone.quantization,
             "sites": [site.name for site in sites],
             "torch": torch.__version__,
         }
@@ -256,8 +277,8 @@ def _feed(experiment: Experiment) -> Feed:
     task, rows = experiment.task, experiment.rows
     tokenizer = backbones.tokenizer(experiment.directory)
     task.ready(tokenizer)
-    asked = None
-    if isinstance(task, Generation):
+    asked = {}
+    if isinstance(task, Text):
         context = backbones.context(experiment.directory, experiment.config.backbone.shape)
         asked = decode.questions(rows, task, tokenizer, context)
     return Feed(tokenizer, _split(experiment, "train", tokenizer), _split(experiment, "validation", tokenizer), asked)
@@ -298,7 +319,7 @@ def _record(
     counts: Parameters,
     backbone: records.Backbone,
     progress: train.Progress,
-    written: records.Written | None,
+    written: Answers,
     index: int,
 ) -> Record:
     failure, history = progress.failures[index], progress.histories[index]
@@ -324,7 +345,8 @@ def _record(
         parameters=counts,
         epochs=history,
         scores=None if failure else train.summarise(history, experiment.task.primary),
-        generation=None if failure else written,
+        generation=None if failure else next((w for w in written.values() if isinstance(w, Written)), None),
+        exams={} if failure else {name: own for name, own in written.items() if isinstance(own, Solved)},
         cost=None if failure else progress.cost(experiment.accelerator.device),
         environment=environment.describe(experiment.accelerator, experiment.precision),
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -334,15 +356,17 @@ def _record(
 def _outcome(run: Run, record: Record) -> str:
     if record.scores is None:
         return f"  {run.label}: [red]failed[/], {record.error}"
-    speed = f"{record.cost.samples_per_second:.0f} samples/s"
-    if record.generation is not None:
-        scores = ", ".join(f"{name} {value:.4f}" for name, value in record.generation.scores.items())
-        return f"  {run.label}: {scores}; {speed}"
+    told = [f"{name} {value:.4f}" for name, value in record.generation.scores.items()] if record.generation else []
+    for exam, solved in record.exams.items():
+        told += [
+            f"{exam} ({name}) {100 * m.accuracy:.1f} ± {100 * m.standard_error:.1f}" for name, m in solved.marks.items()
+        ]
     s = record.scores
-    return (
-        f"  {run.label}: {s.primary} best {100 * s.best:.1f} (epoch {s.best_epoch}), last {100 * s.last:.1f}, "
-        f"held-out {100 * s.held_out:.1f}; {speed}"
-    )
+    scale, digits = (1, 3) if s.primary == LOG_LIKELIHOOD else (100, 1)
+    best, last, held_out = (f"{scale * value:.{digits}f}" for value in (s.best, s.last, s.held_out))
+    if record.generation is None:
+        told.append(f"{s.primary} best {best} (epoch {s.best_epoch}), last {last}, held-out {held_out}")
+    return f"  {run.label}: {', '.join(told)}; {record.cost.samples_per_second:.3g} samples/s"
 
 
 def _progress(console: Console) -> rich.progress.Progress:

@@ -1,7 +1,7 @@
 """The run group: S runs of one method on one frozen backbone, trained in one pass."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ import transformers
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from benchmarks import checks, heads
+from benchmarks import checks, heads, quantization
 from benchmarks.errors import SuiteError
 from benchmarks.tasks import Task
 from methods.adapter import Adapter
@@ -19,6 +19,7 @@ from methods.base import Method, Site, Tensors, kind
 from methods.dropout import Rows
 
 _SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup")
+_PAGED = "paged_adamw_32bit"
 
 
 @dataclass(frozen=True)
@@ -42,24 +43,35 @@ class TrainSettings:
     weight_decay: float
     max_grad_norm: float | None  # None: gradients are not clipped
     warmup_steps: int | None = None  # in the place of the ratio
+    accumulate: int | None = None  # in how many parts a batch goes through the model; None: in one
+    optimizer: str | None = None  # None: AdamW; or paged_adamw_32bit, whose state can leave a GPU
+    gradient_checkpointing: bool | None = None  # compute activations again where they are needed, to hold fewer
 
     def __post_init__(self) -> None:
         """Check what a person may have mistyped."""
         for name in ("epochs", "batch_size", "max_length"):
             checks.whole(f"train.{name}", getattr(self, name), 1)
         checks.whole("train.warmup_steps", self.warmup_steps, 0, null=True)
+        checks.whole("train.accumulate", self.accumulate, 1, null=True)
         for name in ("warmup_ratio", "weight_decay"):
             checks.number(f"train.{name}", getattr(self, name), least=0)
         checks.number("train.max_grad_norm", self.max_grad_norm, least=1e-12, null=True)
         if self.schedule not in _SCHEDULES:
             raise SuiteError(f"train.schedule={self.schedule} is unknown: {', '.join(_SCHEDULES)} are there")
+        if self.optimizer not in (None, _PAGED):
+            raise SuiteError(
+                f"train.optimizer={self.optimizer} is unknown: null, which is AdamW, and {_PAGED} are there"
+            )
+        if self.gradient_checkpointing not in (None, True, False):
+            raise SuiteError(f"train.gradient_checkpointing={self.gradient_checkpointing} is neither true nor false")
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The S runs' rows of one step, run by run. inputs: (S * n, tokens); labels: (S * n, ...); the rest: (S, n).
+    """The S runs' rows of one step, or of a part of it, run by run.
 
-    ``weights`` are the rows' shares of their run's loss; a row that only fills up a process's share has 0.
+    inputs: (S * n, tokens); labels: (S * n, ...); the rest: (S, n). ``weights`` are the rows' shares of their run's
+    loss in the whole step; a row that only fills up a process's share has 0.
     """
 
     inputs: dict[str, Any]
@@ -108,7 +120,8 @@ class RunGroup:
         self._autocast = torch.autocast(accelerator.device.type, torch.bfloat16) if casts else nullcontext()
         if precision == "bf16" and not method.trains_backbone:
             for parameter in model.parameters():  # and no buffer: the tables of rotary positions need their digits
-                parameter.data = parameter.data.to(torch.bfloat16)
+                if parameter.is_floating_point():  # which quantised weights are not
+                    parameter.data = parameter.data.to(torch.bfloat16)
         self.heads = {
             n: heads.GroupHead(t, [run[n] for run in drawn], self.rows, accelerator.device)
             for n, t in templates.items()
@@ -118,6 +131,8 @@ class RunGroup:
             parent, _, attribute = name.rpartition(".")
             setattr(model.get_submodule(parent), attribute, module)
         self.model = model.to(accelerator.device)
+        if train.gradient_checkpointing:
+            self.model.gradient_checkpointing_enable({"use_reentrant": False})
         self.adapter = Adapter(self.model, method, sites, initial, frozen, self.rows)
         self.steps = train.epochs * -(-rows // train.batch_size)
         self._collect()
@@ -142,23 +157,36 @@ class RunGroup:
                 groups.append({"params": [view], "lr": rate, "weight_decay": decay})
         # A group that trains nothing is stepped all the same, for its loss; an optimizer wants something to hold.
         groups = groups or [{"params": [nn.Parameter(torch.empty(0))], "lr": 0.0, "weight_decay": 0.0}]
-        self._optimizer = torch.optim.AdamW(_joined(groups), fused=True)
+        self._optimizer = self._optimizer_over(_joined(groups))
         self._scheduler = transformers.get_scheduler(settings.schedule, self._optimizer, warmup, self.steps)
 
-    def step(self, task: Task, batch: Batch, epoch: int, alive: list[bool]) -> Tensor:
-        """Train one step. Returns the (S,) losses.
+    def _optimizer_over(self, groups: list[dict]) -> torch.optim.Optimizer:
+        if self.train_settings.optimizer is None:
+            return torch.optim.AdamW(groups, fused=True)
+        if self.accelerator.device.type != "cuda":
+            raise SuiteError(
+                f"train.optimizer={_PAGED} keeps its state on a GPU, and this is {self.accelerator.device.type}: "
+                "train.optimizer=null is the same AdamW without paging"
+            )
+        return quantization.library().optim.PagedAdamW32bit(groups)
+
+    def step(self, task: Task, batches: Sequence[Batch], epoch: int, alive: list[bool]) -> Tensor:
+        """Train one step on the parts of a batch. Returns the (S,) losses.
 
         A run that is not ``alive``, or whose loss or gradient is not finite, is left as it was, and its loss is nan.
         """
         self.model.train()
-        seeds = torch.tensor([[run.seed] for run in self.runs], device=batch.examples.device)
-        self.rows.enter(seeds, epoch, batch.examples)
-        with self._autocast:
-            logits = self.model(**batch.inputs).logits
-        losses = (task.loss(logits, batch.labels).view_as(batch.weights) * batch.weights).sum(1)
-        if losses.requires_grad:  # not where nothing is trained
-            losses.sum().backward()
-        losses = self.accelerator.reduce(losses.detach(), "sum")
+        losses = torch.zeros(len(self.runs), device=self.accelerator.device)
+        for batch in batches:
+            seeds = torch.tensor([[run.seed] for run in self.runs], device=batch.examples.device)
+            self.rows.enter(seeds, epoch, batch.examples)
+            with self._autocast:
+                logits = self.model(**batch.inputs).logits
+            part = (task.loss(logits, batch.labels).view_as(batch.weights) * batch.weights).sum(1)
+            if part.requires_grad:  # not where nothing is trained
+                part.sum().backward()
+            losses += part.detach()
+        losses = self.accelerator.reduce(losses, "sum")
         self._share_gradients()
         for index, views in enumerate(self._views):
             if not (alive[index] and losses[index].isfinite() and self._clip(views)):
@@ -217,6 +245,11 @@ class RunGroup:
             "optimizer": self._optimizer.state_dict(),
             "scheduler": self._scheduler.state_dict(),
         }
+
+    def fill(self, index: int, trained: Tensors) -> None:
+        """Give one run an adapter's tensors in the place of what was drawn."""
+        for name, parameter in self.adapter.trained.items():
+            parameter.data[index].copy_(trained[name])
 
     def restore(self, state: dict) -> None:
         """Go back to a ``state``; the views follow, since they share the tensors' memory."""

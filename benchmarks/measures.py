@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from statistics import mean, median, stdev
 from typing import Any
 
-from benchmarks.records import Record
+from benchmarks.records import Mark, Record
 
 ABSENT = "-"
 HELD_OUT = (
     "Held-out: it is chosen on one half of dev and scored on the other, both ways, averaged. Gap: best minus held-out."
 )
 PERCENT = ("bleu", "meteor", "rouge_l")  # papers print these x100 with one digit, and other scores of texts with two
+
+LOG_LIKELIHOOD = "log_likelihood"  # the score on dev of every task of text
+JUDGED = "mt_bench_turn_1"
 
 Getter = Callable[[Record], float | None]
 
@@ -80,7 +83,11 @@ class Kind:
 
 def kind_of(finished: Sequence[Record]) -> Kind:
     """Return how a sheet's finished runs are shown."""
-    return _generating(finished) if any(run.generation for run in finished) else _labelling(finished)
+    if any(run.generation for run in finished):
+        return _generating(finished)
+    if any(run.scores.primary == LOG_LIKELIHOOD for run in finished):
+        return _instructing(finished)
+    return _labelling(finished)
 
 
 def key_of(task: str) -> str:
@@ -141,6 +148,53 @@ def _generating(finished: Sequence[Record]) -> Kind:
         average="mean",
         notes=notes,
     )
+
+
+def _instructing(finished: Sequence[Record]) -> Kind:
+    """Show runs that learnt to follow instructions: the exams they sat, what a judge gave, their log-likelihood."""
+    sat = dict.fromkeys(
+        (name, extractor) for run in finished for name in run.exams for extractor in run.exams[name].marks
+    )
+    exams = [measure for name, extractor in sat for measure in _of_exam(name, extractor)]
+    on_dev = Measure("dev log-likelihood", _last, scale=1, digits=3, average=mean)
+    main = [*exams, *_of_judge(finished), on_dev]
+    notes = [
+        f"Dev: the mean log-likelihood per token of a response, in nats, at most 0, higher is better. {HELD_OUT} The "
+        "halves count alike, however many tokens they hold, so that with one epoch the gap is not 0.",
+    ]
+    if exams:
+        notes.append(
+            "An exam's score is the share of right answers of the last epoch, x100, by each reading of what an answer "
+            "is; s.e. is its binomial standard error over questions. An answer that cannot be read is wrong."
+        )
+    return Kind(
+        main=main,
+        means=[],
+        chosen=_chosen(scale=1, digits=3, average=mean),
+        chosen_title="Log-likelihood on dev: best, last and held-out",
+        drawn=main[0],
+        axis=main[0].heading + (" (x100)" if main[0].scale == 100 else ""),
+        scored="Scores: " + ", ".join(measure.heading for measure in main),
+        average="mean",
+        notes=notes,
+    )
+
+
+def _of_exam(name: str, extractor: str) -> list[Measure]:
+    def mark(run: Record) -> Mark | None:
+        return run.exams[name].marks.get(extractor) if name in run.exams else None
+
+    heading = f"{name}, {extractor}"
+    return [
+        Measure(
+            heading, lambda run: (own := mark(run)) and own.accuracy, 100, 1, mean, name if extractor == "paper" else ""
+        ),
+        Measure(f"{heading} s.e.", lambda run: (own := mark(run)) and own.standard_error, 100, 1, mean),
+    ]
+
+
+def _of_judge(finished: Sequence[Record]) -> list[Measure]:
+    return []
 
 
 def _of_texts(name: str) -> Measure:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 import methods
-from benchmarks import backbones, checks, data, records, tasks
+from benchmarks import backbones, checks, data, quantization, records, tasks
 from benchmarks.errors import SuiteError
 from benchmarks.group import RunSettings, TrainSettings
 from benchmarks.tasks import Task
@@ -68,7 +68,13 @@ def prepare(config: DictConfig, accelerator: Accelerator, console: Console) -> E
     sizes = {split: config.data[f"{split}_rows"] for split in ("train", "validation")}
     for split, size in sizes.items():
         checks.whole(f"data.{split}_rows", size, 1, null=True)
+    quantization.check(config.backbone.quantization)
     random, shape = config.backbone.random, _shape(config)
+    if config.backbone.quantization and (random or method.trains_backbone):
+        what = "random weights" if random else f"method={config.method.name}, which trains the backbone"
+        raise SuiteError(
+            f"backbone.quantization={config.backbone.quantization} is not for {what}: leave one of them out"
+        )
     if random and shape is None:
         raise SuiteError("backbone.random=true needs a backbone.shape to draw weights for: backbone=gpt2-tiny has one")
     if not method.trains:  # after one epoch it is what it is after all
@@ -223,8 +229,10 @@ def _run(experiment: Experiment, point: dict[str, float], seed: int) -> Run:
     resolved = {key: OmegaConf.to_container(config[key], resolve=True) for key in ("task", "method", "train")}
     # A setting that is null is not there, so that a new one leaves the runs that were made before it what they are.
     resolved["train"] = {key: value for key, value in resolved["train"].items() if value is not None}
+    kind = config.backbone.quantization
+    quantized = {} if kind is None else {"quantization": kind}
     resolved |= {
-        "backbone": {"head": list(config.backbone.head), "dropout": config.backbone.dropout},
+        "backbone": {"head": list(config.backbone.head), "dropout": config.backbone.dropout} | quantized,
         "targets": _target_names(config) if experiment.method.adapts_sites else [],
         "precision": experiment.precision,
         "seed": seed,

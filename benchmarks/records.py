@@ -32,12 +32,18 @@ class Data(Typed):
 
 
 class Backbone(Typed):
-    """The pretrained model; ``fingerprint`` hashes its weights, config and tokenizer."""
+    """The pretrained model; ``fingerprint`` hashes its weights, config and tokenizer.
+
+    ``quantization`` is how its linear maps were held in memory, None as they are; ``frozen_from`` says which weights a
+    method's frozen tensors were computed from, where those are not the pretrained ones.
+    """
 
     name: str
     path: str
     fingerprint: str
     parameters: int
+    quantization: str | None = None
+    frozen_from: str | None = None
 
 
 class Parameters(Typed):
@@ -83,6 +89,27 @@ class Written(Typed):
     predictions: list[str]
 
 
+class Mark(Typed):
+    """The share of an exam's questions that is right, its standard error, and how many gave nothing to read."""
+
+    accuracy: float
+    standard_error: float
+    unread: int
+
+
+class Solved(Typed):
+    """What a run wrote for an exam's questions, and how many of the answers are right, by extractor.
+
+    ``predictions`` and ``answers``, the right ones, are in one order, so that a score can be computed again.
+    """
+
+    kind: str
+    marks: dict[str, Mark]
+    seconds: float
+    predictions: list[str]
+    answers: list[str]
+
+
 class Cost(Typed):
     """Wall time of training alone; throughput is of the whole group that was trained in one pass."""
 
@@ -120,7 +147,8 @@ class Record(Typed):
     parameters: Parameters
     epochs: list[Epoch]
     scores: Scores | None
-    generation: Written | None = None  # of a task that generates text
+    generation: Written | None = None  # of a task whose texts are compared with references
+    exams: dict[str, Solved] = {}  # of a task whose texts are right or wrong
     cost: Cost | None
     environment: Environment
     finished_at: str

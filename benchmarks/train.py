@@ -3,7 +3,7 @@
 import io
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -116,9 +116,9 @@ def _train_epoch(group: RunGroup, task: Task, train: Split, tokenizer, progress:
     total = torch.zeros(len(group.runs), device=group.accelerator.device)
     started = time.perf_counter()
     for step, rows in enumerate(zip(*orders, strict=True)):
-        batch = _batch(rows, train, tokenizer, group.accelerator)
+        batches = _batches(rows, train, tokenizer, group)
         alive = [failure is None for failure in progress.failures]
-        losses = group.step(task, batch, progress.epoch, alive)
+        losses = group.step(task, batches, progress.epoch, alive)
         total += losses * len(rows[0])
         for index in (~losses.isfinite()).nonzero().flatten().tolist():
             if progress.failures[index] is None:
@@ -133,14 +133,25 @@ def _train_epoch(group: RunGroup, task: Task, train: Split, tokenizer, progress:
     return (total / len(train.examples)).cpu().numpy()
 
 
-def _batch(rows: tuple[np.ndarray, ...], split: Split, tokenizer, accelerator: Accelerator) -> Batch:
+def _batches(rows: tuple[np.ndarray, ...], split: Split, tokenizer, group: RunGroup) -> list[Batch]:
+    """Return the runs' rows of one step in as many parts as they go through the model in."""
+    parts = min(group.train_settings.accumulate or 1, len(rows[0]))
+    totals = [split.sizes[own].sum() for own in rows]
+    return [
+        _batch([own[part::parts] for own in rows], totals, split, tokenizer, group.accelerator) for part in range(parts)
+    ]
+
+
+def _batch(
+    rows: Sequence[np.ndarray], totals: Sequence[float], split: Split, tokenizer, accelerator: Accelerator
+) -> Batch:
     """Return this process's share of the runs' rows, filled up with weightless rows so that all shares are alike."""
     share = -(-len(rows[0]) // accelerator.num_processes)
     own, weights = [], []
-    for run_rows in rows:
+    for run_rows, total in zip(rows, totals, strict=True):
         mine = run_rows[accelerator.process_index :: accelerator.num_processes]
         own.append(np.concatenate([mine, np.repeat(run_rows[:1], share - len(mine))]))
-        weights.append([*(split.sizes[mine] / split.sizes[run_rows].sum()), *[0.0] * (share - len(mine))])
+        weights.append([*(split.sizes[mine] / total), *[0.0] * (share - len(mine))])
     device = accelerator.device
     inputs, labels = split.task.collate([split.examples[i] for run_rows in own for i in run_rows], tokenizer)
     return Batch(

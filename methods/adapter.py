@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from methods.base import Factors, Method, MethodError, Site, Tensors, apply, delta
 from methods.dropout import RowDropout, Rows
-from methods.sites import weight_view
+from methods.sites import is_quantised, weight_view
 
 
 class Adapter:
@@ -47,8 +47,14 @@ class Adapter:
         return {name: tensor.detach()[index] for name, tensor in self.trained.items()}
 
     def merge(self, index: int = 0) -> None:
-        """Add run ``index``'s change to the frozen weights, in the place of a run's that was merged before."""
+        """Add run ``index``'s change to the frozen weights, in the place of a run's that was merged before.
+
+        Raises MethodError for a quantised map: its integers cannot take up a change.
+        """
         self.unmerge()
+        for site in self.sites:
+            if is_quantised(self.model.get_submodule(_module(site))):
+                raise MethodError(f"{site.name} is quantised, and nothing can be merged into it: leave it unmerged")
         factors = self.method.factors(self.run(index), {n: t.float() for n, t in self.frozen.items()}, self.sites)
         for site in self.sites:
             module = self.model.get_submodule(_module(site))

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from methods.base import MethodError, Site
@@ -57,9 +58,24 @@ def _maps(model: nn.Module, exclude: list[str], fused: Fused) -> Iterator[Site]:
 
 def _site(name: str, owner: str, module: nn.Module, start: int, outputs: int, inputs: int) -> Site:
     def weight() -> Tensor:
+        if is_quantised(module):
+            return _dequantised(module, inputs)[start : start + outputs].float()
         return weight_view(module, start, outputs).float()
 
     return Site(name, inputs, outputs, weight, owner if owner != name else "", start)
+
+
+def is_quantised(module: nn.Module) -> bool:
+    """Say whether a linear map holds its weight as integers that stand for others."""
+    return not module.weight.is_floating_point()
+
+
+@torch.no_grad()
+def _dequantised(module: nn.Module, inputs: int) -> Tensor:
+    """Return the W that a quantised map computes with: what it makes of the unit vectors, less its bias."""
+    units = torch.eye(inputs, device=module.weight.device)
+    made = type(module).forward(module, units)  # not the module itself, whose hooks may add an adapter
+    return (made if module.bias is None else made - module.bias).mT
 
 
 def _is_conv1d(module: nn.Module) -> bool:

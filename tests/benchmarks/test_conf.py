@@ -69,7 +69,7 @@ def test_a_generation_task_composes_and_builds(name: str) -> None:
     task = tasks.build(OmegaConf.to_container(composed("gpt2-medium", "lora", name).task, resolve=True))
     assert isinstance(task, tasks.Generation)
     assert (task.name, task.benchmark) == (name, name)
-    assert set(task.splits) == {"train", "validation", "test"}
+    assert set(task.sources) == {"train", "validation", "test"}
 
 
 @pytest.mark.parametrize("name", names("method"))

@@ -23,7 +23,7 @@ class Bench:
         config = tiny.compose(tiny.writing_job("lora", gpt2, restaurants, root, *overrides))
         self.job = plan.prepare(config, Accelerator(), Console(quiet=True))
         self.feed = experiment._feed(self.job)
-        self.prompts = self.feed.questions.prompts
+        self.prompts = self.feed.questions["test"].prompts
 
     def group(self, seeds: list[int]) -> RunGroup:
         config = self.job.config

@@ -1,5 +1,6 @@
 """A run in a group is the run it would be alone: its rows, losses, masks, clipping, learning rates and failures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -40,11 +41,11 @@ class Watched(RunGroup):
         self.examples: list[Tensor] = []
         self.spoil = spoil or (lambda *_: None)
 
-    def step(self, task: Task, batch: Batch, epoch: int, alive: list[bool]) -> Tensor:
-        self.spoil(self, batch, len(self.losses))
-        losses = super().step(task, batch, epoch, alive)
+    def step(self, task: Task, batches: Sequence[Batch], epoch: int, alive: list[bool]) -> Tensor:
+        self.spoil(self, batches[0], len(self.losses))
+        losses = super().step(task, batches, epoch, alive)
         self.losses.append(losses.clone())
-        self.examples.append(batch.examples)
+        self.examples.append(torch.cat([batch.examples for batch in batches], 1))
         return losses
 
 
@@ -198,7 +199,7 @@ def step(group: Watched, task: Task, splits: dict, tokenizer, rows: list[list[in
         weights=torch.full(chosen.shape, 1 / chosen.shape[1]),
         examples=chosen,
     )
-    return group.step(task, batch, epoch, [True] * len(rows)).tolist()
+    return group.step(task, [batch], epoch, [True] * len(rows)).tolist()
 
 
 def test_masks_differ_between_the_seeds_of_a_group(bench: Bench) -> None:

@@ -104,7 +104,7 @@ def test_references_are_grouped_in_the_order_of_first_appearance(task: Generatio
     prompts, texts = ["b", "a", "b", "c", "a"], ["1", "2", "3", "4", "5"]
     split = datasets.Dataset.from_dict(dict(zip(task.columns, (prompts, texts), strict=True)))
     rows = data.Rows("directory", "made-up", "0", {"test": split})
-    found = data.instances(rows, task)
+    found = data.instances(rows, task)["test"]
     assert [(one.prompt, one.references) for one in found] == [("b", ["1", "3"]), ("a", ["2", "5"]), ("c", ["4"])]
 
 

@@ -234,7 +234,7 @@ def test_training_leaves_the_backbones_bytes(method, settings, sites, backbone, 
     start = {name: p.clone() for name, p in (group.adapter.run(0) | group.head(0)).items()}
     batch = Batch(inputs, torch.tensor([0, 1, 1, 0, 1, 0]), torch.full((1, 6), 1 / 6), torch.arange(6)[None])
     for _ in range(3):
-        assert group.step(TASK, batch, epoch=0, alive=[True]).isfinite().all()
+        assert group.step(TASK, [batch], epoch=0, alive=[True]).isfinite().all()
 
     for name, tensor in (group.adapter.run(0) | group.head(0)).items():
         assert torch.equal(tensor, start[name]) != method.trains_head, name

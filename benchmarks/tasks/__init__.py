@@ -1,0 +1,37 @@
+"""Tasks: what their rows are called, their loss, their scores; the facts lie in conf/task."""
+
+from typing import Any
+
+from benchmarks.errors import SuiteError
+from benchmarks.tasks.base import Example, Source, Task
+from benchmarks.tasks.classification import Classification
+from benchmarks.tasks.generation import Generation
+from benchmarks.tasks.instruction import Exam, Instruction
+from benchmarks.tasks.text import IGNORED, Decoding, Instance, Text
+
+__all__ = [
+    "IGNORED",
+    "Classification",
+    "Decoding",
+    "Exam",
+    "Example",
+    "Generation",
+    "Instance",
+    "Instruction",
+    "Source",
+    "Task",
+    "Text",
+    "build",
+]
+
+
+def build(facts: dict[str, Any]) -> Task:
+    """Return the task that the facts of a file in conf/task describe: one that decodes is of text."""
+    if "decode" not in facts:
+        return Classification(**facts)
+    if not isinstance(facts["decode"], dict):
+        raise SuiteError(f"task.decode={facts['decode']} is no set of settings: give them one by one")
+    facts = facts | {"decode": Decoding(**facts["decode"])}
+    if "reference" in facts:
+        return Generation(**facts)
+    return Instruction(**facts | {"exams": {name: Exam(**exam) for name, exam in facts["exams"].items() if exam}})

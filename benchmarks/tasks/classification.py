@@ -1,0 +1,106 @@
+"""GLUE's kind of task: a class, or a value, for a text or a pair of texts."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import transformers
+from torch import Tensor
+from torch.nn import functional
+
+from benchmarks import metrics
+from benchmarks.errors import SuiteError
+from benchmarks.tasks.base import Example, Task
+
+
+@dataclass(frozen=True)
+class Classification(Task):
+    """One of GLUE's sets. ``labels`` names the classes in the order of their ids; None makes it a regression."""
+
+    text: list[str]
+    label: str
+    labels: list[str] | None
+    metric: str
+    primary: str
+
+    auto_class: ClassVar[type] = transformers.AutoModelForSequenceClassification
+    has_head: ClassVar[bool] = True
+    eval_rows: ClassVar[int] = 64
+    revision: ClassVar[str | None] = None
+
+    @property
+    def columns(self) -> list[str]:
+        """Return the columns that a row must have."""
+        return [*self.text, self.label]
+
+    @property
+    def half_by(self) -> list[str]:
+        """Return the columns that decide which half of dev a row is in."""
+        return self.columns
+
+    @property
+    def model_settings(self) -> dict[str, Any]:
+        """Return what the backbone's configuration must be told: the number of the head's outputs."""
+        return {"num_labels": len(self.labels) if self.labels else 1}
+
+    @cached_property
+    def _metric(self):
+        return metrics.load(self.metric)
+
+    def fault(self, row: dict[str, Any]) -> str | None:
+        """Say what is wrong with a row, or None."""
+        for column in self.text:
+            if not isinstance(row[column], str):
+                return f"{row[column]!r} for {column}: {self.name} needs a text"
+        label = row[self.label]
+        if self.labels is None and not (isinstance(label, int | float) and np.isfinite(label)):
+            return f"the label {label!r}: {self.name} needs a number"
+        if self.labels is not None and label not in range(len(self.labels)):
+            return f"the label {label!r}: {self.name} has 0 to {len(self.labels) - 1} ({', '.join(self.labels)})"
+        return None
+
+    def ready(self, tokenizer: Any) -> None:
+        """Check that the tokenizer can do what the task needs of it."""
+        if tokenizer.pad_token is None:
+            raise SuiteError(
+                f"the tokenizer of {tokenizer.name_or_path} has no pad token, and a batch of {self.name} is padded: "
+                "name one as pad_token in its tokenizer_config.json"
+            )
+
+    def encode(self, batch: dict[str, list], tokenizer: Any, max_length: int) -> dict[str, list]:
+        """Return the rows' tokens, cut to ``max_length``, and their labels."""
+        tokens = tokenizer(*(batch[column] for column in self.text), truncation=True, max_length=max_length)
+        return dict(tokens) | {"labels": batch[self.label]}
+
+    def labels_of(self, examples: list[Example]) -> np.ndarray:
+        """Return (rows,): what ``score`` compares the predictions with."""
+        return np.array([example["labels"] for example in examples], dtype=np.int64 if self.labels else np.float32)
+
+    def sizes_of(self, examples: list[Example]) -> np.ndarray:
+        """Return (rows,): how much each row counts in the mean loss of a batch."""
+        return np.ones(len(examples))
+
+    def collate(self, examples: list[Example], tokenizer: Any) -> tuple[dict[str, Tensor], Tensor]:
+        """Return the rows padded to the longest, as (rows, tokens) tensors, and the labels (rows,)."""
+        inputs = [{key: value for key, value in example.items() if key != "labels"} for example in examples]
+        return dict(tokenizer.pad(inputs, return_tensors="pt")), torch.tensor(self.labels_of(examples))
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of each row: cross-entropy or squared error. logits: (rows, outputs), labels: (rows,)."""
+        logits = logits.float()
+        if self.labels:
+            return functional.cross_entropy(logits, labels.long(), reduction="none")
+        return (logits[:, 0] - labels) ** 2
+
+    def predict(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return each row's class, or value, and nan where a logit is not finite. logits: (rows, outputs)."""
+        values = logits.float().argmax(-1).float() if self.labels else logits[..., 0].float()
+        # A class is chosen even of logits that are nan, so they must not reach that choice.
+        return values.masked_fill(~logits.isfinite().all(-1), torch.nan)
+
+    def score(self, predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        """Return every metric of the task; higher is better for all of them."""
+        kind = int if self.labels else float
+        return self._metric.compute(predictions=predictions.astype(kind), references=labels.astype(kind))

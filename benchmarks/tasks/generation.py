@@ -1,0 +1,92 @@
+"""E2E's kind of task: a prompt, and several texts that would do for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from benchmarks import checks
+from benchmarks.nlg import e2e, meteor
+from benchmarks.records import Written
+from benchmarks.tasks.base import Source
+from benchmarks.tasks.text import Instance, Text
+
+
+@dataclass(frozen=True)
+class Generation(Text):
+    """Text from a prompt, learnt from references, of which a prompt has one or more (each is a row).
+
+    A row is the prompt, the end-of-text token, a space with the reference, and the end-of-text token again, as the LoRA
+    paper's code lays E2E out; the loss is smoothed.
+    """
+
+    test: str
+    prompt: str
+    reference: str
+    label_smoothing: float
+
+    def __post_init__(self) -> None:
+        """Check what a person may have mistyped."""
+        checks.number("task.label_smoothing", self.label_smoothing, least=0, below=1)
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """Return where each split's rows lie; text is generated for the test split."""
+        return super().sources | {"test": self._source(self.test)}
+
+    @property
+    def columns(self) -> list[str]:
+        """Return the columns that a row must have."""
+        return [self.prompt, self.reference]
+
+    @property
+    def half_by(self) -> list[str]:
+        """Return the columns that decide which half of dev a row is in: a prompt's references stay together."""
+        return [self.prompt]
+
+    def fault(self, row: dict[str, Any]) -> str | None:
+        """Say what is wrong with a row, or None."""
+        for column in self.columns:
+            if not isinstance(row[column], str) or not row[column].strip():
+                return f"{row[column]!r} for {column}: {self.name} needs a text"
+        return None
+
+    def instances(self, splits: Mapping[str, Any]) -> dict[str, list[Instance]]:
+        """Return the test split's prompts in the order of first appearance, each with its references."""
+        references: dict[str, list[str]] = {}
+        test = splits["test"]
+        for prompt, reference in zip(test[self.prompt][:], test[self.reference][:], strict=True):
+            references.setdefault(prompt, []).append(reference)
+        return {"test": [Instance(prompt, own) for prompt, own in references.items()]}
+
+    def prompt_tokens(self, prompts: Sequence[str], tokenizer: Any) -> list[list[int]]:
+        """Return each prompt's tokens, with the one that separates it from its text."""
+        plain = tokenizer(list(prompts), add_special_tokens=False)["input_ids"]
+        return [[*tokens, tokenizer.eos_token_id] for tokens in plain]
+
+    def pairs(self, batch: dict[str, list], tokenizer: Any) -> list[tuple[list[int], list[int]]]:
+        """Return each row's prompt with the separator, and its text with its end."""
+        prompts = self.prompt_tokens(batch[self.prompt], tokenizer)
+        texts = tokenizer([f" {text}" for text in batch[self.reference]], add_special_tokens=False)["input_ids"]
+        return [(prompt, [*text, tokenizer.eos_token_id]) for prompt, text in zip(prompts, texts, strict=True)]
+
+    def clean(self, text: str) -> str:
+        """Return a text's first paragraph, as the LoRA paper's code cuts it, on one line."""
+        return " ".join(text.strip().partition("\n\n")[0].split())
+
+    def mark(self, name: str, predictions: list[str], instances: list[Instance], seconds: float) -> Written:
+        """Return the texts with the E2E challenge's scores."""
+        references = [instance.references for instance in instances]
+        return Written(
+            instances=len(references),
+            references=sum(map(len, references)),
+            scores=e2e.score(predictions, references),
+            absent={} if (reason := meteor.missing()) is None else {"meteor": reason},
+            seconds=seconds,
+            predictions=predictions,
+        )
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return each row's mean smoothed cross-entropy over its tokens. logits: (rows, tokens, words)."""
+        return self._row_means(logits, labels, self.label_smoothing)
