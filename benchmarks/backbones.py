@@ -15,7 +15,7 @@ import torch
 import transformers
 from torch import nn
 
-from benchmarks import attention
+from benchmarks import attention, quantization
 from benchmarks.errors import SuiteError, first_line
 from benchmarks.tasks import Task
 
@@ -176,6 +176,7 @@ def load(
             model = task.auto_class.from_config(**settings)
     else:
         model = _pretrained(directory, task, settings | (quantized or {}), head)
+        quantization.keep_layout(model)
     if not task.has_head:
         # Torch multiplies a slice of activations as a batch, and copies the whole vocabulary's matrix for each row.
         model.get_output_embeddings().register_forward_pre_hook(lambda module, args: (args[0].contiguous(),))

@@ -81,14 +81,7 @@ def _train_group(experiment: Experiment, runs: list[Run], wanted: list[Run], fee
     head = list(config.backbone.head)
     backbone = config.backbone
     kind = backbone.quantization
-    quantized = (
-        None
-        if kind is None
-        else {
-            "quantization_config": quantization.settings(kind, experiment.precision),
-            "device_map": {"": accelerator.device},
-        }
-    )
+    quantized = quantization.settings(kind, experiment.precision, accelerator.device)
     model = backbones.load(
         experiment.directory, experiment.task, backbone.shape, head, backbone.dropout, backbone.random, quantized
     )

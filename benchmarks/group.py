@@ -132,7 +132,7 @@ class RunGroup:
             setattr(model.get_submodule(parent), attribute, module)
         self.model = model.to(accelerator.device)
         if train.gradient_checkpointing:
-            self.model.gradient_checkpointing_enable({"use_reentrant": False})
+            self.model.activation_checkpointing_enable({"use_reentrant": False})
         self.adapter = Adapter(self.model, method, sites, initial, frozen, self.rows)
         self.steps = train.epochs * -(-rows // train.batch_size)
         self._collect()

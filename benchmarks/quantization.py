@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 import transformers
+from torch import nn
 
 from benchmarks.errors import SuiteError
 
@@ -26,12 +27,25 @@ def check(kind: str | None) -> None:
         library()
 
 
-def settings(kind: str, precision: str) -> transformers.BitsAndBytesConfig:
-    """Return how transformers quantises while it loads; products are computed in ``precision``."""
+def settings(kind: str | None, precision: str, device: torch.device) -> dict[str, Any]:
+    """Return what transformers must be told to quantise while it loads; products are computed in ``precision``."""
+    if kind is None:
+        return {}
     own = dict(_SETTINGS[kind])
     if kind == "nf4":
         own["bnb_4bit_compute_dtype"] = torch.bfloat16 if precision == "bf16" else torch.float32
-    return transformers.BitsAndBytesConfig(**own)
+    return {"quantization_config": transformers.BitsAndBytesConfig(**own), "device_map": {"": device}}
+
+
+def keep_layout(model: nn.Module) -> None:
+    """Keep the weights as they are when the model answers.
+
+    On a CPU with bf16 units bitsandbytes would lay them out anew, for a product that has no gradient: training would
+    not go on after the first epoch's scores.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def describe(kind: str | None) -> str | None:

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import checks, maths
+from benchmarks import checks
 from benchmarks.errors import SuiteError
+from benchmarks.maths import scores
 from benchmarks.records import Mark, Solved
 from benchmarks.tasks.base import Example, Source
 from benchmarks.tasks.text import IGNORED, Instance, Text
@@ -29,8 +30,8 @@ class Exam:
 
     def __post_init__(self) -> None:
         """Check what a person may have mistyped."""
-        if self.kind not in maths.KINDS:
-            raise SuiteError(f"task.exams: kind={self.kind} is unknown: {', '.join(maths.KINDS)} are there")
+        if self.kind not in ("number", "expression"):
+            raise SuiteError(f"task.exams: kind={self.kind} is unknown: number and expression are there")
 
     def fault(self, row: dict[str, Any]) -> str | None:
         """Say what is wrong with a row, or None."""
@@ -158,7 +159,7 @@ class Instruction(Text):
 
 def marks(predictions: list[str], answers: list[str], kind: str) -> dict[str, Mark]:
     """Return the share of predictions that is right, as each extractor reads them."""
-    scored = maths.score(predictions, answers, kind)
+    scored = scores.score(predictions, answers, kind)
     return {
         extractor: Mark(accuracy=own["accuracy"], standard_error=own["stderr"], unread=own["unread"])
         for extractor, own in scored.items()

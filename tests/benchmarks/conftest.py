@@ -104,6 +104,55 @@ def restaurants(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactor
     return root
 
 
+@pytest.fixture(scope="session")
+def llama(gpt2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with a random Llama of 2 layers, 64 wide, that shares keys, and the tokenizer of ``gpt2``."""
+    import transformers
+
+    directory = tmp_path_factory.mktemp("llama")
+    for file in gpt2.glob("*token*.json"):
+        shutil.copy(file, directory)
+    config = transformers.LlamaConfig(
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        vocab_size=transformers.AutoConfig.from_pretrained(gpt2).vocab_size,
+        max_position_embeddings=512,
+        initializer_range=0.2,
+    )
+    return _saved(transformers.LlamaForCausalLM, config, directory)
+
+
+@pytest.fixture(scope="session")
+def sums(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory in the hub's layout with instructions, some with an input, and an exam of sums."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    root = tmp_path_factory.mktemp("sums")
+    pairs = [(a, b) for a in range(2, 10) for b in range(2, 6)]
+    instructions = {
+        "instruction": [f"Add {a} to {b}." if (a + b) % 2 else "Add these." for a, b in pairs],
+        "input": ["" if (a + b) % 2 else f"{a}, {b}" for a, b in pairs],
+        "output": [f"The answer is: {a + b}" for a, b in pairs],
+    }
+    exam = {
+        "question": [f"Add {a} to {b}." for a, b in pairs],
+        "answer": [f"{a} and {b}\n#### {a + b}" for a, b in pairs],
+    }
+    for name, config, split, table in (
+        ("alpaca-cleaned", "default", "train", instructions),
+        ("gsm8k", "main", "test", exam),
+    ):
+        (root / name / config).mkdir(parents=True)
+        pq.write_table(pa.table(table), root / name / config / f"{split}.parquet")
+        files = f"  data_files:\n  - split: {split}\n    path: {config}/{split}*\n"
+        (root / name / "README.md").write_text(f"---\nconfigs:\n- config_name: {config}\n{files}---\n")
+    return root
+
+
 _SHAPE = {
     "hidden_size": 32,
     "num_hidden_layers": 2,

@@ -67,6 +67,27 @@ def writing_job(method: str, backbone: Path, data: Path | str, root: Path, *over
     return [f"{key}={value}" for key, value in chosen.items()]
 
 
+def instructing_job(method: str, backbone: Path, data: Path | str, root: Path, *overrides: str) -> list[str]:
+    """Return the overrides of a small job of the task alpaca on a Llama, with an exam of three questions."""
+    exam = "dataset:openai/gsm8k,config:main,split:test,revision:null,question:question,answer:answer,kind:number"
+    base = [
+        "task=alpaca",
+        "backbone=decoder",
+        "backbone.targets={all:[q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj]}",
+        "targets=all",
+        'task.train="train[:75%]"',
+        'task.validation="train[75%:]"',
+        f"+task.exams.gsm8k={{{exam}}}",
+        "task.decode.max_new_tokens=8",
+        "task.decode.instances=3",
+        "train.max_length=320",
+        "train.accumulate=null",
+        "adapter.save=false",
+    ]
+    chosen = dict(override.split("=", 1) for override in [*job(method, backbone, data, root), *base, *overrides])
+    return [f"{key}={value}" for key, value in chosen.items()]
+
+
 def compose(overrides: list[str]) -> DictConfig:
     with hydra.initialize_config_dir(str(run.CONF), version_base="1.3"):
         return hydra.compose("run", overrides)
