@@ -10,7 +10,7 @@ from test_run import error
 from tokenizers.processors import TemplateProcessing
 
 import methods
-from benchmarks import tasks
+from benchmarks import records, rescore, tasks
 from benchmarks.errors import SuiteError
 from benchmarks.tasks import IGNORED, Instruction
 
@@ -150,3 +150,22 @@ def test_bad_input_is_one_line(
     line = error(monkeypatch, capsys, tiny.instructing_job("lora", llama, sums, tmp_path, *more))
     assert all(part in line for part in wanted), line
     assert not list(tmp_path.rglob("records/*"))
+
+
+def test_a_record_is_scored_again_from_itself(
+    llama: Path, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    assert tiny.command_line(monkeypatch, tiny.instructing_job("none", llama, sums, tmp_path)) == 0
+    (path,) = tmp_path.rglob("records/**/*.json")
+    assert rescore.main([str(path)]) == 0
+    record = records.read(path)
+    # The same record of a run that knew two of the three answers, and its scores as they were before.
+    solved = record.exams["gsm8k"]
+    right = [f"The answer is: {answer.partition('#### ')[2]}" for answer in solved.answers]
+    knowing = solved.model_copy(update={"predictions": [*right[:2], "Nobody knows."]})
+    records.write(path, record.model_copy(update={"exams": {"gsm8k": knowing}}))
+    capsys.readouterr()
+    assert rescore.main([str(path)]) == 1
+    told = capsys.readouterr().out
+    assert told.count("66.7 ± 27.2  DIFFERS") == len(solved.marks)
+    assert told.count("0.0 ± 0.0") == len(solved.marks)
