@@ -8,7 +8,7 @@ import pytest
 from benchmarks import embedded
 from benchmarks.errors import SuiteError
 
-NOT = {"glue": "NOT GLUE", "e2e_nlg": "NOT E2E"}
+NOT = {"glue": "NOT GLUE", "e2e_nlg": "NOT E2E", "mt_bench_prompts": "NOT MT-Bench"}
 
 
 @pytest.fixture(scope="module", params=embedded.SETS)

@@ -1,0 +1,80 @@
+"""MT-Bench of a trained run: ``python -m benchmarks.mt_bench answer=RUN``, then ``judge=RUN judge.yes=true``."""
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import hydra
+import yaml
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from benchmarks.errors import SuiteError
+from methods.base import MethodError
+
+CONF = Path(__file__).parents[2] / "conf"
+
+_BAD_INPUT = (SuiteError, MethodError, HydraException, OmegaConfBaseException)
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="mt_bench")
+def _job(config: DictConfig) -> None:
+    from benchmarks.mt_bench import grading, questions  # here, so that --cfg job does not wait for datasets
+
+    if not config.answer.run and not config.judge.run:
+        raise SuiteError("nothing to do: say answer=RUN or judge=RUN, where RUN is a run's record or its folder")
+    asked = questions.load(config.data.root, Path(config.cache), OmegaConf.to_container(config)["questions"])
+    if config.answer.run:
+        from benchmarks.mt_bench import answer
+
+        answer.write(config, asked)
+    if config.judge.run:
+        grading.grade(OmegaConf.to_container(config.judge, resolve=True), asked)
+
+
+def main() -> None:
+    """Run the command line; bad input is said in one line, and the exit status is then 2."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves its errors to the line below
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        if {"--multirun", "-m"} & set(sys.argv):
+            raise SuiteError("one run is answered or judged at a time: leave --multirun out")
+        sys.argv[1:] = [_nested(argument) for argument in sys.argv[1:]]
+        _job()
+    except _BAD_INPUT as error:
+        print(f"error: {_line(error)}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _nested(argument: str) -> str:
+    """Turn ``judge=RUN`` into ``judge.run='RUN'``: for Hydra a key is a value or has keys below it, never both."""
+    key, _, value = argument.partition("=")
+    if key not in ("answer", "judge"):
+        return argument
+    escaped = value.replace("'", r"\'")
+    return f"{key}.run='{escaped}'"
+
+
+def _line(error: Exception) -> str:
+    """Say in one line what was wrong and what would be right."""
+    text = " ".join(str(error).split())
+    if unknown := re.match(r"Could not override '([^']+)'", text):
+        known = list(_dotted(yaml.safe_load((CONF / "mt_bench.yaml").read_text())))
+        return f"{unknown[1]} is no setting; nearest: {difflib.get_close_matches(unknown[1], known, 1, cutoff=0.0)[0]}"
+    return text
+
+
+def _dotted(content: dict) -> Iterator[str]:
+    for key, value in content.items():
+        if key not in ("defaults", "hydra"):
+            yield key
+            if isinstance(value, dict):
+                yield from (f"{key}.{inner}" for inner in _dotted(value))
+
+
+if __name__ == "__main__":
+    main()

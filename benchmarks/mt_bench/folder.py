@@ -1,0 +1,104 @@
+"""Where a run's MT-Bench lies, and the answers in it: one JSON line a question, both turns."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from benchmarks import records
+from benchmarks.errors import SuiteError
+from benchmarks.mt_bench.questions import Question
+from benchmarks.records import Typed
+
+
+class Answer(Typed):
+    """What a run answered to a question's two turns."""
+
+    question_id: int
+    turns: tuple[str, str]
+
+
+def find(run: str) -> Path:
+    """Return the folder ``mt_bench`` of a run: of its record's path, of its folder, or of its adapter's.
+
+    Raises SuiteError where that is no run.
+    """
+    place = Path(run)
+    if place.is_file() and place.suffix == ".json":
+        return _beside(place) / "mt_bench"
+    if (place / "adapter.json").is_file():
+        return place.absolute().parent / "mt_bench"
+    if place.is_dir():
+        return place / "mt_bench"
+    raise SuiteError(
+        f"{run} is no run: pass the path of its record (results/local/records/.../seed0-ID.json), its folder "
+        "(results/local/runs/.../seed0-ID) or its adapter folder"
+    )
+
+
+def _beside(file: Path) -> Path:
+    """Return the folder of the run whose record a file is."""
+    record = records.read(file)
+    inside = records.record_path(
+        Path(), record.task, record.backbone.name, record.method, record.targets, record.seed, record.identity
+    )
+    root = file.absolute().parents[len(inside.parts) - 1]
+    if root / inside != file.absolute():
+        raise SuiteError(f"{file} is not where its run's record belongs (.../{inside}): pass the run's folder instead")
+    return root / "runs" / inside.relative_to("records").with_suffix("")
+
+
+def answers_file(folder: Path) -> Path:
+    """Return where the answers lie in a run's folder of MT-Bench."""
+    return folder / "answers.jsonl"
+
+
+def read_answers(folder: Path) -> dict[int, Answer]:
+    """Return the answers given so far by question; none where there is no file.
+
+    Raises SuiteError naming the line that is no answer, or a second one to its question.
+    """
+    file = answers_file(folder)
+    found: dict[int, Answer] = {}
+    if not file.exists():
+        return found
+    for number, line in enumerate(file.read_bytes().splitlines(), 1):
+        try:
+            answer = Answer.model_validate_json(line)
+        except ValidationError as error:
+            raise SuiteError(
+                f"{file} line {number} is no answer ({error.errors()[0]['msg']}): each line is "
+                '{"question_id": 81, "turns": ["...", "..."]}'
+            ) from error
+        if answer.question_id in found:
+            raise SuiteError(f"{file} line {number} answers question {answer.question_id} again: leave one of the two")
+        found[answer.question_id] = answer
+    return found
+
+
+def write_answers(folder: Path, answers: Iterable[Answer]) -> None:
+    """Write all answers given so far, by question; the file is the old or the new one, whatever happens."""
+    lines = [
+        json.dumps(answer.model_dump(), ensure_ascii=False) + "\n"
+        for answer in sorted(answers, key=lambda answer: answer.question_id)
+    ]
+    records.write_atomic(answers_file(folder), "".join(lines).encode())
+
+
+def missing(answers: dict[int, Answer], questions: list[Question]) -> list[int]:
+    """Return the ids of the questions that have no answer yet."""
+    return [question.id for question in questions if question.id not in answers]
+
+
+def whole_answers(folder: Path, questions: list[Question]) -> dict[int, Answer]:
+    """Return the answers to all these questions; raises SuiteError naming those that have none."""
+    answers = read_answers(folder)
+    if not answers:
+        raise SuiteError(f"there are no answers in {answers_file(folder)}: answer=RUN writes them")
+    if absent := missing(answers, questions):
+        raise SuiteError(
+            f"{answers_file(folder)} misses {len(absent)} of {len(questions)} questions "
+            f"({', '.join(map(str, absent))}): answer=RUN answers them, on the same data.root"
+        )
+    return answers
