@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
 import yaml
@@ -23,6 +24,13 @@ _BAD_INPUT = (SuiteError, MethodError, HydraException, OmegaConfBaseException)
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="mt_bench")
 def _job(config: DictConfig) -> None:
+    try:
+        _run(config)
+    except _BAD_INPUT as error:  # here, before Hydra adds lines of its own
+        _refuse(error)
+
+
+def _run(config: DictConfig) -> None:
     from benchmarks.mt_bench import grading, questions  # here, so that --cfg job does not wait for datasets
 
     if not config.answer.run and not config.judge.run:
@@ -46,8 +54,12 @@ def main() -> None:
         sys.argv[1:] = [_nested(argument) for argument in sys.argv[1:]]
         _job()
     except _BAD_INPUT as error:
-        print(f"error: {_line(error)}", file=sys.stderr)
-        sys.exit(2)
+        _refuse(error)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    print(f"error: {_line(error)}", file=sys.stderr)
+    sys.exit(2)
 
 
 def _nested(argument: str) -> str:

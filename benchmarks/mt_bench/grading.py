@@ -84,6 +84,8 @@ def _judged(asking: Judge, texts: Prompts, asked: Questions, answers: Path, made
 
 def _show(judged: scores.Judged, file: Path, result: Path) -> None:
     Console(highlight=False).print(scores.table(judged))
+    if judged.source == "embedded":
+        print("these questions are the suite's own and NOT MT-Bench: scores on them compare only with each other")
     if judged.unscored:
         print(
             f"{judged.unscored} of {judged.judgments} judgments give no score of 1 to 10 and are in no mean "

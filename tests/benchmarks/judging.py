@@ -1,0 +1,118 @@
+"""What the tests of judging share: a small real HTTP endpoint, a run with answers, the command line."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from benchmarks.mt_bench import __main__ as command
+from benchmarks.mt_bench import folder
+from benchmarks.mt_bench.folder import Answer
+
+Reply = tuple[int, dict[str, str], bytes]
+
+
+def completion(text: str | None, finish_reason: str = "stop") -> Reply:
+    """Return a chat completion as an endpoint sends it."""
+    body = {
+        "id": "1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "tester-2024",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish_reason}],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
+    }
+    return 200, {}, json.dumps(body).encode()
+
+
+class Endpoint(ThreadingHTTPServer):
+    """Answers with what ``reply(number, body)`` returns; ``number`` counts requests from 1."""
+
+    daemon_threads = True
+
+    def __init__(self, reply: Callable[[int, dict], Reply], seconds: float = 0.0) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.reply, self.seconds = reply, seconds
+        self.lock = threading.Lock()
+        self.bodies: list[dict] = []
+        self.keys: list[str] = []
+        self.times: list[float] = []
+        self.under_way = self.most_under_way = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def handle_error(self, request, client_address) -> None:
+        """A client that hung up is what some tests want."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Endpoint
+
+    def do_POST(self) -> None:
+        server = self.server
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with server.lock:
+            server.bodies.append(body)
+            server.keys.append(self.headers["Authorization"])
+            server.times.append(time.monotonic())
+            number = len(server.bodies)
+            server.under_way += 1
+            server.most_under_way = max(server.most_under_way, server.under_way)
+        time.sleep(server.seconds)
+        status, headers, content = server.reply(number, body)
+        with server.lock:
+            server.under_way -= 1
+        self.send_response(status)
+        for key, value in {"Content-Type": "application/json", "Content-Length": str(len(content)), **headers}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *arguments) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def endpoint(reply: Callable[[int, dict], Reply], seconds: float = 0.0) -> Iterator[Endpoint]:
+    """Serve on loopback, at a free port."""
+    with Endpoint(reply, seconds) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def run_with_answers(place: Path, ids: range | list[int]) -> Path:
+    """Make a run's folder with answers of a sentence or two to these questions."""
+    run = place / "seed0-0123"
+    folder.write_answers(
+        run / "mt_bench", [Answer(question_id=n, turns=(f"It is {n}.", f"Again: {n}, {{so}}.")) for n in ids]
+    )
+    return run
+
+
+def judgments_of(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "mt_bench" / "judgments.jsonl").read_text().splitlines()]
+
+
+def command_line(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run ``python -m benchmarks.mt_bench`` in this process; return its exit status."""
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # so that what main sets is undone
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    monkeypatch.setattr(sys, "argv", ["mt_bench", *arguments])
+    try:
+        command.main()
+    except SystemExit as end:
+        return end.code or 0
+    return 0

@@ -1,0 +1,331 @@
+"""Judging by real HTTP: budget, cache, repeats, limits, and every way in which an endpoint fails."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import judging
+import pytest
+from judging import completion, endpoint, judgments_of, run_with_answers
+
+from benchmarks.mt_bench import folder
+from benchmarks.mt_bench.folder import Answer
+from benchmarks.mt_bench.scores import Judged
+
+IDS = [1001, 1005, 1007, 1009]  # writing, reasoning, math, coding
+Judge = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return run_with_answers(tmp_path, IDS)
+
+
+@pytest.fixture
+def judge(run: Path, cache: Path, machine: dict, monkeypatch: pytest.MonkeyPatch) -> Judge:
+    """Return a command line that judges ``run`` at an address; what the test says comes last."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    questions = f"questions=[{','.join(map(str, IDS))}]"
+
+    def command(url: str, *more: str) -> int:
+        settings = [f"judge.base_url={url}", "judge.model=tester", "judge.retries=1", "judge.timeout=10"]
+        where = [f"judge={run}", questions, "data.root=embedded", f"cache={cache}"]
+        return judging.command_line(monkeypatch, *where, *settings, "judge.key_env=null", "judge.yes=true", *more)
+
+    return command
+
+
+def judged(run: Path) -> Judged:
+    return Judged.model_validate_json((run / "mt_bench" / "judged.json").read_bytes())
+
+
+def error(capsys: pytest.CaptureFixture[str]) -> str:
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+def by_turn(number: int, body: dict) -> tuple:
+    """Rate a first turn 6, a second one 8."""
+    return completion("[[8]]" if "request number" in body["messages"][-1]["content"] else "Good. Rating: [[6]]")
+
+
+def test_both_turns_of_each_question_are_judged(judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with endpoint(by_turn) as server:
+        assert judge(server.url) == 0
+    assert len(server.bodies) == 2 * len(IDS)
+    assert {(body["model"], body["temperature"], body["max_tokens"]) for body in server.bodies} == {("tester", 0, 2048)}
+    with_reference = [body for body in server.bodies if "<reference" in body["messages"][-1]["content"]]
+    assert len(with_reference) == 6
+    found = judged(run)
+    assert (found.scores.first.median, found.scores.second.median, found.scores.both.median) == (6, 8, 7)
+    assert list(found.categories) == ["writing", "reasoning", "math", "coding"]
+    assert (found.questions, found.judgments, found.unscored, found.served_by) == (4, 8, 0, ["tester-2024"])
+    assert (found.prompt_tokens, found.completion_tokens) == (800, 80)
+    assert found.prompts.name == "the suite's own"
+    out = capsys.readouterr().out
+    assert "turn 1" in out
+    assert "NOT MT-Bench" in out
+
+
+def test_without_yes_the_budget_is_printed_and_nothing_sent(
+    judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with endpoint(by_turn) as server:
+        assert judge(server.url, "judge.yes=false", "judge.price={input: 10, output: 1000}") == 0
+        assert server.bodies == []
+        said = capsys.readouterr().out
+        assert "requests: 8, of which 0 are cached and 8 are left" in said
+        assert "at most 16,384 to write" in said
+        assert "cost: at most about 16.4" in said
+        assert "judge.yes=true" in said
+        assert not (run / "mt_bench" / "judgments.jsonl").exists()
+
+
+def test_what_was_judged_is_not_asked_again(judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with endpoint(by_turn) as server:
+        assert judge(server.url) == 0
+        first = judged(run)
+        (run / "mt_bench" / "judged.json").unlink()
+        assert judge(server.url, "judge.yes=false") == 0  # nothing is left to pay for
+        assert len(server.bodies) == 8
+        again = judged(run)
+        assert again.scores == first.scores
+        assert "8 are cached and 0 are left" in capsys.readouterr().out
+        assert judge(server.url, "judge.model=another") == 0
+        assert len(server.bodies) == 16
+        answers = folder.read_answers(run / "mt_bench")
+        changed = Answer(question_id=1009, turns=(answers[1009].turns[0], "Another answer."))
+        folder.write_answers(run / "mt_bench", (answers | {1009: changed}).values())
+        assert judge(server.url) == 0
+        assert len(server.bodies) == 17  # the second turn of one question
+
+
+def test_repeats_give_the_median_and_the_swing(judge: Judge, run: Path) -> None:
+    seen: dict[str, int] = {}
+
+    def drifting(number: int, body: dict) -> tuple:
+        text = body["messages"][-1]["content"]
+        seen[text] = seen.get(text, 0) + 1
+        return completion(f"[[{(5, 9, 6)[seen[text] - 1]}]]")
+
+    with endpoint(drifting) as server:
+        assert judge(server.url, "judge.at_once=1") == 0
+        assert judge(server.url, "judge.at_once=1", "judge.repeats=3") == 0
+    assert len(server.bodies) == 3 * 8  # the first repeat was there
+    score = judged(run).scores.first
+    assert (score.means, score.median, score.swing) == ([5, 9, 6], 6, 4)
+    assert score.standard_error == 0
+
+
+def test_a_text_without_a_score_is_kept_counted_and_never_guessed(
+    judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = ["I would say seven.", "[[11]]", None, "[[5.5]]", "so a[0] = 1", "Rating: [9]", "[[4]]", "[[0]]"]
+    with endpoint(lambda number, body: completion(texts[number - 1], "length")) as server:
+        assert judge(server.url, "judge.at_once=1") == 0
+    found = judged(run)
+    assert (found.judgments, found.unscored, found.cut) == (8, 5, 8)
+    assert found.scores.both.means == [pytest.approx((5.5 + 9 + 4) / 3)]
+    assert [row["text"] for row in judgments_of(run)] == [text or "" for text in texts]
+    assert "5 of 8 judgments give no score" in capsys.readouterr().out
+
+
+def test_no_more_requests_are_under_way_than_allowed(judge: Judge) -> None:
+    with endpoint(by_turn, seconds=0.15) as server:
+        assert judge(server.url, "judge.at_once=3") == 0
+    assert server.most_under_way == 3
+
+
+def test_a_server_that_fails_once_is_asked_again(judge: Judge, run: Path) -> None:
+    def failing(number: int, body: dict) -> tuple:
+        return (500, {}, b"{}") if number == 3 else by_turn(number, body)
+
+    with endpoint(failing) as server:
+        assert judge(server.url, "judge.at_once=1") == 0
+    assert len(server.bodies) == 9
+    assert judged(run).judgments == 8
+
+
+def test_a_rate_limit_is_waited_for_as_long_as_it_says(judge: Judge, run: Path) -> None:
+    def limiting(number: int, body: dict) -> tuple:
+        return (429, {"Retry-After": "1.2"}, b"{}") if number == 1 else by_turn(number, body)
+
+    with endpoint(limiting) as server:
+        assert judge(server.url, "judge.at_once=1") == 0
+    assert len(server.bodies) == 9
+    assert server.times[1] - server.times[0] >= 1.2  # its own back-off would be at most 0.5
+    assert judged(run).judgments == 8
+
+
+# (what the endpoint sends from its third request on, more settings, what the line must hold, requests that follow)
+ENDS = {
+    "failing": ((500, {}, b'{"error": {"message": "boom"}}'), [], ["failed 2 times", "boom"], 2),
+    "limiting": ((429, {"Retry-After": "0.01"}, b"{}"), [], ["limited", "judge.at_once", "judge.retries"], 2),
+    "refusing the key": ((401, {}, b'{"error": {"message": "bad key"}}'), [], ["refuses the key", "bad key"], 1),
+    "without the model": ((404, {}, b"{}"), [], ["has no judge.model=tester", "judge.base_url"], 1),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_a_judge_that_fails_for_good_is_one_line_and_the_same_command_goes_on(
+    case: str, judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reply, more, fragments, requests = ENDS[case]
+    down = threading.Event()
+    down.set()
+
+    def ending(number: int, body: dict) -> tuple:
+        return reply if down.is_set() and number > 2 else by_turn(number, body)
+
+    with endpoint(ending) as server:
+        assert judge(server.url, "judge.at_once=1", *more) == 2
+        line = error(capsys)
+        assert all(fragment in line for fragment in [*fragments, server.url, "2 judgments came", "judgments.jsonl"])
+        assert len(server.bodies) == 2 + requests
+        assert not (run / "mt_bench" / "judged.json").exists()
+        down.clear()
+        assert judge(server.url, "judge.at_once=1", *more) == 0
+        assert len(server.bodies) == 2 + requests + 6  # what came was not asked again
+    assert judged(run).judgments == 8
+
+
+@pytest.mark.parametrize(
+    ("reply", "fragment"),
+    [
+        ((200, {"Content-Type": "text/html"}, b"<html>Sign in</html>"), "<html>Sign in</html>"),
+        ((200, {}, b'{"choices": ['), "choices"),
+        ((200, {}, b'{"model": "m", "choices": []}'), "no chat completion"),
+        ((400, {}, b'{"error": {"message": "too long"}}'), "too long"),
+    ],
+)
+def test_one_request_that_fails_leaves_the_others(
+    reply: tuple, fragment: str, judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with endpoint(lambda number, body: reply if number == 3 else by_turn(number, body)) as server:
+        assert judge(server.url, "judge.at_once=1") == 2
+        line = error(capsys)
+        assert all(
+            part in line for part in [fragment, "question 1005, turn 1", "1 of 8 requests failed", "7 judgments"]
+        )
+        assert len(judgments_of(run)) == 7
+        assert judge(server.url) == 0
+    assert len(server.bodies) == 9
+
+
+def test_a_slow_judge_is_one_line(judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with endpoint(by_turn, seconds=1.0) as server:
+        assert judge(server.url, "judge.timeout=0.2", "judge.at_once=1") == 2
+    assert "did not answer within judge.timeout=0.2 seconds, 2 times" in error(capsys)
+    assert len(server.bodies) == 2
+
+
+def test_a_judge_that_is_down_is_one_line(judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:  # a port where nothing listens
+        taken.bind(("127.0.0.1", 0))
+        assert judge(f"http://127.0.0.1:{taken.getsockname()[1]}/v1") == 2
+    line = error(capsys)
+    assert "cannot be reached" in line
+    assert "judge.base_url" in line
+    assert len((run / "mt_bench" / "answers.jsonl").read_text().splitlines()) == len(IDS)
+
+
+def test_half_a_line_of_a_kill_is_told_of_and_judged_again(
+    judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = run / "mt_bench" / "judgments.jsonl"
+    with endpoint(by_turn) as server:
+        assert judge(server.url) == 0
+        before = file.read_bytes()
+        file.write_bytes(before[:-40])
+        assert judge(server.url, "judge.yes=false") == 0
+        assert "half a judgment" in capsys.readouterr().out
+        assert file.read_bytes() == before[:-40]  # nothing is touched without yes
+        assert judge(server.url) == 0
+        assert len(server.bodies) == 9
+    assert len(judgments_of(run)) == 8
+    assert file.read_bytes().startswith(before[: before[:-1].rfind(b"\n")])
+
+
+def test_the_key_comes_from_the_variable_that_is_named(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with endpoint(by_turn) as server:
+        assert judge(server.url, "judge.key_env=MY_KEY") == 2
+        assert "set MY_KEY" in error(capsys)
+        assert server.bodies == []
+        monkeypatch.setenv("MY_KEY", "sesame")
+        assert judge(server.url, "judge.key_env=MY_KEY") == 0
+    assert set(server.keys) == {"Bearer sesame"}
+
+
+def test_a_file_of_prompts_is_used_and_recorded(judge: Judge, run: Path, tmp_path: Path) -> None:
+    later = "{question_1}{answer_1}{question_2}{answer_2}"
+    templates = {
+        "single-v1": "Q: {question} A: {answer}",
+        "single-math-v1": "Q: {question} R: {ref_answer_1} A: {answer}",
+        "single-v1-multi-turn": later,
+        "single-math-v1-multi-turn": later + "{ref_answer_1}{ref_answer_2}",
+        "pair-v2": "{question}{answer_a}{answer_b}",
+    }
+    rows = [
+        {
+            "name": name,
+            "type": "single",
+            "system_prompt": "",
+            "prompt_template": template,
+            "output_format": "[[rating]]",
+        }
+        for name, template in templates.items()
+    ]
+    file = tmp_path / "judge_prompts.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with endpoint(lambda number, body: completion("[[3]]")) as server:
+        assert judge(server.url, f"judge.prompts={file}", "judge.at_once=1") == 0
+    assert server.bodies[0]["messages"][0]["role"] == "user"  # an empty system prompt is not sent
+    assert server.bodies[0]["messages"][0]["content"].endswith(" A: It is 1001.")
+    assert judged(run).prompts.name == "judge_prompts.jsonl"
+
+
+REFUSED = {
+    "no answers to some": ({"questions": "[1001,1002,1003]"}, ["misses 2 of 3", "1002, 1003", "answer=RUN"]),
+    "no such run": ({"judge": "/nowhere"}, ["/nowhere is no run", "record"]),
+    "no run": ({"judge": ""}, ["answer=RUN", "judge=RUN"]),
+    "an unknown question": ({"questions": "[81]"}, ["questions=[81]", "1001 to 1016"]),
+    "too many questions": ({"questions": "17"}, ["questions=17", "1 to 16"]),
+    "no questions": ({"questions": "0"}, ["questions=0"]),
+    "an unknown setting": ({"judge.modle": "m"}, ["judge.modle", "nearest: judge.model"]),
+    "no address": ({"judge.base_url": "api.openai.com"}, ["judge.base_url=api.openai.com", "https://"]),
+    "no repeats": ({"judge.repeats": "0"}, ["judge.repeats=0"]),
+    "a timeout in words": ({"judge.timeout": "long"}, ["judge.timeout=long"]),
+    "half a price": ({"judge.price": "{input: 3}"}, ["judge.price", "output"]),
+    "a price in words": ({"judge.price": "{input: 3, output: much}"}, ["judge.price.output=much"]),
+    "neither yes nor no": ({"judge.yes": "perhaps"}, ["judge.yes=perhaps"]),
+    "no prompts": ({"judge.prompts": "/nowhere.jsonl"}, ["judge.prompts=/nowhere.jsonl", "prompt_template"]),
+    "a sweep": ({"--multirun": ""}, ["--multirun"]),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_input_is_one_line(
+    case: str,
+    run: Path,
+    cache: Path,
+    machine: dict,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    changed, fragments = REFUSED[case]
+    given = {"judge": str(run), "questions": "[1001]", "data.root": "embedded", "cache": str(cache)} | changed
+    arguments = [f"{key}={value}" if not key.startswith("-") else key for key, value in given.items()]
+    assert judging.command_line(monkeypatch, *arguments) == 2
+    line = error(capsys)
+    assert all(fragment in line for fragment in fragments)
+    assert [file.name for file in (run / "mt_bench").iterdir()] == ["answers.jsonl"]
