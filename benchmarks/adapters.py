@@ -28,11 +28,13 @@ def save(
     head: Tensors,
     frozen: Tensors,
     sites: list[Site],
+    backbone: dict,
     facts: dict,
     resumable: bool = False,
 ) -> None:
-    """Write adapter.safetensors, head.safetensors and adapter.json; ``facts`` (the run's config) goes into the JSON.
+    """Write adapter.safetensors, head.safetensors and adapter.json.
 
+    ``backbone`` (where it lies, as ``saved.backbone_facts`` says) and ``facts`` (the run's config) go into the JSON.
     ``resumable`` also writes trained.safetensors: the trained tensors themselves, where a method stores less of them.
     """
     if resumable:
@@ -44,6 +46,7 @@ def save(
         "hyperparameters": asdict(method),
         "sites": _shapes(sites),
         "frozen": {key: {"sha256": digest(tensor), "sketch": _sketch(tensor)} for key, tensor in frozen.items()},
+        "backbone": backbone,
         "run": facts,
     }
     write_atomic(directory / "adapter.json", (json.dumps(described, indent=1) + "\n").encode())

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from torch import nn
 
-from benchmarks import adapters, backbones, data, decode, environment, plan, quantization, records, train
+from benchmarks import adapters, backbones, data, decode, environment, plan, quantization, records, saved, train
 from benchmarks.errors import SuiteError, first_line
 from benchmarks.group import RunGroup
 from benchmarks.measures import LOG_LIKELIHOOD
@@ -193,6 +193,7 @@ def _leave(
             head=kept["head"],
             frozen=frozen,
             sites=sites,
+            backbone=saved.backbone_facts(experiment.config.backbone, experiment.fingerprint),
             facts=run.config,
             resumable=experiment.config.adapter.resumable,
         )

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 import methods
 from benchmarks import adapters, backbones, data, tasks
+from benchmarks import saved as runs
 from benchmarks.errors import SuiteError
 from benchmarks.experiment import run_experiment
 from benchmarks.records import Record
@@ -63,14 +64,11 @@ def saved(request: pytest.FixtureRequest, bert: Path, glue: Path, tmp_path_facto
 
 
 def test_a_loaded_adapter_scores_as_its_run_did_at_its_best_epoch(saved: Saved) -> None:
-    model, tokenizer = saved.model()
-    sites = saved.sites(model)
-    method, trained, head, frozen = adapters.load(saved.directory, sites)
-    model.load_state_dict(head, strict=False)
-    if saved.method.trains_backbone:
-        model.load_state_dict(trained, strict=False)
-    else:
-        Adapter(model, method, sites, [trained], frozen, Rows())
+    # Opened from its folder alone: what lies there says which backbone, head and sites.
+    opened = runs.load(runs.find(saved.directory), saved.directory / "cache")
+    model, tokenizer = opened.model, backbones.tokenizer(opened.directory)
+    assert opened.directory == saved.backbone
+    Adapter(model, opened.method, opened.sites, [opened.trained], opened.frozen, Rows())
     rows = saved.rows.splits["validation"]
     predictions = []
     for row in rows:
@@ -93,6 +91,7 @@ def test_the_record_states_the_bytes_on_disk(saved: Saved) -> None:
     assert parameters.head_bytes == (files / "head.safetensors").stat().st_size
     described = json.loads((files / "adapter.json").read_text())
     assert described["run"] == saved.record.config
+    assert described["backbone"]["fingerprint"] == saved.record.backbone.fingerprint
     assert saved.record.parameters.head == 33  # 32 weights and a bias
 
 
