@@ -35,8 +35,13 @@ def read(directory: Path) -> tuple[dict[str, Any], Tensors]:
         ) from error
 
 
-def take(tensors: Tensors, name: str) -> Tensor:
-    """Remove a tensor from those that were read, and return it. Raises SuiteError where there is none."""
+def take(tensors: Tensors, name: str, *shape: int) -> Tensor:
+    """Remove a tensor from those that were read, and return it. Raises SuiteError where none of that shape is there."""
     if name not in tensors:
         raise SuiteError(f"{_WEIGHTS} holds no {name}: the adapter is not whole")
+    if tensors[name].shape != shape:
+        raise SuiteError(
+            f"{name} is {list(tensors[name].shape)} in {_WEIGHTS}, where task, backbone and {_CONFIG} make it "
+            f"{list(shape)}: name those that the adapter was trained with"
+        )
     return tensors.pop(name)

@@ -4,7 +4,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
@@ -43,18 +42,12 @@ def from_peft(source: Path, config: DictConfig, cache: Path, out: Path) -> None:
     sites = find_sites(model, modules, backbone["head"])
     method, trained = found.read(settings, tensors, sites)
     trained = {key: tensor.float() for key, tensor in trained.items()}
-    head = _head(source, model, backbone["head"], tensors)
+    head = _head(model, backbone["head"], tensors)
     if tensors:
         raise SuiteError(
             f"{source} holds {', '.join(sorted(tensors)[:3])} too, which the suite's {name} cannot hold: "
             "an adapter of linear maps alone, and of the head that backbone.head names, can be read"
         )
-    for key, drawn in method.init(sites, torch.Generator()).items():
-        if trained[key].shape != drawn.shape:
-            raise SuiteError(
-                f"{source} has {key} of {list(trained[key].shape)}, where {name} on this backbone has "
-                f"{list(drawn.shape)}: name the backbone that it was trained on"
-            )
     adapters.save(
         directory=out,
         name=name,
@@ -111,9 +104,7 @@ def _check(source: Path, settings: dict[str, Any], found: ModuleType, task: Task
             )
 
 
-def _head(source: Path, model: nn.Module, names: list[str], tensors: Tensors) -> Tensors:
-    """Take the head's tensors from those that were read; each must be there, in the model's shape."""
-    inside = [key for key in model.state_dict() if key.startswith(tuple(f"{name}." for name in names))]
-    head = {key: folder.take(tensors, f"{MODEL}{key}").float() for key in inside}
-    saved.fill(model, head, source)
-    return head
+def _head(model: nn.Module, names: list[str], tensors: Tensors) -> Tensors:
+    """Take the whole head from the tensors that were read."""
+    own = {key: tensor for key, tensor in model.state_dict().items() if key.startswith(tuple(f"{n}." for n in names))}
+    return {key: folder.take(tensors, f"{MODEL}{key}", *tensor.shape).float() for key, tensor in own.items()}

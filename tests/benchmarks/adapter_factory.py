@@ -19,24 +19,6 @@ ADAPTING = [name for name, method in methods.find().items() if method.adapts_sit
 LLAMA = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
-def llama(directory: Path) -> Path:
-    """Save a random Llama of 2 layers whose keys are shared by two heads each."""
-    config = transformers.LlamaConfig(
-        hidden_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        intermediate_size=96,
-        vocab_size=100,
-        max_position_embeddings=64,
-        initializer_range=0.2,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        transformers.LlamaForCausalLM(config).save_pretrained(directory)
-    return directory
-
-
 def job(method: str, backbone: Path, root: Path, *overrides: str) -> list[str]:
     """Return the overrides of a job on one of the tiny backbones, on all its maps."""
     kind = transformers.AutoConfig.from_pretrained(backbone).model_type
@@ -58,7 +40,7 @@ def leave(method: str, backbone: Path, root: Path, *overrides: str) -> Path:
     sites = find_sites(model, targets, head, fused) if made.adapts_sites else []
     generator = torch.Generator().manual_seed(1)
     trained = {
-        name: tensor + 0.3 * torch.randn(tensor.shape, generator=generator)
+        name: tensor + 0.1 * torch.randn(tensor.shape, generator=generator)
         for name, tensor in made.init(sites, generator).items()
     }
     drawn = {name: heads.init(model.get_submodule(name), 0.2, generator) for name in head}

@@ -1,17 +1,15 @@
 """What the suite writes for peft gives in peft the logits that the run gives here.
 
-The tolerance is 1e-5 of logits of the order of 1 to 10: another order of products, in float32, over two layers.
+The tolerance is 1e-5 on logits between 1 and 6: the products are taken in another order, in float32.
 """
 
 import json
 from pathlib import Path
 
-import adapter_factory
 import peft
 import pytest
 import safetensors.torch
 import torch
-import transformers
 from adapter_factory import ADAPTING, leave, logits, own_logits
 
 import methods
@@ -19,18 +17,12 @@ from benchmarks import saved, tasks
 from benchmarks.export import __main__ as export
 from benchmarks.export import formats
 from benchmarks.export.formats import vb_lora
-from methods.vb_lora import VBLoRA
 
 NATIVE = [name for name, found in formats.find().items() if hasattr(found, "write")]
 CONV1D = "targets=[attn.c_proj,mlp.c_fc,mlp.c_proj]"  # GPT-2's maps that are not several in one
 
 # peft 0.21.2 asks transformers for a property under its old name; nothing here can change that.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
-
-
-@pytest.fixture(scope="session")
-def llama(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return adapter_factory.llama(tmp_path_factory.mktemp("llama"))
 
 
 @pytest.fixture(params=["bert", "llama", "gpt2"])
@@ -64,7 +56,7 @@ def assert_same(directory: Path, out: Path, root: Path) -> peft.PeftModel:
     expected, base = (own_logits(directory, root / "cache", adapted) for adapted in (True, False))
     model, given = with_peft(out, saved.find(directory).task)
     assert (expected - base).abs().max() > 1e-2
-    torch.testing.assert_close(given, expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(given, expected, rtol=0, atol=1e-5)
     return model
 
 
@@ -106,15 +98,13 @@ def test_vb_lora_with_another_k(topk: int, bert: Path, tmp_path: Path) -> None:
         assert_same(directory, exported(directory, to, tmp_path), tmp_path)
 
 
-def test_weights_that_rounding_makes_more_than_one_leave_peft_a_number(bert: Path, tmp_path: Path) -> None:
-    method = VBLoRA(rank=2, vectors=8, vector_length=4, topk=3)
+def test_weights_that_rounding_makes_more_than_one_leave_peft_a_number() -> None:
     above = torch.tensor([[0.75, 0.25 + 2**-23], [0.5, 0.25]])
     assert above.sum(-1)[0] > 1
     within = vb_lora._within_one(above)
     assert (1 - within.sum(-1) >= 0).all()
     torch.testing.assert_close(within, above, rtol=0, atol=1e-6)
     assert torch.equal(within[1], above[1])
-    assert method.topk == 3
 
 
 def test_without_out_it_lies_beside_the_adapter(bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,7 +201,6 @@ def test_the_tensors_are_float32_and_the_head_is_among_them(bert: Path, tmp_path
 
 def test_peft_is_the_version_written_for() -> None:
     assert peft.__version__ == "0.21.2"
-    assert transformers.utils.is_peft_available()
 
 
 def test_the_exporter_needs_no_peft() -> None:

@@ -8,7 +8,7 @@ from methods.base import Site, Tensors
 from methods.lora import LoRA
 
 PEFT_TYPE = "LORA"
-MARK = ".lora_A."
+MARK = ".lora_"
 SETTINGS = ("r", "lora_alpha", "lora_dropout")
 HARMLESS = ("use_rslora", "init_lora_weights", "megatron_core", "qalora_group_size", "runtime_config")
 _STARTS = (True, False, "gaussian", "orthogonal")  # the others of peft change the backbone's own weights
@@ -27,6 +27,6 @@ def read(config: dict[str, Any], tensors: Tensors, sites: list[Site]) -> tuple[L
         alpha *= rank**0.5
     trained = {}
     for site in sites:
-        trained[f"{site.name}.A"] = take(tensors, f"{MODEL}{site.name}.lora_A.weight")
-        trained[f"{site.name}.B"] = take(tensors, f"{MODEL}{site.name}.lora_B.weight")
+        trained[f"{site.name}.A"] = take(tensors, f"{MODEL}{site.name}.lora_A.weight", rank, site.in_features)
+        trained[f"{site.name}.B"] = take(tensors, f"{MODEL}{site.name}.lora_B.weight", site.out_features, rank)
     return LoRA(rank=rank, alpha=alpha, dropout=config["lora_dropout"]), trained

@@ -54,20 +54,23 @@ def read(config: dict[str, Any], tensors: Tensors, sites: list[Site]) -> tuple[V
         topk=config["topk"],
         dropout=config["vblora_dropout"],
     )
-    bank, rows = take(tensors, _BANK), []
+    bank, rows = take(tensors, _BANK, method.vectors, method.vector_length), []
     for site in sites:
-        A, B = (_logits(method, bank, tensors, f"{MODEL}{site.name}.vblora_logits_{side}") for side in "AB")
-        rows += [A.flatten(0, 1), B.swapaxes(0, 1).flatten(0, 1)]
+        name, rank = f"{MODEL}{site.name}.vblora_logits_", method.rank
+        wide, tall = (n // rank for n in _tiles(method, site))
+        rows.append(_logits(method, bank, tensors, f"{name}A", (rank, wide)).flatten(0, 1))
+        rows.append(_logits(method, bank, tensors, f"{name}B", (tall, rank)).swapaxes(0, 1).flatten(0, 1))
     return method, {"vector_bank": bank, "logits": torch.cat(rows)}
 
 
-def _logits(method: VBLoRA, bank: Tensor, tensors: Tensors, name: str) -> Tensor:
-    """Return the logits (..., h) of a module's A or B, whole or from what is left of them."""
+def _logits(method: VBLoRA, bank: Tensor, tensors: Tensors, name: str, shape: tuple[int, int]) -> Tensor:
+    """Return the logits (*shape, h) of a module's A or B, whole or from what is left of them."""
     if name + _INDICES not in tensors:
-        return take(tensors, name)
-    indices, weights = take(tensors, name + _INDICES), take(tensors, name + _WEIGHTS).float()
+        return take(tensors, name, *shape, method.vectors)
+    indices = take(tensors, name + _INDICES, *shape, method.topk)
+    weights = take(tensors, name + _WEIGHTS, *shape, method.topk - 1).float()
     packed = {"vector_bank": bank, "topk_indices": indices.flatten(0, 1), "topk_weights": weights.flatten(0, 1)}
-    return method.unpack(packed)["logits"].unflatten(0, indices.shape[:2])
+    return method.unpack(packed)["logits"].unflatten(0, shape)
 
 
 def _within_one(weights: Tensor) -> Tensor:

@@ -45,16 +45,15 @@ def read(config: dict[str, Any], tensors: Tensors, sites: list[Site]) -> tuple[V
     )
     if config["save_projection"]:
         for side, drawn in method.frozen(sites).items():
-            saved = take(tensors, f"{SHARED}vera_{side}").float()
+            saved = take(tensors, f"{SHARED}vera_{side}", *drawn.shape).float()
             # peft computes the bound of the draw in another order, which moves the last bit.
-            if saved.shape != drawn.shape or not torch.allclose(saved, drawn, rtol=1e-6, atol=0.0):
+            if not torch.allclose(saved, drawn, rtol=1e-6, atol=0.0):
                 raise SuiteError(
                     f"vera_{side} is not what projection_prng_key={method.projection_seed} draws for these modules in "
                     "float32, and the suite draws it again instead of keeping it: such an adapter cannot be read"
                 )
-    trained = {
-        f"{site.name}.{own}": take(tensors, f"{MODEL}{site.name}.{theirs}")
-        for site in sites
-        for own, theirs in _KINDS.items()
-    }
+    trained = {}
+    for site in sites:
+        for (own, theirs), size in zip(_KINDS.items(), (method.rank, site.out_features), strict=True):
+            trained[f"{site.name}.{own}"] = take(tensors, f"{MODEL}{site.name}.{theirs}", size)
     return method, trained
