@@ -58,6 +58,7 @@ def leave(method: str, backbone: Path, root: Path, *overrides: str) -> Path:
             "task": OmegaConf.to_container(config.task, resolve=True),
             "targets": targets if made.adapts_sites else [],
         },
+        resumable=True,
     )
     return directory
 

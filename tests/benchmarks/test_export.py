@@ -17,6 +17,9 @@ from benchmarks import saved, tasks
 from benchmarks.export import __main__ as export
 from benchmarks.export import formats
 from benchmarks.export.formats import vb_lora
+from methods.adapter import Adapter
+from methods.base import Method
+from methods.dropout import Rows
 
 NATIVE = [name for name, found in formats.find().items() if hasattr(found, "write")]
 CONV1D = "targets=[attn.c_proj,mlp.c_fc,mlp.c_proj]"  # GPT-2's maps that are not several in one
@@ -89,6 +92,19 @@ def test_pefts_own_format_gives_the_same_logits(
     out = exported(directory, "peft-native", tmp_path)
     model = assert_same(directory, out, tmp_path)
     assert model.active_peft_config.peft_type == formats.find()[method].PEFT_TYPE
+
+
+@pytest.mark.parametrize("method", [name for name in ADAPTING if methods.find()[name].pack is not Method.pack])
+@pytest.mark.parametrize("to", ["peft", "peft-native"])
+def test_what_was_packed_gives_the_logits_of_what_was_trained(
+    method: str, to: str, llama: Path, tmp_path: Path
+) -> None:
+    directory = leave(method, llama, tmp_path)
+    opened = saved.load(saved.find(directory), tmp_path)
+    trained = safetensors.torch.load_file(directory / "trained.safetensors")
+    Adapter(opened.model, opened.method, opened.sites, [trained], opened.frozen, Rows())
+    _, given = with_peft(exported(directory, to, tmp_path), saved.find(directory).task)
+    torch.testing.assert_close(given, logits(opened.model), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("topk", [1, 3])

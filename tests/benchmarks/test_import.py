@@ -1,6 +1,7 @@
 """What peft saves is read into an adapter of the suite that gives peft's logits, or refused in one line."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import adapter_factory
@@ -21,12 +22,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is d
 
 VB_LORA = {"r": 2, "num_vectors": 12, "vector_length": 32, "topk": 3}
 CONFIGS = {
-    "lora": lambda **more: peft.LoraConfig(**{"r": 3, "lora_alpha": 8} | more),
-    "lora, of another scale": lambda **more: peft.LoraConfig(r=3, lora_alpha=8, use_rslora=True, **more),
-    "vera": lambda **more: peft.VeraConfig(**{"r": 6, "projection_prng_key": 3} | more),
-    "vera, without its projection": lambda **more: peft.VeraConfig(r=6, save_projection=False, **more),
-    "vb_lora": lambda **more: peft.VBLoRAConfig(**VB_LORA | more),
-    "vb_lora, packed": lambda **more: peft.VBLoRAConfig(**VB_LORA, save_only_topk_weights=True, **more),
+    "lora": partial(peft.LoraConfig, r=3, lora_alpha=8),
+    "lora, of another scale": partial(peft.LoraConfig, r=3, lora_alpha=8, use_rslora=True),
+    "vera": partial(peft.VeraConfig, r=6, projection_prng_key=3),
+    "vera, without its projection": partial(peft.VeraConfig, r=6, save_projection=False),
+    "vb_lora": partial(peft.VBLoRAConfig, **VB_LORA),
+    "vb_lora, packed": partial(peft.VBLoRAConfig, **VB_LORA, save_only_topk_weights=True),
 }
 ONE_OF_EACH = ["lora", "vera", "vb_lora"]
 TARGETS = {
@@ -36,24 +37,24 @@ TARGETS = {
 }
 
 
-def job(kind: str, backbone: Path, *overrides: str) -> list[str]:
+def job(backbone: Path, *overrides: str) -> list[str]:
     """Return what the command line says of the task and of a tiny backbone."""
     wanted = ("task=", "backbone=", "backbone.path=", "backbone.shape=", "backbone.random=", "backbone.fused=")
     made = adapter_factory.job("lora", backbone, backbone, *overrides)
     return [override for override in made if override.startswith((*wanted, *(o.split("=")[0] for o in overrides)))]
 
 
-def task_of(kind: str, backbone: Path) -> tasks.Task:
-    return tasks.build(OmegaConf.to_container(tiny.compose(job(kind, backbone)).task, resolve=True))
+def task_of(backbone: Path) -> tasks.Task:
+    return tasks.build(OmegaConf.to_container(tiny.compose(job(backbone)).task, resolve=True))
 
 
-def from_peft(kind: str, backbone: Path, out: Path, case: str, **more) -> torch.Tensor:
+def from_peft(kind: str, backbone: Path, out: Path, config, **more) -> torch.Tensor:
     """Save an adapter of peft with random numbers in it; return the logits that it gives in peft."""
-    task = task_of(kind, backbone)
+    task = task_of(backbone)
     settings = {"target_modules": TARGETS[kind], "task_type": "SEQ_CLS" if task.has_head else "CAUSAL_LM"}
     settings |= {"fan_in_fan_out": True} if kind == "gpt2" else {}
     base = task.auto_class.from_pretrained(backbone, dtype=torch.float32, **task.model_settings)
-    model = peft.get_peft_model(base, CONFIGS[case](**settings | more))
+    model = peft.get_peft_model(base, config(**settings | more))
     generator = torch.Generator().manual_seed(2)
     for parameter in model.parameters():
         if parameter.requires_grad:
@@ -73,8 +74,8 @@ def test_what_is_read_gives_pefts_logits(
     case: str, kind: str, request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     backbone = request.getfixturevalue(kind)
-    expected = from_peft(kind, backbone, tmp_path / "theirs", case)
-    assert read_in(tmp_path / "theirs", job(kind, backbone)) == 0
+    expected = from_peft(kind, backbone, tmp_path / "theirs", CONFIGS[case])
+    assert read_in(tmp_path / "theirs", job(backbone)) == 0
     directory = Path(capsys.readouterr().out.strip())
     assert directory == tmp_path / "theirs" / "adapter"
     run = saved.find(directory)
@@ -89,7 +90,7 @@ def test_there_and_back_is_the_same_adapter(method: str, llama: Path, tmp_path: 
     directory = leave(method, llama, tmp_path)
     to = "peft-native" if hasattr(formats.find()[method], "write") else "peft"
     assert export.main([str(directory), "--to", to, "--out", str(tmp_path / "out"), "--cache", str(tmp_path)]) == 0
-    assert read_in(tmp_path / "out", job("llama", llama), "--out", str(tmp_path / "back")) == 0
+    assert read_in(tmp_path / "out", job(llama), "--out", str(tmp_path / "back")) == 0
     torch.testing.assert_close(
         own_logits(tmp_path / "back", tmp_path), own_logits(directory, tmp_path), rtol=0, atol=1e-5
     )
@@ -101,7 +102,7 @@ def test_there_and_back_is_the_same_adapter(method: str, llama: Path, tmp_path: 
 
 
 def test_a_backbone_without_a_path_is_the_one_that_the_adapter_names(llama: Path, tmp_path: Path) -> None:
-    expected = from_peft("llama", llama, tmp_path, "lora")
+    expected = from_peft("llama", llama, tmp_path, CONFIGS["lora"])
     assert read_in(tmp_path, ["task=e2e", "backbone=decoder"]) == 0
     assert saved.find(tmp_path).backbone["path"] == str(llama)
     torch.testing.assert_close(own_logits(tmp_path / "adapter", tmp_path), expected, rtol=0, atol=1e-5)
@@ -109,6 +110,7 @@ def test_a_backbone_without_a_path_is_the_one_that_the_adapter_names(llama: Path
 
 def refused(source: Path, overrides: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     """Return the one line that the command line answers with; nothing is written then."""
+    capsys.readouterr()  # what peft said
     assert read_in(source, overrides) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert not (source / "adapter").exists()
@@ -131,70 +133,67 @@ def test_what_the_suites_method_cannot_hold_is_one_line(
     case: str, llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     method, more, fragment = CANNOT[case]
-    from_peft("llama", llama, tmp_path, method, **more)
-    assert fragment in refused(tmp_path, job("llama", llama), capsys)
+    from_peft("llama", llama, tmp_path, CONFIGS[method], **more)
+    assert fragment in refused(tmp_path, job(llama), capsys)
 
 
 def test_a_type_that_is_not_read_is_one_line(llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    CONFIGS["ia3"] = lambda **more: peft.IA3Config(feedforward_modules=["down_proj"], **more)
-    try:
-        from_peft("llama", llama, tmp_path, "ia3")
-    finally:
-        del CONFIGS["ia3"]
-    assert "of peft's type IA3: LORA, VBLORA, VERA can be read" in refused(tmp_path, job("llama", llama), capsys)
+    ia3 = partial(peft.IA3Config, feedforward_modules=["down_proj"])
+    from_peft("llama", llama, tmp_path, ia3)
+    assert "of peft's type IA3: LORA, VBLORA, VERA can be read" in refused(tmp_path, job(llama), capsys)
 
 
 def test_a_projection_of_another_seed_is_refused(
     llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from_peft("llama", llama, tmp_path, "vera")
+    from_peft("llama", llama, tmp_path, CONFIGS["vera"])
     config = json.loads((tmp_path / "adapter_config.json").read_text())
     (tmp_path / "adapter_config.json").write_text(json.dumps(config | {"projection_prng_key": 4}))
-    assert "vera_A is not what projection_prng_key=4 draws" in refused(tmp_path, job("llama", llama), capsys)
+    assert "vera_A is not what projection_prng_key=4 draws" in refused(tmp_path, job(llama), capsys)
 
 
 @pytest.mark.parametrize("case", ONE_OF_EACH)
 def test_a_tensor_that_is_missing_or_does_not_fit_is_refused(
     case: str, llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from_peft("llama", llama, tmp_path, case)
+    from_peft("llama", llama, tmp_path, CONFIGS[case])
     file = tmp_path / "adapter_model.safetensors"
     whole = safetensors.torch.load_file(file)
     for name in [name for name in whole if "layers.1." in name][:2]:
         safetensors.torch.save_file({key: tensor for key, tensor in whole.items() if key != name}, file)
-        assert f"holds no {name}" in refused(tmp_path, job("llama", llama), capsys)
+        assert f"holds no {name}" in refused(tmp_path, job(llama), capsys)
     cut = {key: tensor[..., :1].contiguous() if "layers.1." in key else tensor for key, tensor in whole.items()}
     safetensors.torch.save_file(cut, file)
-    assert "name those that the adapter was trained with" in refused(tmp_path, job("llama", llama), capsys)
+    assert "name those that the adapter was trained with" in refused(tmp_path, job(llama), capsys)
 
 
 @pytest.mark.parametrize(("case", "key"), [("lora", "lora_alpha"), ("vera", "r"), ("vb_lora", "topk")])
 def test_a_setting_that_is_missing_is_no_default(
     case: str, key: str, llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from_peft("llama", llama, tmp_path, case)
+    from_peft("llama", llama, tmp_path, CONFIGS[case])
     config = json.loads((tmp_path / "adapter_config.json").read_text())
     del config[key]
     (tmp_path / "adapter_config.json").write_text(json.dumps(config))
-    assert f"has no {key}: the adapter is not whole" in refused(tmp_path, job("llama", llama), capsys)
+    assert f"has no {key}: the adapter is not whole" in refused(tmp_path, job(llama), capsys)
 
 
 def test_a_head_for_another_task_is_refused(bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from_peft("bert", bert, tmp_path, "lora")
-    line = refused(tmp_path, job("bert", bert, "task=glue/stsb"), capsys)
+    from_peft("bert", bert, tmp_path, CONFIGS["lora"])
+    line = refused(tmp_path, job(bert, "task=glue/stsb"), capsys)
     assert "classifier.weight is [2, 32]" in line
     assert "make it [1, 32]" in line
     assert "is for SEQ_CLS, and task=e2e is CAUSAL_LM" in refused(tmp_path, ["task=e2e", "backbone=decoder"], capsys)
 
 
 def test_a_head_that_is_missing_is_refused(bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from_peft("bert", bert, tmp_path, "lora", task_type=None)
-    assert "holds no base_model.model.classifier.weight" in refused(tmp_path, job("bert", bert), capsys)
+    from_peft("bert", bert, tmp_path, CONFIGS["lora"], task_type=None)
+    assert "holds no base_model.model.classifier.weight" in refused(tmp_path, job(bert), capsys)
 
 
 def test_the_command_line_says_what_is_missing(llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "no adapter of peft" in refused(tmp_path, job("llama", llama), capsys)
-    from_peft("llama", llama, tmp_path, "lora")
+    assert "no adapter of peft" in refused(tmp_path, job(llama), capsys)
+    from_peft("llama", llama, tmp_path, CONFIGS["lora"])
     assert "no task was given: say task=NAME" in refused(tmp_path, ["backbone=decoder"], capsys)
     assert "no backbone was given: say backbone=NAME" in refused(tmp_path, ["task=e2e"], capsys)
     unknown = refused(tmp_path, ["task=e2e", "backbone=nowhere"], capsys)
