@@ -14,10 +14,18 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from benchmarks.embedded import e2e_nlg, glue, mt_bench_prompts
+from benchmarks.embedded import alpaca_cleaned, e2e_nlg, glue, gsm8k, metamathqa, mt_bench_prompts
 from benchmarks.errors import SuiteError
 
-SETS = {"glue": glue, "e2e_nlg": e2e_nlg, "mt_bench_prompts": mt_bench_prompts}
+# By the last part of the name on the hub.
+SETS = {
+    "glue": glue,
+    "e2e_nlg": e2e_nlg,
+    "MetaMathQA": metamathqa,
+    "gsm8k": gsm8k,
+    "alpaca-cleaned": alpaca_cleaned,
+    "mt_bench_prompts": mt_bench_prompts,
+}
 
 
 def write(root: Path, name: str) -> Path:

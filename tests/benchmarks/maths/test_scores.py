@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import embedded
 from benchmarks.errors import SuiteError
 from benchmarks.maths import metamath, paper, scores, verify
 from benchmarks.maths.hendrycks import NoNormalForm, normalise
@@ -144,6 +145,12 @@ def test_expressions_are_scored_against_the_latex_alone():
         "metamath": [True, False],
         "math_verify": [True, True],
     }
+
+
+def test_the_embedded_gold_solutions_are_right_with_metamathqa_s_last_line():
+    golds = [row["answer"] for row in embedded.gsm8k.rows("test")]
+    found = scores.score([gold.replace("#### ", "The answer is: ") for gold in golds], golds, "number")
+    assert {name: (own["accuracy"], own["unread"]) for name, own in found.items()} == dict.fromkeys(found, (1.0, 0))
 
 
 BAD = {
