@@ -34,4 +34,4 @@ def judge_expression(prediction: str, gold: str) -> bool | None:
 
 
 def _between_dollars(text: str) -> str:
-    return text if re.search(r"(?<!\\)\$|\\boxed", text) else f"${text}$"
+    return text if re.search(r"(?<!\\)\$", text) else f"${text}$"
