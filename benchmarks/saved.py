@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from benchmarks import adapters, backbones, tasks
+from benchmarks import adapters, backbones, quantization, tasks
 from benchmarks.errors import SuiteError
 from benchmarks.tasks import Task
 from methods.base import Method, Site, Tensors
 from methods.sites import find_sites
+
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,11 @@ def find(run: Path) -> Saved:
     return Saved(directory, described["method"], described["backbone"], described["run"])
 
 
-def load(saved: Saved, cache: Path) -> Opened:
-    """Load a run's backbone in float32 and its adapter; ``cache`` is as in ``backbones.locate``.
+def load(saved: Saved, cache: Path, device: torch.device = CPU) -> Opened:
+    """Load a run's backbone in float32, or quantised on ``device`` as it was trained, and its adapter.
 
-    Raises SuiteError where the backbone is another than the run was trained on.
+    ``cache`` is as in ``backbones.locate``. Raises SuiteError where the backbone is another than the run was trained
+    on.
     """
     backbone = saved.backbone
     directory, fingerprint = locate(backbone, cache)
@@ -88,7 +92,8 @@ def load(saved: Saved, cache: Path) -> Opened:
             f"{backbone['path']} is another backbone than {saved.directory} was trained on (its weights, config or "
             f"tokenizer differ: fingerprint {fingerprint}, where it had {backbone['fingerprint']}): put that one there"
         )
-    model = load_model(backbone, saved.task, directory)
+    quantized = quantization.settings(backbone["quantization"], saved.run["precision"], device)
+    model = load_model(backbone, saved.task, directory, quantized)
     targets = saved.run["targets"]
     sites = find_sites(model, targets, backbone["head"], backbone["fused"]) if targets else []
     method, trained, head, frozen = adapters.load(saved.directory, sites)
@@ -107,10 +112,12 @@ def locate(backbone: dict[str, Any], cache: Path) -> tuple[Path, str]:
     return directory, backbones.fingerprint(directory)
 
 
-def load_model(backbone: dict[str, Any], task: Task, directory: Path) -> nn.Module:
-    """Load a backbone's model in float32 from its directory, frozen and ready to answer; a head is as it was drawn."""
+def load_model(
+    backbone: dict[str, Any], task: Task, directory: Path, quantized: dict[str, Any] | None = None
+) -> nn.Module:
+    """Load a backbone's model from its directory, frozen and ready to answer; a head is as it was drawn."""
     model = backbones.load(
-        directory, task, backbone["shape"], backbone["head"], backbone["dropout"], backbone["random"]
+        directory, task, backbone["shape"], backbone["head"], backbone["dropout"], backbone["random"], quantized
     )
     return model.eval().requires_grad_(False)
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from benchmarks import checks, data
 from benchmarks.errors import SuiteError
+from benchmarks.tasks import Source
 
 NEED_REFERENCES = ("math", "reasoning", "coding")  # the categories that are judged with reference answers
 
@@ -31,25 +32,26 @@ class Questions:
     asked: list[Question]
 
 
+def _fault(row: dict[str, Any]) -> str | None:
+    """Say what is wrong with a row, or None."""
+    if not isinstance(row["prompt_id"], int) or not isinstance(row["category"], str):
+        return f"prompt_id {row['prompt_id']!r}, category {row['category']!r}: a number and a text are needed"
+    if not _two_texts(row["prompt"]):
+        return f"the prompt {row['prompt']!r}: two turns are needed"
+    if row["category"] in NEED_REFERENCES and not _two_texts(row["reference"]):
+        return f"the reference {row['reference']!r}: {row['category']} needs one for each turn"
+    return None
+
+
 class _Set:
     """The hub's set, as ``data.load`` wants to be told of one."""
 
     name: ClassVar[str] = "mt_bench"
     dataset: ClassVar[str] = "HuggingFaceH4/mt_bench_prompts"
     config: ClassVar[str] = "default"
-    revision: ClassVar[str | None] = None
-    splits: ClassVar[dict[str, str]] = {"questions": "train"}
-    columns: ClassVar[list[str]] = ["prompt_id", "category", "prompt", "reference"]
-
-    def fault(self, row: dict[str, Any]) -> str | None:
-        """Say what is wrong with a row, or None."""
-        if not isinstance(row["prompt_id"], int) or not isinstance(row["category"], str):
-            return f"prompt_id {row['prompt_id']!r}, category {row['category']!r}: a number and a text are needed"
-        if not _two_texts(row["prompt"]):
-            return f"the prompt {row['prompt']!r}: two turns are needed"
-        if row["category"] in NEED_REFERENCES and not _two_texts(row["reference"]):
-            return f"the reference {row['reference']!r}: {row['category']} needs one for each turn"
-        return None
+    sources: ClassVar[dict[str, Source]] = {
+        "questions": Source(dataset, config, "train", None, ["prompt_id", "category", "prompt", "reference"], _fault)
+    }
 
 
 def load(root: str | None, cache: Path, wanted: int | list[int] | None) -> Questions:

@@ -93,32 +93,6 @@ def gpt2(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
-def llama(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with a random Llama of 2 layers, whose keys and values are shared by two heads each.
-
-    It has no tokenizer.
-    """
-    import torch
-    import transformers
-
-    config = transformers.LlamaConfig(
-        hidden_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        intermediate_size=96,
-        vocab_size=100,
-        max_position_embeddings=64,
-        initializer_range=0.2,
-    )
-    directory = tmp_path_factory.mktemp("llama")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        transformers.LlamaForCausalLM(config).save_pretrained(directory)
-    return directory
-
-
-@pytest.fixture(scope="session")
 def restaurants(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a directory in the hub's layout with the first rows of the embedded restaurants."""
     import pyarrow.parquet as pq
