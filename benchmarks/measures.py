@@ -194,7 +194,30 @@ def _of_exam(name: str, extractor: str) -> list[Measure]:
 
 
 def _of_judge(finished: Sequence[Record]) -> list[Measure]:
-    return []
+    """Return both columns of each judge: what two judges give, or one with other prompts, is not one score."""
+    judges = dict.fromkeys(judge for run in finished if (judge := _judge(run)) is not None)
+    return [measure for judge in judges for measure in _of_one_judge(judge)]
+
+
+def _of_one_judge(judge: str) -> list[Measure]:
+    def turn_1(run: Record) -> float | None:
+        return run.mt_bench.turn_1 if _judge(run) == judge else None
+
+    def both(run: Record) -> float | None:
+        return run.mt_bench.both_turns if _judge(run) == judge else None
+
+    return [
+        Measure(f"MT-Bench turn 1, {judge}", turn_1, 1, 2, mean, JUDGED),
+        Measure(f"both turns, {judge}", both, 1, 2, mean),
+    ]
+
+
+def _judge(run: Record) -> str | None:
+    """Return by whom a run was judged, with what prompts and on which questions."""
+    if (judged := run.mt_bench) is None:
+        return None
+    questions = f"{judged.questions} questions" + (" of the suite's own" if judged.source == "embedded" else "")
+    return f"{judged.judge}, {judged.prompts}, {questions}"
 
 
 def _of_texts(name: str) -> Measure:

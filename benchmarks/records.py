@@ -110,6 +110,25 @@ class Solved(Typed):
     answers: list[str]
 
 
+class Judged(Typed):
+    """What a judge gave a run's answers to MT-Bench, out of 10; the whole of it lies in the run's mt_bench/judged.json.
+
+    ``prompts`` is the name of the judge's prompts and the start of their sha256. A score is the median over judgings,
+    ``swing`` how far those of the first turn lie apart; None where no judgment gave one.
+    """
+
+    judge: str
+    prompts: str
+    source: str
+    questions: int
+    repeats: int
+    unscored: int
+    turn_1: float | None
+    turn_1_error: float | None
+    both_turns: float | None
+    swing: float | None
+
+
 class Cost(Typed):
     """Wall time of training alone; throughput is of the whole group that was trained in one pass."""
 
@@ -149,6 +168,7 @@ class Record(Typed):
     scores: Scores | None
     generation: Written | None = None  # of a task whose texts are compared with references
     exams: dict[str, Solved] = {}  # of a task whose texts are right or wrong
+    mt_bench: Judged | None = None
     cost: Cost | None
     environment: Environment
     finished_at: str

@@ -49,6 +49,16 @@ def _beside(file: Path) -> Path:
     return Path(*parts[:-length], "runs", *inside.with_suffix("").parts[1:])
 
 
+def record_of(folder: Path) -> Path | None:
+    """Return the record of the run whose folder of MT-Bench this is; None for a run that was moved away from it."""
+    run = folder.absolute().parent
+    for root in run.parents:
+        if root.name == "runs":
+            record = root.parent / "records" / f"{run.relative_to(root)}.json"
+            return record if record.is_file() else None
+    return None
+
+
 def answers_file(folder: Path) -> Path:
     """Return where the answers lie in a run's folder of MT-Bench."""
     return folder / "answers.jsonl"

@@ -46,6 +46,10 @@ def grade(settings: dict[str, Any], asked: Questions) -> None:
     judged = _judged(asking, texts, asked, folder.answers_file(place), [found[request.key] for request in wanted])
     records.write_atomic(place / "judged.json", (judged.model_dump_json(indent=1) + "\n").encode())
     _show(judged, file, place / "judged.json")
+    record = folder.record_of(place)
+    if record is not None:
+        records.write(record, records.read(record).model_copy(update={"mt_bench": _in_short(judged)}))
+        print(f"written: {record}, for the tables")
 
 
 def _judge(chosen: dict[str, Any]) -> Judge:
@@ -79,6 +83,22 @@ def _judged(asking: Judge, texts: Prompts, asked: Questions, answers: Path, made
         scores=scores.turns(made, asking.repeats),
         categories=scores.by_category(made, asked.asked, asking.repeats),
         judged_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _in_short(judged: scores.Judged) -> records.Judged:
+    first = judged.scores.first
+    return records.Judged(
+        judge=judged.judge,
+        prompts=f"{judged.prompts.name} ({judged.prompts.sha256[:12]})",
+        source=judged.source,
+        questions=judged.questions,
+        repeats=judged.repeats,
+        unscored=judged.unscored,
+        turn_1=first.median,
+        turn_1_error=first.standard_error,
+        both_turns=judged.scores.both.median,
+        swing=first.swing,
     )
 
 
