@@ -4,10 +4,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart quickstart-e2e reproduce-e2e test lint tables clean
+.PHONY: help install quickstart quickstart-e2e quickstart-instruct reproduce-e2e reproduce-instruct reproduce-math test lint tables clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP)  ## set up .venv with exactly pinned packages
 
@@ -25,6 +25,19 @@ quickstart-e2e: install  ## E2E at embedded scale: train, decode and score every
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[meteor]'
 	$(BIN)/python -m benchmarks.run --multirun experiment=quickstart-e2e
 	$(BIN)/python -m benchmarks.tables --print --root results/local/quickstart-e2e
+
+quickstart-instruct: install  ## Alpaca and MetaMathQA at embedded scale: every method; within ten minutes on two cores
+	$(BIN)/python -m benchmarks.run --multirun experiment=quickstart-instruct
+	$(BIN)/python -m benchmarks.tables --print --root results/local/quickstart-instruct
+
+reproduce-instruct: install  ## VB-LoRA's table 3: Llama2 on cleaned Alpaca, from the hub; for a GPU, then a judge
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[quantization,judge]'
+	$(BIN)/python -m benchmarks.run --multirun experiment=vb_lora-table3
+	$(BIN)/python -m benchmarks.tables --print --root results/local/vb_lora-table3
+
+reproduce-math: install  ## VB-LoRA's table 4: Mistral and Gemma on MetaMathQA, from the hub; for a large GPU
+	$(BIN)/python -m benchmarks.run --multirun experiment=vb_lora-table4
+	$(BIN)/python -m benchmarks.tables --print --root results/local/vb_lora-table4
 
 reproduce-e2e: install  ## VB-LoRA's table 2: GPT-2 medium and large on E2E, from the hub; for a GPU
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[meteor]'

@@ -6,23 +6,26 @@ from collections.abc import Callable
 from typing import Literal
 
 from benchmarks.errors import SuiteError
-from benchmarks.maths import metamath, paper, verify
+from benchmarks.maths import announced, metamath, paper, verify
 
 # How each reads an answer, in the order in which tables print them.
 EXTRACTORS = {
     "paper": "the scripts of LoRA-XS and VB-LoRA: MetaMath's reading, compared more mildly",
     "metamath": "MetaMath's scripts: after \"The answer is: \", a rounded number or Hendrycks' normal form",
+    "announced": 'the number or text after "####" or "The answer is"',
     "math_verify": "math-verify: parsed, and equal to sympy",
 }
 _JUDGES: dict[str, dict[str, Callable[..., bool | None]]] = {
     "number": {
         "paper": paper.judge_number,
         "metamath": metamath.judge_number,
+        "announced": announced.judge_number,
         "math_verify": verify.judge_number,
     },
     "expression": {
         "paper": paper.judge_expression,
         "metamath": metamath.judge_expression,
+        "announced": announced.judge_expression,
         "math_verify": verify.judge_expression,
     },
 }

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import embedded
 from benchmarks.errors import SuiteError
-from benchmarks.maths import metamath, paper, scores, verify
+from benchmarks.maths import announced, metamath, paper, scores, verify
 from benchmarks.maths.hendrycks import NoNormalForm, normalise
 
 GSM8K = Path(__file__).parents[4] / "shared" / "data" / "gsm8k" / "main" / "test-00000-of-00001.parquet"
@@ -138,6 +138,7 @@ def test_a_score_has_accuracy_its_error_the_unread_and_the_verdicts():
     assert found == {
         "paper": {"accuracy": 0.5, "stderr": 0.25, "unread": 2, "verdicts": [True, True, False, False]},
         "metamath": {"accuracy": 0.25, "stderr": 0.75**0.5 / 4, "unread": 2, "verdicts": [True, False, False, False]},
+        "announced": {"accuracy": 0.25, "stderr": 0.75**0.5 / 4, "unread": 2, "verdicts": [True, False, False, False]},
         "math_verify": {
             "accuracy": 0.25,
             "stderr": 0.75**0.5 / 4,
@@ -153,6 +154,7 @@ def test_expressions_are_scored_against_the_latex_alone():
     assert {name: own["verdicts"] for name, own in found.items()} == {
         "paper": [True, False],
         "metamath": [True, False],
+        "announced": [True, False],
         "math_verify": [True, True],
     }
 
@@ -221,12 +223,13 @@ def test_every_gold_solution_of_gsm8k_is_right(gsm8k):
     assert {name: (own["accuracy"], own["unread"]) for name, own in found.items()} == dict.fromkeys(found, (1.0, 0))
 
 
-def test_gold_solutions_as_they_are_are_read_by_math_verify_alone(gsm8k):
+def test_gold_solutions_as_they_are_are_not_read_by_the_papers_scripts(gsm8k):
     golds, _ = gsm8k
     found = scores.score(golds, golds, "number")
     read = {name: (sum(own["verdicts"]), own["unread"]) for name, own in found.items()}
     # In four of them math-verify takes a number that follows the word "answer".
-    assert read == {"paper": (0, 1319), "metamath": (0, 1319), "math_verify": (1315, 0)}
+    unread = (0, 1319)
+    assert read == {"paper": unread, "metamath": unread, "announced": (1319, 0), "math_verify": (1315, 0)}
 
 
 def test_the_scripts_read_a_number_up_to_its_second_comma(gsm8k):
@@ -235,4 +238,39 @@ def test_the_scripts_read_a_number_up_to_its_second_comma(gsm8k):
     wrong = {
         name: [n for (_, n), v in zip(parts, own["verdicts"], strict=True) if not v] for name, own in found.items()
     }
-    assert wrong == {"paper": ["1,450,000"], "metamath": ["1,450,000"], "math_verify": []}
+    cut = ["1,450,000"]
+    assert wrong == {"paper": cut, "metamath": cut, "announced": [], "math_verify": []}
+
+
+@pytest.mark.parametrize(
+    ("text", "gold", "verdict"),
+    [
+        ("8 * 9 = 72\n#### 72", 72, True),
+        ("#### 71\nNo.\n#### 72", 72, True),
+        ("So the answer is 1,450,000 dollars.", 1450000, True),
+        ("The answer is: -3", -3, True),
+        ("The answer is: 72.4", 72, False),
+        ("The answer is: .5", 5, False),
+        ("The answer is: 7200", 72, False),
+        ("#### 72 and 9", 9, False),
+        ("####\n72", 72, None),
+        ("It is 72.", 72, None),
+    ],
+)
+def test_the_plain_reading_of_a_number(text: str, gold: int, verdict: bool | None) -> None:
+    assert announced.judge_number(text, gold) is verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "gold", "verdict"),
+    [
+        ("The answer is: \\dfrac12.", "\\frac{1}{2}", True),
+        ("The answer is 5", "5", True),
+        ("The answer is: \\pi/2", "7", False),
+        ("The answer is: \\pi/2", "\\pi/2", True),
+        ("The answer is: .", "5", None),
+        ("It is 5", "5", None),
+    ],
+)
+def test_the_plain_reading_of_an_expression(text: str, gold: str, verdict: bool | None) -> None:
+    assert announced.judge_expression(text, gold) is verdict
