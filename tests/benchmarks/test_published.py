@@ -75,6 +75,9 @@ def test_equal_to_the_transcription(rows):
     origin = ("source", "table", "benchmark")
     mine = [row.model_dump(exclude={"arxiv"}, exclude_unset=True) for row in rows]
     source = yaml.safe_load(TRANSCRIBED.read_text())
+    for row in source:
+        if row["targets"] == "all-linear-but-head":  # which is what the suite's decoders call all
+            row["targets"] = "all"
 
     def key(row):
         return [str(row[name]) for name in origin]
