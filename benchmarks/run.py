@@ -63,8 +63,10 @@ def _check(arguments: list[str]) -> None:
     sweeps = bool(flags & {"--multirun", "-m"})
     if sweeps and flags & {"--cfg", "-c"}:
         raise SuiteError("--cfg shows one run: leave --multirun out, and give each setting one value")
-    for recipe in given.get("recipe", "null").split(","):
-        if recipe not in ("null", *_options("recipe")):
+    for recipe in given["recipe"].split(",") if "recipe" in given else []:
+        if recipe == "null":
+            raise SuiteError("recipe=null names no recipe: '~recipe' does without one")
+        if recipe not in _options("recipe"):
             raise SuiteError(
                 f"recipe={recipe} is unknown; nearest: {_nearest(recipe, _options('recipe'))}; {_list('recipe')}"
             )

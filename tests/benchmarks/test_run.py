@@ -29,6 +29,7 @@ REFUSED = {
     "unknown method": ("lora", {"method": "loar"}, ["loar", "nearest: lora;", "vb_lora", "vera"]),
     "unknown task": ("lora", {"task": "glue/mprc"}, ["glue/mprc", "nearest: glue/mrpc;", "glue/cola"]),
     "unknown backbone": ("lora", {"backbone": "minilmm"}, ["minilmm", "nearest: minilm;", "roberta-base"]),
+    "no recipe": ("lora", {"recipe": "null"}, ["'~recipe'"]),
     "unknown recipe": ("lora", {"recipe": "minilm/loar"}, ["minilm/loar", "nearest: minilm/lora;", "minilm/vera"]),
     "a sweep to show": ("lora", {"--multirun": "", "--cfg": "", "job": ""}, ["--cfg", "--multirun"]),
     "unknown targets": ("lora", {"targets": "qvv"}, ["targets=qvv", "nearest: qv;", "all"]),
