@@ -63,6 +63,16 @@ def test_small_batches_give_what_a_large_one_gives(bench: Bench, monkeypatch: py
     assert bench.write([0, 1], bench.prompts) == together
 
 
+def test_a_batch_is_no_larger_than_memory_allows(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token's keys and values are 2 layers x 2 x 32 numbers of 4 bytes: 512 bytes."""
+    longest = max(map(len, bench.prompts)) + 16
+    monkeypatch.setattr(decode, "_CPU_BYTES", 512 * longest * 7)
+    sizes: list[int] = []
+    chosen = Decoding(beams=3, length_penalty=0.8, no_repeat_ngram=4, max_new_tokens=16, instances=None)
+    decode.decode(bench.group([0]), bench.prompts, bench.feed.tokenizer, chosen, sizes.append)
+    assert sizes == [2] * (len(bench.prompts) // 2) + [1] * (len(bench.prompts) % 2)  # of seven, two prompts' beams
+
+
 @pytest.mark.parametrize("beams", [1, 3])
 def test_a_group_writes_what_its_runs_write_alone(bench: Bench, beams: int) -> None:
     together = bench.write([0, 1, 2], bench.prompts, beams=beams)
