@@ -129,24 +129,32 @@ def _generating(finished: Sequence[Record]) -> Kind:
     notes = [
         "Nothing was chosen on the test split. Epochs are compared by dev's mean log-likelihood per target token, in "
         "nats, at most 0, higher is better; the second table is of it.",
-        f"Best: the epoch is chosen on the same dev set that is scored. {HELD_OUT} The halves count alike, however "
-        "many tokens they hold, so that with one epoch the gap is not 0.",
     ]
     if "nist_p" in units:
         notes.append(
             "nist is as the official Perl script has it, nist_p as its Python port, which the LoRA paper's code scores "
             "with: a paper's NIST stands beside that."
         )
+    scored = f"Scores of what a run wrote for the test split after its last epoch: {', '.join(units)}"
+    return _of_text(main, f"{units[0]} on the test split", scored, notes)
+
+
+def _of_text(main: list[Measure], axis: str, scored: str, notes: list[str]) -> Kind:
+    """Show runs of one task of text, whose second table is of dev's log-likelihood."""
     return Kind(
         main=main,
         means=[],
         chosen=_chosen(scale=1, digits=3, average=mean),
         chosen_title="Log-likelihood on dev: best, last and held-out",
         drawn=main[0],
-        axis=f"{units[0]} on the test split",
-        scored=f"Scores of what a run wrote for the test split after its last epoch: {', '.join(units)}",
+        axis=axis,
+        scored=scored,
         average="mean",
-        notes=notes,
+        notes=[
+            *notes,
+            f"Best: the epoch is chosen on the same dev set that is scored. {HELD_OUT} The halves count alike, however "
+            "many tokens they hold, so that with one epoch the gap is not 0.",
+        ],
     )
 
 
@@ -158,26 +166,14 @@ def _instructing(finished: Sequence[Record]) -> Kind:
     exams = [measure for name, extractor in sat for measure in _of_exam(name, extractor)]
     on_dev = Measure("dev log-likelihood", _last, scale=1, digits=3, average=mean)
     main = [*exams, *_of_judge(finished), on_dev]
-    notes = [
-        f"Dev: the mean log-likelihood per token of a response, in nats, at most 0, higher is better. {HELD_OUT} The "
-        "halves count alike, however many tokens they hold, so that with one epoch the gap is not 0.",
-    ]
+    notes = ["Dev: the mean log-likelihood per token of a response, in nats, at most 0, higher is better."]
     if exams:
         notes.append(
             "An exam's score is the share of right answers of the last epoch, x100, by each reading of what an answer "
             "is; s.e. is its binomial standard error over questions. An answer that cannot be read is wrong."
         )
-    return Kind(
-        main=main,
-        means=[],
-        chosen=_chosen(scale=1, digits=3, average=mean),
-        chosen_title="Log-likelihood on dev: best, last and held-out",
-        drawn=main[0],
-        axis=main[0].heading + (" (x100)" if main[0].scale == 100 else ""),
-        scored="Scores: " + ", ".join(measure.heading for measure in main),
-        average="mean",
-        notes=notes,
-    )
+    axis = main[0].heading + (" (x100)" if main[0].scale == 100 else "")
+    return _of_text(main, axis, "Scores: " + ", ".join(measure.heading for measure in main), notes)
 
 
 def _of_exam(name: str, extractor: str) -> list[Measure]:

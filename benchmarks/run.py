@@ -19,7 +19,7 @@ from methods.base import MethodError
 CONF = Path(__file__).parents[1] / "conf"
 GROUPS = ("task", "backbone", "method", "experiment")
 
-_BAD_INPUT = (SuiteError, MethodError, HydraException, OmegaConfBaseException)
+BAD_INPUT = (SuiteError, MethodError, HydraException, OmegaConfBaseException)
 _failed_jobs: list[Exception] = []
 
 
@@ -29,7 +29,7 @@ def _job(config: DictConfig) -> None:
 
     try:
         run_experiment(config)
-    except _BAD_INPUT as error:  # a sweep goes on with its other jobs
+    except BAD_INPUT as error:  # a sweep goes on with its other jobs
         _say(error)
         _failed_jobs.append(error)
 
@@ -44,7 +44,7 @@ def main() -> None:
         if {"job", "--cfg=job"} & set(sys.argv):  # only --cfg takes that word; Hydra would show references in its place
             sys.argv.append("--resolve")
         _job()
-    except _BAD_INPUT as error:
+    except BAD_INPUT as error:
         _say(error)
         sys.exit(2)
     if _failed_jobs:
@@ -68,7 +68,7 @@ def _check(arguments: list[str]) -> None:
             raise SuiteError("recipe=null names no recipe: '~recipe' does without one")
         if recipe not in _options("recipe"):
             raise SuiteError(
-                f"recipe={recipe} is unknown; nearest: {_nearest(recipe, _options('recipe'))}; {_list('recipe')}"
+                f"recipe={recipe} is unknown; nearest: {nearest(recipe, _options('recipe'))}; {_list('recipe')}"
             )
     if flags & {"--help", "--hydra-help", "-h"} or (sweeps and "experiment" in given):
         return
@@ -87,12 +87,12 @@ def _line(error: Exception) -> str:
         for group in GROUPS:
             if error.missing_cfg_file.startswith(f"{group}/"):
                 wanted = error.missing_cfg_file.removeprefix(f"{group}/")
-                return f"{group}={wanted} is unknown; nearest: {_nearest(wanted, _options(group))}; {_list(group)}"
+                return f"{group}={wanted} is unknown; nearest: {nearest(wanted, _options(group))}; {_list(group)}"
     if unknown := re.match(r"Could not override '([^']+)'", text):
         known = list(_settings())
         if unknown[1] in known:
             return f"{unknown[1]} is a setting of another task, backbone or method than the chosen ones"
-        return f"{unknown[1]} is no setting; nearest: {_nearest(unknown[1], known)}"
+        return f"{unknown[1]} is no setting; nearest: {nearest(unknown[1], known)}"
     return text
 
 
@@ -104,7 +104,8 @@ def _list(group: str) -> str:
     return f"there are: {', '.join(_options(group))}"
 
 
-def _nearest(wanted: str, existing: list[str]) -> str:
+def nearest(wanted: str, existing: list[str]) -> str:
+    """Return the one of ``existing`` that is most like what was wanted."""
     return difflib.get_close_matches(wanted, existing, n=1, cutoff=0.0)[0]
 
 
@@ -117,15 +118,16 @@ def _settings() -> Iterator[str]:
             if file.parent == CONF or "@package _global_" in file.read_text()
             else f"{file.relative_to(CONF).parts[0]}."
         )
-        yield from (package + key for key in _dotted(content))
+        yield from (package + key for key in dotted(content))
 
 
-def _dotted(content: dict) -> Iterator[str]:
+def dotted(content: dict) -> Iterator[str]:
+    """Yield every key of a config file as the command line writes it."""
     for key, value in content.items():
         if key not in ("defaults", "hydra"):
             yield key
             if isinstance(value, dict):
-                yield from (f"{key}.{inner}" for inner in _dotted(value))
+                yield from (f"{key}.{inner}" for inner in dotted(value))
 
 
 if __name__ == "__main__":

@@ -1,32 +1,24 @@
 """MT-Bench of a trained run: ``python -m benchmarks.mt_bench answer=RUN``, then ``judge=RUN judge.yes=true``."""
 
-import difflib
 import os
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import hydra
 import yaml
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from benchmarks.errors import SuiteError
-from methods.base import MethodError
-
-CONF = Path(__file__).parents[2] / "conf"
-
-_BAD_INPUT = (SuiteError, MethodError, HydraException, OmegaConfBaseException)
+from benchmarks.run import BAD_INPUT, CONF, dotted, nearest
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="mt_bench")
 def _job(config: DictConfig) -> None:
     try:
         _run(config)
-    except _BAD_INPUT as error:  # here, before Hydra adds lines of its own
+    except BAD_INPUT as error:  # here, before Hydra adds lines of its own
         _refuse(error)
 
 
@@ -53,7 +45,7 @@ def main() -> None:
             raise SuiteError("one run is answered or judged at a time: leave --multirun out")
         sys.argv[1:] = [_nested(argument) for argument in sys.argv[1:]]
         _job()
-    except _BAD_INPUT as error:
+    except BAD_INPUT as error:
         _refuse(error)
 
 
@@ -75,17 +67,9 @@ def _line(error: Exception) -> str:
     """Say in one line what was wrong and what would be right."""
     text = " ".join(str(error).split())
     if unknown := re.match(r"Could not override '([^']+)'", text):
-        known = list(_dotted(yaml.safe_load((CONF / "mt_bench.yaml").read_text())))
-        return f"{unknown[1]} is no setting; nearest: {difflib.get_close_matches(unknown[1], known, 1, cutoff=0.0)[0]}"
+        known = list(dotted(yaml.safe_load((CONF / "mt_bench.yaml").read_text())))
+        return f"{unknown[1]} is no setting; nearest: {nearest(unknown[1], known)}"
     return text
-
-
-def _dotted(content: dict) -> Iterator[str]:
-    for key, value in content.items():
-        if key not in ("defaults", "hydra"):
-            yield key
-            if isinstance(value, dict):
-                yield from (f"{key}.{inner}" for inner in _dotted(value))
 
 
 if __name__ == "__main__":
