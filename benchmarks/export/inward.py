@@ -57,7 +57,13 @@ def from_peft(source: Path, config: DictConfig, cache: Path, out: Path) -> None:
         frozen=method.frozen(sites),
         sites=sites,
         backbone=saved.backbone_facts(OmegaConf.create(backbone), fingerprint),
-        facts={"task": OmegaConf.to_container(config.task, resolve=True), "targets": [site.name for site in sites]},
+        facts={
+            "task": OmegaConf.to_container(config.task, resolve=True),
+            "train": OmegaConf.to_container(config.train, resolve=True),
+            "targets": [site.name for site in sites],
+            "precision": "fp32",
+            "seed": 0,
+        },
     )
 
 

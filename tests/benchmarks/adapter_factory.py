@@ -57,6 +57,7 @@ def leave(method: str, backbone: Path, root: Path, *overrides: str) -> Path:
         facts={
             "task": OmegaConf.to_container(config.task, resolve=True),
             "targets": targets if made.adapts_sites else [],
+            "precision": "fp32",
         },
         resumable=True,
     )
