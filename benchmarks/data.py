@@ -65,8 +65,8 @@ def _read(source: Source, split: str, root: str | None, cache: Path, needs: str)
         reason = first_line(error.__cause__ or error)
         raise SuiteError(
             f"cannot read {source.dataset} ({source.config}) from {place}: {reason}; "
-            "pass data.root=DIR with the set in the hub's layout (its README.md names the configs), or "
-            "data.root=embedded for the suite's own rows"
+            f"pass data.root=DIR that holds {source.dataset.rpartition('/')[2]}/ in the hub's layout (its README.md "
+            "names the configs), or that folder, or data.root=embedded for the suite's own rows"
         ) from error
     _check(source, rows, f"{place} ({source.config}, {split})", needs)
     return rows.select_columns(source.columns)
@@ -75,13 +75,9 @@ def _read(source: Source, split: str, root: str | None, cache: Path, needs: str)
 def _directory(root: str, source: Source) -> str:
     inside = Path(root) / source.dataset.rpartition("/")[2]
     place = inside if inside.is_dir() else Path(root)
-    if not (place / "README.md").is_file():
-        what = "holds no README.md, which names the configs" if place == inside else "is no directory"
-        if place.is_dir() and place != inside:
-            what = f"holds no {inside.name}, and is itself no data set (without a README.md)"
+    if not place.is_dir():
         raise SuiteError(
-            f"data.root={root} {what}: pass a directory with {inside.name}/README.md and "
-            f"{inside.name}/{source.config}/*.parquet, as on the hub, or that folder itself"
+            f"data.root={root} is no directory: pass one that holds {inside.name}/{source.config}/*.parquet"
         )
     return str(place)
 

@@ -10,7 +10,7 @@ from accelerate import Accelerator
 
 from benchmarks.records import Environment
 
-_PACKAGES = ("torch", "transformers", "datasets", "accelerate", "numpy", "scikit-learn", "scipy")
+_PACKAGES = ("torch", "transformers", "datasets", "accelerate", "numpy", "scikit-learn", "scipy", "math-verify")
 _CODE = ("benchmarks", "methods", "conf", "pyproject.toml")
 
 

@@ -39,7 +39,8 @@ def _gap(run: Record) -> float:
 class Measure:
     """A figure of a run, and how it is written; ``value`` gives None for a run that lacks it.
 
-    ``average`` is over seeds; ``published`` is what the papers' tables call the figure.
+    ``average`` is over seeds; ``published`` is what the papers' tables call the figure. ``error`` is a standard error
+    of the figure itself, which a run has beside it.
     """
 
     heading: str
@@ -48,6 +49,7 @@ class Measure:
     digits: int = 1
     average: Callable[[Iterable[float]], float] = median
     published: str = ""
+    error: Getter | None = None
 
     def values(self, runs: Iterable[Record]) -> list[float]:
         """Return the figure of each run that has it, not scaled."""
@@ -58,12 +60,15 @@ class Measure:
         return f"{round(scaled, self.digits) + 0.0:.{self.digits}f}"  # adding nothing turns -0.0 into 0.0
 
     def cell(self, runs: Iterable[Record], most: int) -> str:
-        """Write the average over seeds ± standard deviation, and the seeds' number where it is below ``most``."""
+        """Write the average over seeds ± deviation [error], and the seeds' number where it is below ``most``."""
         values = [self.scale * value for value in self.values(runs)]
         if not values:
             return ABSENT
         spread = f" ± {stdev(values):.{self.digits}f}" if len(values) > 1 else ""
-        return f"{self.number(self.average(values))}{spread}" + (f" (n={len(values)})" if len(values) < most else "")
+        errors = [] if self.error is None else [error for run in runs if (error := self.error(run)) is not None]
+        beside = f" [{self.number(self.scale * mean(errors))}]" if errors else ""
+        fewer = f" (n={len(values)})" if len(values) < most else ""
+        return f"{self.number(self.average(values))}{spread}{beside}{fewer}"
 
 
 @dataclass(frozen=True)
@@ -163,30 +168,30 @@ def _instructing(finished: Sequence[Record]) -> Kind:
     sat = dict.fromkeys(
         (name, extractor) for run in finished for name in run.exams for extractor in run.exams[name].marks
     )
-    exams = [measure for name, extractor in sat for measure in _of_exam(name, extractor)]
+    exams = [_of_exam(name, extractor) for name, extractor in sat]
     on_dev = Measure("dev log-likelihood", _last, scale=1, digits=3, average=mean)
     main = [*exams, *_of_judge(finished), on_dev]
     notes = ["Dev: the mean log-likelihood per token of a response, in nats, at most 0, higher is better."]
     if exams:
         notes.append(
             "An exam's score is the share of right answers of the last epoch, x100, by each reading of what an answer "
-            "is; s.e. is its binomial standard error over questions. An answer that cannot be read is wrong."
+            "is; beside it [the standard error over its questions]. An answer that cannot be read is wrong."
         )
-    axis = main[0].heading + (" (x100)" if main[0].scale == 100 else "")
-    return _of_text(main, axis, "Scores: " + ", ".join(measure.heading for measure in main), notes)
+    units = [measure.heading + (" x100" if measure.scale == 100 else "") for measure in main]
+    return _of_text(main, units[0], f"Scores: {', '.join(units)}", notes)
 
 
-def _of_exam(name: str, extractor: str) -> list[Measure]:
+def _of_exam(name: str, extractor: str) -> Measure:
     def mark(run: Record) -> Mark | None:
         return run.exams[name].marks.get(extractor) if name in run.exams else None
 
-    heading = f"{name}, {extractor}"
-    return [
-        Measure(
-            heading, lambda run: (own := mark(run)) and own.accuracy, 100, 1, mean, name if extractor == "paper" else ""
-        ),
-        Measure(f"{heading} s.e.", lambda run: (own := mark(run)) and own.standard_error, 100, 1, mean),
-    ]
+    return Measure(
+        heading=f"{name} ({extractor})",
+        value=lambda run: (own := mark(run)) and own.accuracy,
+        average=mean,
+        published=name if extractor == "paper" else "",
+        error=lambda run: (own := mark(run)) and own.standard_error,
+    )
 
 
 def _of_judge(finished: Sequence[Record]) -> list[Measure]:
@@ -202,9 +207,12 @@ def _of_one_judge(judge: str) -> list[Measure]:
     def both(run: Record) -> float | None:
         return run.mt_bench.both_turns if _judge(run) == judge else None
 
+    def error(run: Record) -> float | None:
+        return run.mt_bench.turn_1_error if _judge(run) == judge else None
+
     return [
-        Measure(f"MT-Bench turn 1, {judge}", turn_1, 1, 2, mean, JUDGED),
-        Measure(f"both turns, {judge}", both, 1, 2, mean),
+        Measure(f"MT-Bench turn 1 ({judge})", turn_1, 1, 2, mean, JUDGED, error),
+        Measure(f"both turns ({judge})", both, 1, 2, mean),
     ]
 
 

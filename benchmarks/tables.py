@@ -210,6 +210,7 @@ def _header(sheet: Sheet, others: Sequence[Sheet], published: Sequence[Published
     lines += [f"- Data: {text}." for text in _tally(sheet.records, _data)]
     generated = [run for run in sheet.finished if run.generation]
     lines += [f"- Test: {text}." for text in _tally(generated, _test)]
+    lines += [f"- Exam: {text}." for text in _exams(sheet.finished)]
     lines += [f"- Absent: {text}." for text in _tally([run for run in generated if run.generation.absent], _absent)]
     lines += [f"- Ran on: {text}." for text in _tally(sheet.records, _machine)]
     return [
@@ -222,10 +223,10 @@ def _header(sheet: Sheet, others: Sequence[Sheet], published: Sequence[Published
 def _protocol(sheet: Sheet) -> list[str]:
     if not sheet.rows:
         return ["- No run has finished yet."]
-    kind = sheet.kind
+    kind, most = sheet.kind, _most(sheet.rows)
     return [
         f"- {kind.scored}.",
-        f"- A score is the {kind.average} over seeds ± their standard deviation (n - 1), of {_most(sheet.rows)} seeds "
+        f"- A score is the {kind.average} over seeds ± their standard deviation (n - 1), of {_runs(most, 'seed')} "
         "unless (n=...) says fewer; one seed has no deviation.",
         *(f"- {note}" for note in kind.notes),
         "- Trained: the adapter's trained numbers. Stored: as the method's paper counts them. "
@@ -267,9 +268,27 @@ def _data(run: Record) -> str:
 
 
 def _test(run: Record) -> str:
-    decode = ", ".join(f"{key}={value}" for key, value in flat(run.config["task"]["decode"]))
     split = f"{run.generation.instances:,} instances with {run.generation.references:,} references"
-    return f"{key_of(run.task)}, {split}, decoded with {decode}"
+    return f"{key_of(run.task)}, {split}, decoded with {_decoding(run)}"
+
+
+def _exams(finished: Sequence[Record]) -> list[str]:
+    """Say of each exam how many questions were asked, and how the answers were decoded."""
+    sat = [
+        f"{name}, {len(solved.answers):,} questions of {_exam_of(run, name)}, decoded with {_decoding(run)}"
+        for run in finished
+        for name, solved in run.exams.items()
+    ]
+    return [f"{text}: {_runs(count)}" for text, count in sorted(Counter(sat).items())]
+
+
+def _exam_of(run: Record, name: str) -> str:
+    exam = run.config["task"]["exams"][name]
+    return f"{exam['dataset']} ({exam['config']}, {exam['split']})"
+
+
+def _decoding(run: Record) -> str:
+    return ", ".join(f"{key}={value}" for key, value in flat(run.config["task"]["decode"]))
 
 
 def _absent(run: Record) -> str:

@@ -149,6 +149,8 @@ def summary(record: Record) -> dict[str, Any]:
         values["selection_gap"] = record.scores.best - record.scores.held_out
     if record.generation:
         values |= {f"test/{name}": value for name, value in record.generation.scores.items()}
+    for exam, solved in record.exams.items():
+        values |= {f"exam/{exam}/{name}": mark.accuracy for name, mark in solved.marks.items()}
     if record.cost:
         values |= record.cost.model_dump()
     return values

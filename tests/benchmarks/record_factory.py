@@ -30,6 +30,8 @@ def make_record(
     error: str | None = None,
     primary: str = "accuracy",
     generation: dict[str, Any] | None = None,
+    exams: dict[str, Any] | None = None,
+    mt_bench: dict[str, Any] | None = None,
 ) -> Record:
     """Return a record; ``error`` makes it a failed one, ``last`` and ``held_out`` are ``best`` unless given."""
     last = best if last is None else last
@@ -78,6 +80,8 @@ def make_record(
             "epochs": [{"epoch": 1, "train_loss": 0.5, "scores": {primary: best}, "halves": [best, best]}],
             "scores": None if error else scores,
             "generation": None if error else generation,
+            "exams": exams or {},
+            "mt_bench": mt_bench,
             "cost": None if error else cost,
             "environment": {
                 "hardware": hardware,
@@ -107,6 +111,27 @@ def make_text_record(
     }
     config = {"task": {"name": "e2e", "decode": {"beams": 10, "length_penalty": 0.9}}}
     return make_record("e2e", primary="log_likelihood", best=best, config=config, generation=generation, **facts)
+
+
+def make_solving_record(right: dict[str, float], questions: int = 16, **facts: Any) -> Record:
+    """Return a record of a run that sat the exam gsm8k; ``right`` is the share of right answers by extractor."""
+    marks = {
+        extractor: {"accuracy": share, "standard_error": (share * (1 - share) / questions) ** 0.5, "unread": 1}
+        for extractor, share in right.items()
+    }
+    solved = {"kind": "number", "marks": marks, "seconds": 1.0, "predictions": ["5"] * questions}
+    solved["answers"] = ["#### 5"] * questions
+    exam = {"dataset": "openai/gsm8k", "config": "main", "split": "test"}
+    config = {"task": {"name": "math", "exams": {"gsm8k": exam}, "decode": {"beams": 1, "max_new_tokens": 64}}}
+    chosen = {"primary": "log_likelihood", "best": -0.5, "config": config} | facts
+    return make_record("math", exams={"gsm8k": solved}, **chosen)
+
+
+def make_judged_record(turn_1: float | None, judge: str = "gpt-4", **facts: Any) -> Record:
+    """Return a record of a run on Alpaca whose answers were judged."""
+    judged = {"judge": judge, "prompts": "FastChat's (abc)", "source": "hub", "questions": 80, "repeats": 1}
+    judged |= {"unscored": 0, "turn_1": turn_1, "turn_1_error": 0.25, "both_turns": 4.5, "swing": None}
+    return make_record("alpaca", primary="log_likelihood", best=-1.25, mt_bench=judged, **facts)
 
 
 def save(root: Path, *records: Record) -> list[Path]:

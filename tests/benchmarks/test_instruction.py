@@ -137,7 +137,7 @@ BAD = {
     "an unknown optimizer": ({"train.optimizer": "sgd"}, ["train.optimizer=sgd", "paged_adamw_32bit"]),
     "an optimizer of another device": ({"train.optimizer": "paged_adamw_32bit"}, ["cpu", "train.optimizer=null"]),
     "a maybe": ({"train.gradient_checkpointing": "maybe"}, ["gradient_checkpointing=maybe"]),
-    "an exam that is not there": ({"data.root": "nowhere"}, ["nowhere", "alpaca-cleaned/README.md"]),
+    "an exam that is not there": ({"data.root": "nowhere"}, ["nowhere", "alpaca-cleaned/default"]),
 }
 
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from record_factory import make_record, make_text_record, save
+from record_factory import make_judged_record, make_record, make_solving_record, make_text_record, save
 from rich.console import Console
 
 from benchmarks import tables
@@ -36,6 +36,18 @@ PUBLISHED = [
         parameters=98_000.0,
         parameters_as_printed="0.098M",
         scores={"bleu": {"value": 70.1}, "nist": {"value": 8.81}},
+    ),
+    PublishedRow(
+        source="paper",
+        arxiv="2401.00001",
+        table=4,
+        benchmark="math",
+        backbone="mistral-7b",
+        method="alpha",
+        targets="qv",
+        parameters=1.0,
+        parameters_as_printed="1",
+        scores={"gsm8k": {"value": 69.2}},
     ),
 ]
 GPT2 = {"source": "hub", "backbone": "gpt2-medium"}
@@ -323,6 +335,41 @@ def test_a_score_that_no_run_has_has_no_column_but_its_reason(tmp_path):
     text = rendered(tmp_path, make_text_record(absent=NO_METEOR), name="e2e-embedded-minilm")
     assert "meteor" not in grids(text)[0][0]
     assert "- Absent: meteor, as no Java runtime was found: 1 run." in text
+
+
+def test_an_exam_has_a_column_a_reading_with_its_standard_error(tmp_path):
+    shares = [(0.25, 0.5), (0.75, 0.5)]
+    records = [make_solving_record({"paper": a, "math_verify": b}, seed=seed) for seed, (a, b) in enumerate(shares)]
+    text = rendered(tmp_path, *records, name="math-embedded-minilm")
+    (row,) = grids(text)[0]
+    assert list(row)[5:] == ["gsm8k (paper)", "gsm8k (math_verify)", "dev log-likelihood", "samples/s"]
+    # sqrt(0.25 * 0.75 / 16) is 0.108, sqrt(0.5 * 0.5 / 16) is 0.125
+    assert (row["gsm8k (paper)"], row["gsm8k (math_verify)"]) == ("50.0 ± 35.4 [10.8]", "50.0 ± 0.0 [12.5]")
+    assert row["dev log-likelihood"] == "-0.500 ± 0.000"
+    asked = "gsm8k, 16 questions of openai/gsm8k (main, test), decoded with beams=1, max_new_tokens=64"
+    assert f"- Exam: {asked}: 2 runs." in text
+    assert "gsm8k (paper) x100" in text and "of 2 seeds unless" in text
+
+
+def test_an_exams_published_score_stands_beside_the_papers_reading_alone(tmp_path):
+    record = make_solving_record({"paper": 0.5, "math_verify": 0.5}, source="hub", backbone="mistral-7b")
+    (row,) = grids(rendered(tmp_path, record, name="math-mistral-7b"))[0]
+    assert row["gsm8k (paper), published"] == "69.2"
+    assert [name for name in row if "published" in name] == ["gsm8k (paper), published"]
+
+
+def test_two_judges_have_columns_of_their_own(tmp_path):
+    records = [make_judged_record(5.0), make_judged_record(7.0, judge="other", method="beta")]
+    records.append(make_judged_record(None, method="gamma"))
+    text = rendered(tmp_path, *records, name="alpaca-embedded-minilm")
+    alpha, beta, gamma = grids(text)[0]
+    mine, others = (f"MT-Bench turn 1 ({judge}, FastChat's (abc), 80 questions)" for judge in ("gpt-4", "other"))
+    assert [(row[mine], row[others]) for row in (alpha, beta, gamma)] == [
+        ("5.00 [0.25]", "-"),
+        ("-", "7.00 [0.25]"),
+        ("-", "-"),
+    ]
+    assert "of 1 seed unless" in text
 
 
 def test_texts_are_drawn_by_their_first_score():

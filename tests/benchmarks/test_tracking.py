@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import wandb
-from record_factory import make_text_record
+from record_factory import make_solving_record, make_text_record
 
 from benchmarks import tracking
 from benchmarks.records import Backbone, Cost, Data, Environment, Epoch, Parameters, Record, Scores
@@ -157,6 +157,11 @@ def test_scores_of_text_stand_apart_and_the_text_stays_in_the_record() -> None:
     tested = {"test/bleu": 0.7, "test/nist": 8.62, "test/nist_p": 8.71, "test/rouge_l": 0.705, "test/cider": 2.444}
     assert summary(scored) == without | tested
     assert (without["primary"], without["best"], without["selection_gap"]) == ("log_likelihood", -1.25, 0.25)
+
+
+def test_what_an_exam_gave_stands_by_reading() -> None:
+    values = summary(make_solving_record({"paper": 0.5, "math_verify": 0.25}))
+    assert (values["exam/gsm8k/paper"], values["exam/gsm8k/math_verify"]) == (0.5, 0.25)
 
 
 def test_failed_and_unfinished_runs_end_as_failed(tmp_path: Path) -> None:
