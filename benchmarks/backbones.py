@@ -174,9 +174,14 @@ def load(
         with torch.random.fork_rng():
             torch.manual_seed(0)
             model = task.auto_class.from_config(**settings)
-    else:
+    if random and quantized:
+        with tempfile.TemporaryDirectory() as drawn:  # transformers quantises what it reads
+            model.save_pretrained(drawn)
+            del model
+            model = _pretrained(Path(drawn), task, settings | quantized, head)
+    elif not random:
         model = _pretrained(directory, task, settings | (quantized or {}), head)
-        quantization.keep_layout(model)
+    quantization.keep_layout(model)
     if not task.has_head:
         # Torch multiplies a slice of activations as a batch, and copies the whole vocabulary's matrix for each row.
         model.get_output_embeddings().register_forward_pre_hook(lambda module, args: (args[0].contiguous(),))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -129,8 +129,8 @@ def _rows(rows: datasets.Dataset) -> list[bytes]:
 
 
 def tokenise(rows: Rows, split: str, task: Task, tokenizer, backbone: str, max_length: int) -> list[dict]:
-    """Return the tokens and labels of each row, cached on disk by rows, length and the backbone's fingerprint."""
-    facts = f"{rows.fingerprint} {split} {type(task).__name__} {max_length} {backbone}"
+    """Return the tokens and labels of each row, cached on disk by rows, task, length and the backbone's fingerprint."""
+    facts = f"{rows.fingerprint} {split} {json.dumps(asdict(task))} {max_length} {backbone}"
     encoded = rows.splits[split].map(
         lambda batch: task.encode(batch, tokenizer, max_length),
         batched=True,

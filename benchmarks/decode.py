@@ -49,7 +49,7 @@ def check_fits(what: str, prompt: list[int], written: str, decoding: Decoding, c
     if len(prompt) + decoding.max_new_tokens > context:
         raise SuiteError(
             f"{what} has {len(prompt)} tokens, which with {decoding.max_new_tokens} new ones is more than the "
-            f"backbone's {context}: {written[:80]}"
+            f"backbone's {context}, so ask for fewer: {written[:80]}"
         )
 
 
@@ -112,8 +112,11 @@ def _affordable(group: RunGroup, tokens: int) -> int:
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     each = 2 * config.num_hidden_layers * heads * width * group.adapter.dtype.itemsize
     device = group.accelerator.device
-    room = torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else _CPU_BYTES
-    return room // (each * tokens)
+    room = _CPU_BYTES
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # what training has given back is free
+        room = torch.cuda.mem_get_info(device)[0] // 2
+    return min(gather_object([room // (each * tokens)]))  # the processes share out the same batches
 
 
 def _decode_batch(group: RunGroup, prompts: list[list[int]], tokenizer: Any, decoding: Decoding) -> Tensor:

@@ -81,15 +81,20 @@ def _train_group(experiment: Experiment, runs: list[Run], wanted: list[Run], fee
     head = list(config.backbone.head)
     backbone = config.backbone
     kind = backbone.quantization
-    quantized = quantization.settings(kind, experiment.precision, accelerator.device)
-    model = backbones.load(
-        experiment.directory, experiment.task, backbone.shape, head, backbone.dropout, backbone.random, quantized
-    )
-    targets = runs[0].config["targets"]
-    sites = find_sites(model, targets, head, backbone.fused) if experiment.method.adapts_sites else []
-    counts = _count(experiment, model, head, sites)
-    _announce(experiment, runs, sites, counts, experiment.task.remark(feed.train.examples))
-    frozen = _frozen(experiment, sites)
+    quantized = quantization.settings(kind, experiment.precision, accelerator.device, head)
+    try:
+        model = backbones.load(
+            experiment.directory, experiment.task, backbone.shape, head, backbone.dropout, backbone.random, quantized
+        )
+        targets = runs[0].config["targets"]
+        sites = find_sites(model, targets, head, backbone.fused) if experiment.method.adapts_sites else []
+        counts = _count(experiment, model, head, sites)
+        _announce(experiment, runs, sites, counts, experiment.task.remark(feed.train.examples))
+        frozen = _frozen(experiment, sites)
+    except (RuntimeError, MemoryError) as error:
+        if _out_of_memory(error):
+            raise SuiteError(f"{experiment.label}: no memory to load the backbone: {first_line(error)}") from error
+        raise
     described = records.Backbone(
         name=experiment.backbone,
         path=backbone.path,
@@ -102,7 +107,6 @@ def _train_group(experiment: Experiment, runs: list[Run], wanted: list[Run], fee
     if config.force and accelerator.is_main_process:
         checkpoint.unlink(missing_ok=True)
     accelerator.wait_for_everyone()
-    train.forget_peak_memory(accelerator)
 
     def build() -> RunGroup:
         return RunGroup(
@@ -170,13 +174,16 @@ def _fit(
                 group, feed.questions, feed.tokenizer, experiment.task, lambda count: bar.advance(shown, count)
             )
     except (RuntimeError, MemoryError) as error:
-        # On CPU torch raises a plain RuntimeError, which only its text tells apart.
-        known = isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
         # Where there are several processes the others wait for this one, so it must end.
-        if not known or experiment.accelerator.num_processes > 1:
+        if not _out_of_memory(error) or experiment.accelerator.num_processes > 1:
             raise
         reason = f"out of memory: {first_line(error)}"
         return train.Progress(histories=[[] for _ in range(runs)], failures=[reason] * runs, kept=[{}] * runs), nothing
+
+
+def _out_of_memory(error: Exception) -> bool:
+    # On CPU torch raises a plain RuntimeError, which only its text tells apart.
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 def _leave(
@@ -255,7 +262,8 @@ def _frozen(experiment: Experiment, sites: list[Site]) -> Tensors:
             "method": experiment.config.method.name,
             "hyperparameters": [getattr(method, name) for name in method.frozen_from_weights],
             "backbone": experiment.fingerprint,
-            "quantization": experiment.config.backbone.quantization,
+            "quantization": quantization.describe(experiment.config.backbone.quantization),
+            "precision": experiment.precision if experiment.config.backbone.quantization else None,
             "sites": [site.name for site in sites],
             "torch": torch.__version__,
         }
@@ -341,7 +349,7 @@ def _record(
         scores=None if failure else train.summarise(history, experiment.task.primary),
         generation=None if failure else next((w for w in written.values() if isinstance(w, Written)), None),
         exams={} if failure else {name: own for name, own in written.items() if isinstance(own, Solved)},
-        cost=None if failure else progress.cost(experiment.accelerator.device),
+        cost=None if failure else progress.cost(),
         environment=environment.describe(experiment.accelerator, experiment.precision),
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )

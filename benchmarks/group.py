@@ -41,7 +41,7 @@ class TrainSettings:
     schedule: str
     warmup_ratio: float
     weight_decay: float
-    max_grad_norm: float | None  # None: gradients are not clipped
+    max_grad_norm: float | None = None  # None: gradients are not clipped
     warmup_steps: int | None = None  # in the place of the ratio
     accumulate: int | None = None  # in how many parts a batch goes through the model; None: in one
     optimizer: str | None = None  # None: AdamW; or paged_adamw_32bit, whose state can leave a GPU
@@ -64,6 +64,14 @@ class TrainSettings:
             )
         if self.gradient_checkpointing not in (None, True, False):
             raise SuiteError(f"train.gradient_checkpointing={self.gradient_checkpointing} is neither true nor false")
+
+    def check_device(self, device: torch.device) -> None:
+        """Raise SuiteError for an optimizer that ``device`` has not."""
+        if self.optimizer == _PAGED and device.type != "cuda":
+            raise SuiteError(
+                f"train.optimizer={_PAGED} keeps its state on a GPU, and this is {device.type}: "
+                "train.optimizer=null is the same AdamW without paging"
+            )
 
 
 @dataclass(frozen=True)
@@ -163,11 +171,6 @@ class RunGroup:
     def _optimizer_over(self, groups: list[dict]) -> torch.optim.Optimizer:
         if self.train_settings.optimizer is None:
             return torch.optim.AdamW(groups, fused=True)
-        if self.accelerator.device.type != "cuda":
-            raise SuiteError(
-                f"train.optimizer={_PAGED} keeps its state on a GPU, and this is {self.accelerator.device.type}: "
-                "train.optimizer=null is the same AdamW without paging"
-            )
         return quantization.library().optim.PagedAdamW32bit(groups)
 
     def step(self, task: Task, batches: Sequence[Batch], epoch: int, alive: list[bool]) -> Tensor:

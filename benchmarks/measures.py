@@ -168,7 +168,8 @@ def _instructing(finished: Sequence[Record]) -> Kind:
     sat = dict.fromkeys(
         (name, extractor) for run in finished for name in run.exams for extractor in run.exams[name].marks
     )
-    exams = [_of_exam(name, extractor) for name, extractor in sat]
+    # A reading that finds nothing in most answers, which were learnt in other words, says the least: it comes last.
+    exams = [_of_exam(*pair) for pair in sorted(sat, key=lambda pair: _mostly_unread(finished, *pair))]
     on_dev = Measure("dev log-likelihood", _last, scale=1, digits=3, average=mean)
     main = [*exams, *_of_judge(finished), on_dev]
     notes = ["Dev: the mean log-likelihood per token of a response, in nats, at most 0, higher is better."]
@@ -179,6 +180,11 @@ def _instructing(finished: Sequence[Record]) -> Kind:
         )
     units = [measure.heading + (" x100" if measure.scale == 100 else "") for measure in main]
     return _of_text(main, units[0], f"Scores: {', '.join(units)}", notes)
+
+
+def _mostly_unread(finished: Sequence[Record], name: str, extractor: str) -> bool:
+    solved = [run.exams[name] for run in finished if name in run.exams and extractor in run.exams[name].marks]
+    return sum(own.marks[extractor].unread for own in solved) > sum(len(own.answers) for own in solved) / 2
 
 
 def _of_exam(name: str, extractor: str) -> Measure:
@@ -197,10 +203,10 @@ def _of_exam(name: str, extractor: str) -> Measure:
 def _of_judge(finished: Sequence[Record]) -> list[Measure]:
     """Return both columns of each judge: what two judges give, or one with other prompts, is not one score."""
     judges = dict.fromkeys(judge for run in finished if (judge := _judge(run)) is not None)
-    return [measure for judge in judges for measure in _of_one_judge(judge)]
+    return [measure for judge in judges for measure in _of_one_judge(judge, finished)]
 
 
-def _of_one_judge(judge: str) -> list[Measure]:
+def _of_one_judge(judge: str, finished: Sequence[Record]) -> list[Measure]:
     def turn_1(run: Record) -> float | None:
         return run.mt_bench.turn_1 if _judge(run) == judge else None
 
@@ -210,8 +216,9 @@ def _of_one_judge(judge: str) -> list[Measure]:
     def error(run: Record) -> float | None:
         return run.mt_bench.turn_1_error if _judge(run) == judge else None
 
+    comparable = all(run.mt_bench.as_published for run in finished if _judge(run) == judge)
     return [
-        Measure(f"MT-Bench turn 1 ({judge})", turn_1, 1, 2, mean, JUDGED, error),
+        Measure(f"MT-Bench turn 1 ({judge})", turn_1, 1, 2, mean, JUDGED if comparable else "", error),
         Measure(f"both turns ({judge})", both, 1, 2, mean),
     ]
 

@@ -68,17 +68,21 @@ def prepare(config: DictConfig, accelerator: Accelerator, console: Console) -> E
     sizes = {split: config.data[f"{split}_rows"] for split in ("train", "validation")}
     for split, size in sizes.items():
         checks.whole(f"data.{split}_rows", size, 1, null=True)
+    if config.backbone.quantization == "none":
+        config.backbone.quantization = None
     quantization.check(config.backbone.quantization)
     random, shape = config.backbone.random, _shape(config)
-    if config.backbone.quantization and (random or method.trains_backbone):
-        what = "random weights" if random else f"method={config.method.name}, which trains the backbone"
+    if config.backbone.quantization and method.trains_backbone:
         raise SuiteError(
-            f"backbone.quantization={config.backbone.quantization} is not for {what}: leave one of them out"
+            f"backbone.quantization={config.backbone.quantization} is not for method={config.method.name}, which "
+            "trains the backbone: leave one of them out"
         )
     if random and shape is None:
         raise SuiteError("backbone.random=true needs a backbone.shape to draw weights for: backbone=gpt2-tiny has one")
     if not method.trains:  # after one epoch it is what it is after all
         config.train.epochs = 1
+    settings = TrainSettings(**OmegaConf.to_container(config.train, resolve=True))
+    settings.check_device(accelerator.device)
     with accelerator.main_process_first():
         rows = data.load(task, config.data.root, Path(config.cache), sizes)
         directory = backbones.locate(config.backbone.path, Path(config.cache), random)
@@ -97,7 +101,7 @@ def prepare(config: DictConfig, accelerator: Accelerator, console: Console) -> E
         fingerprint=backbones.fingerprint_of_random(directory, shape) if random else backbones.fingerprint(directory),
         targets=_targets_label(config) if method.adapts_sites else "-",
         precision=precision,
-        settings=TrainSettings(**OmegaConf.to_container(config.train, resolve=True)),
+        settings=settings,
         accelerator=accelerator,
         console=console,
     )

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from benchmarks.errors import SuiteError
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "results" / "published"
-NO_TARGETS = "-"  # printed for a method that adapts no chosen maps: it stands beside a run with any targets
+NO_TARGETS = "-"  # of a row or a run whose method adapts no chosen maps: it stands beside any targets
 
 
 class Typed(BaseModel):
@@ -104,6 +104,6 @@ def find(
         row
         for row in rows
         if (row.benchmark, row.backbone, row.method) == (benchmark, backbone, method)
-        and row.target_names in (targets, NO_TARGETS)
+        and (row.target_names == targets or NO_TARGETS in (row.target_names, targets))
         and (task is None or task in row.scores)
     ]

@@ -20,18 +20,19 @@ _DESCRIBED = {"nf4": "nf4, double quantisation", "int8": "int8"}
 def check(kind: str | None) -> None:
     """Raise SuiteError for a kind that there is none of, or where bitsandbytes is not installed."""
     if kind is not None and kind not in _SETTINGS:
-        raise SuiteError(
-            f"backbone.quantization={kind} is unknown: {', '.join(_SETTINGS)} are there, and null for none"
-        )
+        raise SuiteError(f"backbone.quantization={kind} is unknown: {', '.join(_SETTINGS)} are there, and none")
     if kind is not None:
         library()
 
 
-def settings(kind: str | None, precision: str, device: torch.device) -> dict[str, Any]:
-    """Return what transformers must be told to quantise while it loads; products are computed in ``precision``."""
+def settings(kind: str | None, precision: str, device: torch.device, head: list[str]) -> dict[str, Any]:
+    """Return what transformers must be told to quantise while it loads; products are computed in ``precision``.
+
+    The ``head`` that runs train stays as it is; that of a language model does so anyway.
+    """
     if kind is None:
         return {}
-    own = dict(_SETTINGS[kind])
+    own = dict(_SETTINGS[kind], llm_int8_skip_modules=head or None)  # of both kinds, whatever it is called
     if kind == "nf4":
         own["bnb_4bit_compute_dtype"] = torch.bfloat16 if precision == "bf16" else torch.float32
     return {"quantization_config": transformers.BitsAndBytesConfig(**own), "device_map": {"": device}}

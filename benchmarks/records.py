@@ -110,6 +110,9 @@ class Solved(Typed):
     answers: list[str]
 
 
+OWN_PROMPTS = "the suite's own"  # what the judge's prompts are called where they are from no file of FastChat's kind
+
+
 class Judged(Typed):
     """What a judge gave a run's answers to MT-Bench, out of 10; the whole of it lies in the run's mt_bench/judged.json.
 
@@ -127,6 +130,12 @@ class Judged(Typed):
     turn_1_error: float | None
     both_turns: float | None
     swing: float | None
+
+    @property
+    def as_published(self) -> bool:
+        """Say whether the papers' scores were given likewise: by GPT-4, by FastChat's prompts, on all of MT-Bench."""
+        whole = self.source != "embedded" and self.questions == 80
+        return whole and self.judge.startswith("gpt-4") and not self.prompts.startswith(OWN_PROMPTS)
 
 
 class Cost(Typed):

@@ -92,7 +92,7 @@ def load(saved: Saved, cache: Path, device: torch.device = CPU) -> Opened:
             f"{backbone['path']} is another backbone than {saved.directory} was trained on (its weights, config or "
             f"tokenizer differ: fingerprint {fingerprint}, where it had {backbone['fingerprint']}): put that one there"
         )
-    quantized = quantization.settings(backbone["quantization"], saved.run["precision"], device)
+    quantized = quantization.settings(backbone["quantization"], saved.run["precision"], device, backbone["head"])
     model = load_model(backbone, saved.task, directory, quantized)
     targets = saved.run["targets"]
     sites = find_sites(model, targets, backbone["head"], backbone["fused"]) if targets else []

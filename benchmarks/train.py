@@ -56,14 +56,15 @@ class Progress:
     seconds: float = 0.0
     samples: int = 0
     tokens: int = 0
+    peak_memory_bytes: int = 0
 
-    def cost(self, device: torch.device) -> Cost:
-        """Return what training took, the group's runs together."""
+    def cost(self) -> Cost:
+        """Return what training took, the group's runs together; scoring and decoding are not in it."""
         return Cost(
             train_seconds=self.seconds,
             samples_per_second=self.samples / self.seconds,
             tokens_per_second=self.tokens / self.seconds,
-            peak_memory_bytes=peak_memory(device),
+            peak_memory_bytes=self.peak_memory_bytes,
         )
 
 
@@ -114,6 +115,7 @@ def _train_epoch(group: RunGroup, task: Task, train: Split, tokenizer, progress:
     size = group.train_settings.batch_size
     orders = [data.order(train.lengths, size, run.seed, progress.epoch) for run in group.runs]
     total = torch.zeros(len(group.runs), device=group.accelerator.device)
+    _forget_peak_memory(group.accelerator.device)
     started = time.perf_counter()
     for step, rows in enumerate(zip(*orders, strict=True)):
         batches = _batches(rows, train, tokenizer, group)
@@ -130,6 +132,7 @@ def _train_epoch(group: RunGroup, task: Task, train: Split, tokenizer, progress:
     if group.accelerator.device.type == "cuda":
         torch.cuda.synchronize()
     progress.seconds += time.perf_counter() - started
+    progress.peak_memory_bytes = max(progress.peak_memory_bytes, _peak_memory(group.accelerator.device))
     return (total / len(train.examples)).cpu().numpy()
 
 
@@ -233,13 +236,13 @@ def _restore(group: RunGroup, path: Path) -> Progress:
     return Progress(**saved["progress"] | {"histories": histories})
 
 
-def forget_peak_memory(accelerator: Accelerator) -> None:
+def _forget_peak_memory(device: torch.device) -> None:
     """Start the count of CUDA's peak memory anew; a process's own cannot be."""
-    if accelerator.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(accelerator.device)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
 
 
-def peak_memory(device: torch.device) -> int:
+def _peak_memory(device: torch.device) -> int:
     """Return the most bytes held so far: on CUDA by tensors, elsewhere by the whole process since it started."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)

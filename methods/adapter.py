@@ -117,6 +117,8 @@ class Adapter:
                     f"{name} is applied to {len(args[0])} rows where the batch has {self._rows}: "
                     "a backbone that shares activations over rows cannot be trained in groups; leave that map out"
                 )
+            if sites[0].module and is_quantised(module):
+                output = output.clone()  # what bitsandbytes gives must not be written to
             for site in sites:
                 dropout = self._dropouts[site.name].train(module.training)
                 change = apply(dropout(args[0]), self._factors[site.name])

@@ -86,7 +86,13 @@ class RowDropout(nn.Module):
                 "activations over rows needs backbone.dropout=0"
             )
         starts = _mix(self.rows.keys + self.place)
-        return x * self.rows.windows(starts, x[0].numel(), self.p, x).view_as(x)
+        # A row that is wider than the table allows is several windows, each of as many tokens as it takes.
+        parts = x.split(max(1, _WIDEST // x.shape[-1]), dim=1) if x.ndim == 3 else [x]
+        masks = [
+            self.rows.windows(_mix(starts + number) if number else starts, part[0].numel(), self.p, x).view_as(part)
+            for number, part in enumerate(parts)
+        ]
+        return x * (masks[0] if len(masks) == 1 else torch.cat(masks, 1))
 
     def square(self, x: Tensor) -> Tensor:
         """Do the same to attention weights (rows, heads, queries, keys), whatever the keys are padded to."""

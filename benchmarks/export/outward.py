@@ -104,7 +104,7 @@ def _folded(factors: Factors) -> Tensor:
 
 
 def _outputs(module: nn.Module) -> int:
-    return module.weight.shape[1 if isinstance(module, Conv1D) else 0]
+    return module.weight.shape[1] if isinstance(module, Conv1D) else module.out_features
 
 
 def _common(run: Saved, opened: Opened, modules: list[str]) -> dict[str, Any]:

@@ -8,13 +8,19 @@ import re
 from benchmarks.maths.hendrycks import NoNormalForm, normalise
 
 _MARK = re.compile(r"####|the answer is:?", re.IGNORECASE)
-_NUMBER = re.compile(r"-?(?:\d[\d,]*)?\.?\d+")
+_NUMBER = re.compile(r"(-?)\$?((?:\d[\d,]*)?\.?\d+)(\s*/)?")
 
 
 def judge_number(prediction: str, gold: int) -> bool | None:
-    """Return whether the first number after the mark is the gold one, or None if there is none."""
+    """Return whether the first number after the mark is the gold one, or None if there is none.
+
+    The first part of a fraction is none.
+    """
     found = _NUMBER.search(_line(prediction))
-    return float(found[0].replace(",", "")) == gold if found else None
+    if not found:
+        return None
+    sign, digits, fraction = found.groups()
+    return not fraction and float(sign + digits.replace(",", "")) == gold
 
 
 def judge_expression(prediction: str, gold: str) -> bool | None:
@@ -29,6 +35,7 @@ def judge_expression(prediction: str, gold: str) -> bool | None:
 
 
 def _line(prediction: str) -> str:
-    """Return what follows the last mark on its line; nothing where there is no mark."""
-    *_, last = [None, *_MARK.finditer(prediction)]
-    return "" if last is None else prediction[last.end() :].partition("\n")[0].strip()
+    """Return what follows the last mark that has something after it on its line; nothing where there is none."""
+    lines = (prediction[mark.end() :].partition("\n")[0].strip() for mark in _MARK.finditer(prediction))
+    *_, last = ["", *filter(None, lines)]
+    return last

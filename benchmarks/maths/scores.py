@@ -46,8 +46,10 @@ def score(predictions: list[str], golds: list[str], kind: Literal["number", "exp
         raise SuiteError("there is nothing to score: no gold answers")
     if threading.current_thread() is not threading.main_thread():
         raise SuiteError("answers are scored in the main thread alone: math-verify's time limits are signals")
-    read = _gold_number if kind == "number" else _gold_expression
-    wanted = [read(gold, f"gold answer {number}") for number, gold in enumerate(golds, 1)]
+    for number, gold in enumerate(golds, 1):
+        if fault := gold_fault(gold, kind):
+            raise SuiteError(f"gold answer {number} has {fault}")
+    wanted = [_number(gold) if kind == "number" else gold for gold in golds]
     return {
         name: summary([judge(*pair) for pair in zip(predictions, wanted, strict=True)])
         for name, judge in _JUDGES[kind].items()
@@ -70,19 +72,18 @@ def summary(verdicts: list[bool | None]) -> dict:
     }
 
 
-def _gold_number(gold: str, name: str) -> int:
-    """Return the whole number after "####"; the papers' scripts stop at a gold that is none, so it is an error."""
+def gold_fault(gold: str, kind: str) -> str | None:
+    """Say what is wrong with a gold answer, or None. The papers' scripts stop at a number that is not whole."""
+    if kind == "number" and _number(gold) is None:
+        return f'{gold[-20:]!r} at the end of its answer, where "#### " and a whole number are needed'
+    return None if gold.strip() else "no text, where the answer's LaTeX is needed"
+
+
+def _number(gold: str) -> int | None:
+    """Return the whole number after "####", or None."""
     _, mark, answer = gold.rpartition("####")
     try:
         value = float(answer.replace(",", "")) if mark else math.nan
     except ValueError:
-        value = math.nan
-    if not value.is_integer():
-        raise SuiteError(f'{name} ends in {gold[-20:]!r}: "#### " and a whole number is needed')
-    return int(value)
-
-
-def _gold_expression(gold: str, name: str) -> str:
-    if not gold.strip():
-        raise SuiteError(f"{name} is empty: the answer's LaTeX is needed")
-    return gold
+        return None
+    return int(value) if value.is_integer() else None

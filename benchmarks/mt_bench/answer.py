@@ -1,5 +1,7 @@
 """A saved run's answers to MT-Bench's questions: greedy, in the words that it was trained on, both turns."""
 
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,28 +14,48 @@ from benchmarks import backbones, checks, decode, saved
 from benchmarks.errors import SuiteError
 from benchmarks.group import RunGroup, RunSettings, TrainSettings
 from benchmarks.mt_bench import folder
-from benchmarks.mt_bench.folder import Answer
+from benchmarks.mt_bench.folder import Answer, Origin
 from benchmarks.mt_bench.questions import Question, Questions
 from benchmarks.tasks import Decoding, Instruction
 
 
 def write(config: DictConfig, asked: Questions) -> None:
-    """Write a run's answers to ``asked`` that are not there yet, a few questions at a time; a kill loses no more."""
+    """Write a run's answers to ``asked`` that are not there yet, a few questions at a time; a kill loses no more.
+
+    Those of another adapter, to another question of that id or of another length are asked again.
+    """
     checks.whole("answer.at_once", config.answer.at_once, 1)
+    checks.whole("answer.max_new_tokens", config.answer.max_new_tokens, 1)
     place = folder.find(config.answer.run)
     answers = folder.read_answers(place)
+    origins = {question.id: _origin(place, question, config.answer.max_new_tokens) for question in asked.asked}
+    stale = [id for id, origin in origins.items() if id in answers and answers[id].origin not in (None, origin)]
+    for id in stale:
+        del answers[id]
     missing = set(folder.missing(answers, asked.asked))
     todo = [question for question in asked.asked if question.id in missing]
     console = Console(soft_wrap=True, highlight=False)
+    if stale:
+        console.print(
+            f"{len(stale)} answers are of another adapter, question or length than asked for now: asked again"
+        )
     if todo:
         run = saved.find(Path(config.answer.run))
         respondent = Respondent(run, _decoding(config, run), Path(config.cache))
+        respondent.check(todo)
         few = config.answer.at_once
         batches = [todo[start : start + few] for start in range(0, len(todo), few)]
         for batch in rich.progress.track(batches, "  questions", console=console, transient=True):
-            answers |= {answer.question_id: answer for answer in respondent.answer(batch)}
+            for question, turns in zip(batch, respondent.answer(batch), strict=True):
+                answers[question.id] = Answer(question_id=question.id, turns=turns, origin=origins[question.id])
             folder.write_answers(place, answers.values())
     console.print(f"{len(todo)} of {len(asked.asked)} questions answered now: {folder.answers_file(place)}")
+
+
+def _origin(place: Path, question: Question, max_new_tokens: int) -> Origin | None:
+    adapter = folder.adapter_of(place)
+    asked = hashlib.sha256(json.dumps(question.turns).encode()).hexdigest()
+    return adapter and Origin(adapter=adapter, question=asked, max_new_tokens=max_new_tokens)
 
 
 def _decoding(config: DictConfig, run: saved.Saved) -> Decoding:
@@ -68,21 +90,25 @@ class Respondent:
         )
         self.group.fill(0, opened.trained)
 
-    def answer(self, questions: list[Question]) -> list[Answer]:
+    def check(self, questions: list[Question]) -> None:
+        """Raise SuiteError for a question whose second turn may not fit, were the first answer as long as it may be."""
+        for question in questions:
+            asked = self.task.ask_again(self.task.ask(question.turns[0]), "", question.turns[1])
+            (prompt,) = self.task.prompt_tokens([asked], self.tokenizer)
+            twice = replace(self.decoding, max_new_tokens=2 * self.decoding.max_new_tokens)
+            decode.check_fits(f"question {question.id}, both turns,", prompt, asked, twice, self.context)
+
+    def answer(self, questions: list[Question]) -> list[tuple[str, str]]:
         """Return the answers to both turns; the second is asked with the first and its answer before it."""
         asked = [self.task.ask(question.turns[0]) for question in questions]
-        first = self._decode(asked, questions, turn=1)
+        first = self._decode(asked)
         asked = [
             self.task.ask_again(before, text, question.turns[1])
             for before, text, question in zip(asked, first, questions, strict=True)
         ]
-        second = self._decode(asked, questions, turn=2)
-        turns = zip(first, second, strict=True)
-        return [Answer(question_id=q.id, turns=own) for q, own in zip(questions, turns, strict=True)]
+        return list(zip(first, self._decode(asked), strict=True))
 
-    def _decode(self, asked: list[str], questions: list[Question], turn: int) -> list[str]:
+    def _decode(self, asked: list[str]) -> list[str]:
         prompts = self.task.prompt_tokens(asked, self.tokenizer)
-        for question, prompt, text in zip(questions, prompts, asked, strict=True):
-            decode.check_fits(f"turn {turn} of question {question.id}", prompt, text, self.decoding, self.context)
         (written,) = decode.decode(self.group, prompts, self.tokenizer, self.decoding, lambda _: None)
         return [self.task.clean(text) for text in written]

@@ -1,5 +1,6 @@
 """Where a run's MT-Bench lies, and the answers in it: one JSON line a question, both turns."""
 
+import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,11 +13,26 @@ from benchmarks.mt_bench.questions import Question
 from benchmarks.records import Typed
 
 
+class Origin(Typed):
+    """What an answer came of: hashes of the adapter's file and of the question, and how long it might be."""
+
+    adapter: str
+    question: str
+    max_new_tokens: int
+
+
 class Answer(Typed):
-    """What a run answered to a question's two turns."""
+    """What a run answered to a question's two turns; the origin of answers from elsewhere is None."""
 
     question_id: int
     turns: tuple[str, str]
+    origin: Origin | None = None
+
+
+def adapter_of(folder: Path) -> str | None:
+    """Return the hash of the adapter that lies beside a run's folder of MT-Bench, or None where there is none."""
+    file = folder.parent / "adapter" / "adapter.safetensors"
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
 
 
 def find(run: str) -> Path:
@@ -102,10 +118,18 @@ def missing(answers: dict[int, Answer], questions: list[Question]) -> list[int]:
 
 
 def whole_answers(folder: Path, questions: list[Question]) -> dict[int, Answer]:
-    """Return the answers to all these questions; raises SuiteError naming those that have none."""
+    """Return the answers to all these questions; raises SuiteError naming those that have none.
+
+    Nor may they be of another adapter than lies there now.
+    """
     answers = read_answers(folder)
     if not answers:
         raise SuiteError(f"there are no answers in {answers_file(folder)}: answer=RUN writes them")
+    adapter = adapter_of(folder)
+    if adapter and any(own.origin and own.origin.adapter != adapter for own in answers.values()):
+        raise SuiteError(
+            f"the answers in {answers_file(folder)} are of another adapter than is beside it: answer=RUN asks this one"
+        )
     if absent := missing(answers, questions):
         raise SuiteError(
             f"{answers_file(folder)} misses {len(absent)} of {len(questions)} questions "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, ValidationError
 from rich.console import Console
@@ -58,6 +59,11 @@ class Judge:
             raise SuiteError(
                 f"judge.base_url={self.base_url} is no address: https://HOST/v1, or http://127.0.0.1:8000/v1"
             )
+        address = urlsplit(self.base_url)
+        if address.username or address.query:  # it is printed, and kept with every judgment
+            raise SuiteError("judge.base_url holds a name, a password or a query: leave the address alone in it")
+        if not (self.key_env is None or isinstance(self.key_env, str)):
+            raise SuiteError(f"judge.key_env={self.key_env} is no name of a variable in the environment")
         if not isinstance(self.model, str) or not self.model:
             raise SuiteError(f"judge.model={self.model} is no name: say how the endpoint calls the judge")
         for name, least in {"repeats": 1, "max_tokens": 1, "at_once": 1, "retries": 0}.items():
@@ -85,8 +91,20 @@ class _Failure(SuiteError):
         self.every = every
 
 
+class _Part(BaseModel):
+    text: str = ""  # of one that is no text
+
+
 class _Message(BaseModel):
-    content: str | None = None  # none of a refusal, or of a judge that thought until its tokens were spent
+    content: str | list[_Part] | None = (
+        None  # none of a refusal, or of a judge that thought until its tokens were spent
+    )
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.content, list):
+            return "".join(part.text for part in self.content)
+        return self.content or ""
 
 
 class _Choice(BaseModel):
@@ -95,14 +113,14 @@ class _Choice(BaseModel):
 
 
 class _Usage(BaseModel):
-    prompt_tokens: int
-    completion_tokens: int
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
 
 
 class _Reply(BaseModel):
     """What is read of a chat completion."""
 
-    model: str
+    model: str = "unnamed"
     choices: Annotated[list[_Choice], Field(min_length=1)]
     usage: _Usage | None = None
 
@@ -123,7 +141,7 @@ def _key(judge: Judge, question: int, messages: Messages, repeat: int) -> str:
     decisive = [
         judge.base_url.rstrip("/"),
         judge.model,
-        judge.temperature,
+        float(judge.temperature),
         judge.max_tokens,
         question,
         messages,
@@ -199,12 +217,14 @@ def _client(judge: Judge) -> Any:
         raise SuiteError(
             "judging needs the package openai: pip install --constraint constraints.txt --editable '.[judge]'"
         ) from error
-    key = "none" if judge.key_env is None else os.environ.get(judge.key_env)
+    key = "none" if judge.key_env is None else os.environ.get(judge.key_env, "").strip()
     if not key:
         raise SuiteError(
             f"the judge's key is missing: set {judge.key_env} in the environment, name another variable with "
             "judge.key_env=NAME, or say judge.key_env=null for a server that needs none"
         )
+    if not (key.isascii() and key.isprintable()):
+        raise SuiteError(f"the judge's key in {judge.key_env} holds characters that no key has: set it again")
     return openai.OpenAI(base_url=judge.base_url, api_key=key, max_retries=judge.retries, timeout=judge.timeout)
 
 
@@ -216,6 +236,10 @@ def _ask(client: Any, judge: Judge, request: Request) -> Judgment:
             model=judge.model, messages=request.messages, temperature=judge.temperature, max_tokens=judge.max_tokens
         )
         read = _Reply.model_validate_json(reply.content)
+    except openai.BadRequestError as error:
+        if error.code != "content_filter":
+            raise _failure(judge, request, error) from error
+        read = _Reply(choices=[_Choice(message=_Message(content=first_line(error)), finish_reason=error.code)])
     except openai.APIError as error:
         raise _failure(judge, request, error) from error
     except ValidationError as error:
@@ -233,7 +257,7 @@ def _ask(client: Any, judge: Judge, request: Request) -> Judgment:
         judge=judge.model,
         base_url=judge.base_url,
         served_by=read.model,
-        text=read.choices[0].message.content or "",
+        text=read.choices[0].message.text,
         finish_reason=read.choices[0].finish_reason,
         prompt_tokens=read.usage.prompt_tokens if read.usage else None,
         completion_tokens=read.usage.completion_tokens if read.usage else None,
@@ -248,7 +272,7 @@ def _failure(judge: Judge, request: Request, error: Exception) -> _Failure:
     said, tries = first_line(error), judge.retries + 1
     match error:
         case openai.APITimeoutError():
-            what = f"did not answer within judge.timeout={judge.timeout} seconds, {tries} times"
+            what = f"was silent for judge.timeout={judge.timeout} seconds, {tries} times"
         case openai.APIConnectionError():
             what = f"cannot be reached ({first_line(error.__cause__ or error)}): start it, or mend judge.base_url"
         case openai.AuthenticationError() | openai.PermissionDeniedError():
@@ -256,7 +280,7 @@ def _failure(judge: Judge, request: Request, error: Exception) -> _Failure:
         case openai.NotFoundError():
             what = f"has no judge.model={judge.model}, or is no such judge.base_url ({said})"
         case openai.RateLimitError():
-            what = f"limited its requests {tries} times ({said}): lower judge.at_once or raise judge.retries"
+            what = f"limits its requests ({said}): lower judge.at_once, or say the same command again later"
         case openai.InternalServerError():
             what = f"failed {tries} times ({said})"
         case _:

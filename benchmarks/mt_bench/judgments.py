@@ -12,9 +12,8 @@ from pydantic import ValidationError
 from benchmarks.errors import SuiteError
 from benchmarks.records import Typed
 
-# As FastChat reads a rating: the first [[n]] of the text, and only where there is none the first [n].
+# The first [[n]] of the text. FastChat takes the first [n] where there is none, which may be "nums[1]" as well.
 _RATING = re.compile(r"\[\[(\d+\.?\d*)\]\]")
-_LOOSE_RATING = re.compile(r"\[(\d+\.?\d*)\]")
 
 
 class Judgment(Typed):
@@ -42,7 +41,7 @@ class Judgment(Typed):
 
 def rating(text: str) -> float | None:
     """Return the rating in a judge's text, or None where it gives none from 1 to 10."""
-    found = _RATING.search(text) or _LOOSE_RATING.search(text)
+    found = _RATING.search(text)
     value = float(found[1]) if found else None
     return value if value is not None and 1 <= value <= 10 else None
 

@@ -6,6 +6,7 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import records
 from benchmarks.errors import SuiteError
 from benchmarks.mt_bench.folder import Answer
 from benchmarks.mt_bench.questions import Question
@@ -42,6 +43,8 @@ def read(file: Path | None) -> Prompts:
         found = {row["name"]: row for row in rows if row["name"] in _FIELDS}
         templates = {name: (row["system_prompt"], row["prompt_template"]) for name, row in found.items()}
         formats = {name: row["output_format"] for name, row in found.items()}
+        if not all(isinstance(text, str) for pair in templates.values() for text in pair):
+            raise TypeError("a prompt is no text")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SuiteError(
             f"judge.prompts={place} cannot be read ({type(error).__name__}: {error}): each line is a JSON object as in "
@@ -55,7 +58,7 @@ def read(file: Path | None) -> Prompts:
         if _fields(templates[name][1]) != fields:
             wanted = ", ".join(f"{{{field}}}" for field in sorted(fields))
             raise SuiteError(f"judge.prompts={place}: the template of {name} must have {wanted}, and no other field")
-    return Prompts("the suite's own" if file is None else file.name, hashlib.sha256(content).hexdigest(), templates)
+    return Prompts(records.OWN_PROMPTS if file is None else file.name, hashlib.sha256(content).hexdigest(), templates)
 
 
 def _fields(template: str) -> set[str | None] | None:

@@ -17,7 +17,7 @@ from benchmarks.tasks.text import IGNORED, Instance, Text
 class Exam:
     """Questions with one right answer each: a data set of its own, asked of runs that were trained on another.
 
-    ``kind`` says what an answer is: a "number", or an "expression" in LaTeX.
+    ``kind`` says what an answer is: a "number", or an "expression" in LaTeX. A solution ends before one of ``stops``.
     """
 
     dataset: str
@@ -27,6 +27,7 @@ class Exam:
     question: str
     answer: str
     kind: str
+    stops: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Check what a person may have mistyped."""
@@ -38,7 +39,13 @@ class Exam:
         for column in (self.question, self.answer):
             if not isinstance(row[column], str) or not row[column].strip():
                 return f"{row[column]!r} for {column}: an exam needs a text"
-        return None
+        return scores.gold_fault(row[self.answer], self.kind)
+
+    def ended(self, text: str) -> str:
+        """Return a solution up to the first of ``stops``."""
+        for stop in self.stops:
+            text = text.partition(stop)[0]
+        return text.strip()
 
 
 @dataclass(frozen=True)
@@ -142,11 +149,12 @@ class Instruction(Text):
 
     def mark(self, name: str, predictions: list[str], instances: list[Instance], seconds: float) -> Solved:
         """Return the solutions with the share that is right, as each extractor reads them."""
+        exam = self.exams[name]
+        predictions = [exam.ended(text) for text in predictions]
         answers = [instance.references[0] for instance in instances]
-        kind = self.exams[name].kind
         return Solved(
-            kind=kind,
-            marks=marks(predictions, answers, kind),
+            kind=exam.kind,
+            marks=marks(predictions, answers, exam.kind),
             seconds=seconds,
             predictions=predictions,
             answers=answers,

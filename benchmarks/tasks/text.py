@@ -109,7 +109,7 @@ class Text(Task, ABC):
             if len(prompt) >= max_length:
                 raise SuiteError(
                     f"a prompt has {len(prompt)} tokens, which leaves its text no room in train.max_length="
-                    f"{max_length}: {tokenizer.decode(prompt, skip_special_tokens=True)[:80]}"
+                    f"{max_length}, so raise that: {tokenizer.decode(prompt, skip_special_tokens=True)[:80]}"
                 )
             tokens = [*prompt, *text]
             encoded["input_ids"].append(tokens[:max_length])

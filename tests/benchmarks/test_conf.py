@@ -25,8 +25,8 @@ def names(group: str) -> list[str]:
 OPEN = {"backbone.path": "SOMEWHERE", "backbone.targets": "{qv:[query,value]}"}
 
 
-def composed(backbone: str = "minilm", method: str = "head", task: str = "glue/mrpc"):
-    start = [f"task={task}", f"method={method}", f"backbone={backbone}"]
+def composed(backbone: str = "minilm", method: str = "head", task: str = "glue/mrpc", *more: str):
+    start = [f"task={task}", f"method={method}", f"backbone={backbone}", *more]
     raw = OmegaConf.to_container(tiny.compose(start).backbone, resolve=False)
     missing = {f"backbone.{key}" for key, value in raw.items() if value == "???"}
     assert missing <= OPEN.keys()
@@ -191,7 +191,7 @@ def test_so_have_the_reproductions_of_instructions(table: int, task: str) -> Non
     pairs = list(itertools.product(groups["backbone"], groups["method"]))
     assert sorted(pairs) == sorted({(row.backbone, row.method) for row in rows})
     for row in rows:
-        config = composed(row.backbone, row.method, task)
+        config = composed(row.backbone, row.method, task, f"experiment=vb_lora-table{table}")
         assert config.targets == "all" or not methods.find()[row.method].adapts_sites
         assert config.method.lr == RATES.get((task, row.method), config.method.lr)
         train = config.train

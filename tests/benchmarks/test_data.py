@@ -8,7 +8,7 @@ import pytest
 import tiny
 from omegaconf import OmegaConf
 
-from benchmarks import data, embedded
+from benchmarks import backbones, data, embedded
 from benchmarks.errors import SuiteError
 from benchmarks.run import CONF
 from benchmarks.tasks import Task, build
@@ -100,3 +100,24 @@ def test_a_score_is_any_finite_number(labels: list[float], refused: bool, tmp_pa
             data.load(task, str(tmp_path), tmp_path / "cache")
     else:
         assert data.load(task, str(tmp_path), tmp_path / "cache").splits["train"]["label"][:] == labels
+
+
+def test_another_setting_of_a_task_is_tokenised_anew(llama: Path, sums: Path, tmp_path: Path) -> None:
+    """In one cache: a limit, or another template, must not give the tokens of the run before."""
+    job = ["task=alpaca", "backbone=decoder", "backbone.path=x", "method=lora", 'task.train="train[:75%]"']
+    tokenizer = backbones.tokenizer(llama)
+
+    def tokenised(*settings: str) -> list[dict]:
+        config = tiny.compose([*job, 'task.validation="train[75%:]"', *settings])
+        task = build(OmegaConf.to_container(config.task, resolve=True))
+        task.ready(tokenizer)
+        rows = data.load(task, str(sums), tmp_path, {})
+        return data.tokenise(rows, "train", task, tokenizer, "backbone", 320)
+
+    whole, cut = tokenised(), tokenised("task.source_max_length=16")
+    short = tokenised("task.target_max_length=2")
+    other = tokenised("task.templates=['{instruction}']")
+    assert whole == tokenised()
+    assert all(row["labels"][:16] == [-100] * 16 and row["labels"][16] != -100 for row in cut)
+    assert all(sum(label != -100 for label in row["labels"]) == 2 for row in short)
+    assert max(len(row["input_ids"]) for row in other) < min(len(row["input_ids"]) for row in whole)

@@ -9,6 +9,7 @@ from pathlib import Path
 import peft
 import pytest
 import safetensors.torch
+import tiny
 import torch
 from adapter_factory import ADAPTING, leave, logits, own_logits
 
@@ -222,3 +223,18 @@ def test_peft_is_the_version_written_for() -> None:
 def test_the_exporter_needs_no_peft() -> None:
     for file in Path(export.__file__).parent.rglob("*.py"):
         assert not [line for line in file.read_text().splitlines() if line.startswith(("import peft", "from peft"))]
+
+
+@pytest.mark.parametrize("kind", ["nf4", "int8"])
+def test_the_adapter_of_a_quantised_backbone_has_the_shapes_of_its_maps(
+    kind: str, llama: Path, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = tiny.instructing_job("lora", llama, sums, tmp_path, f"backbone.quantization={kind}", "adapter.save=true")
+    assert tiny.command_line(monkeypatch, job) == 0
+    (directory,) = tmp_path.rglob("adapter")
+    out = exported(directory, "peft", tmp_path)
+    task = saved.find(directory).task
+    model = task.auto_class.from_pretrained(llama, dtype=torch.float32)
+    model = peft.PeftModel.from_pretrained(model, out)  # refuses other shapes
+    layers = [module for module in model.modules() if isinstance(module, peft.tuners.lora.LoraLayer)]
+    assert len(layers) == 14

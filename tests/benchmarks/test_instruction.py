@@ -1,5 +1,6 @@
 """Instructions in a template's words: what is learnt of them, what is asked, and whole runs of every method."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_prompts_and_responses_are_cut_as_qlora_cuts_them(tokenizer) -> None:
 
 
 def test_a_prompt_that_leaves_no_room_is_refused(tokenizer) -> None:
-    with pytest.raises(SuiteError, match=r"leaves its text no room in train.max_length=20: Below is"):
+    with pytest.raises(SuiteError, match=r"leaves its text no room in train.max_length=20, so raise that: Below is"):
         built().encode(ROWS, tokenizer, 20)
 
 
@@ -84,6 +85,21 @@ def test_a_second_instruction_follows_the_first_answer() -> None:
     assert task.ask_again(first, " The Rhine.\n", "Another?") == (
         f"{first} The Rhine.\n\n### Instruction:\nAnother?\n\n### Response:"
     )
+
+
+def test_a_solution_ends_where_another_instruction_begins() -> None:
+    exam = tasks.Exam("d", "c", "test", None, "question", "answer", "number", ["Instruction", "Response"])
+    instances = [tasks.Instance("?", ["#### 3"])] * 2
+    written = ["#### 3\n\n### Instruction:\nAnd?\n\n### Response: #### 4", "#### 3"]
+    solved = dataclasses.replace(built(), exams={"gsm8k": exam}).mark("gsm8k", written, instances, 1.0)
+    assert solved.predictions == ["#### 3\n\n###", "#### 3"]
+    assert solved.marks["announced"].accuracy == 1
+
+
+def test_a_gold_answer_that_no_reading_takes_is_said_before_training() -> None:
+    exam = tasks.Exam("d", "c", "test", None, "question", "answer", "number")
+    assert exam.fault({"question": "1 + 1?", "answer": "#### 2"}) is None
+    assert "'so 2' at the end of its answer" in exam.fault({"question": "1 + 1?", "answer": "so 2"})
 
 
 @pytest.mark.parametrize("method", tiny.GENERATING)

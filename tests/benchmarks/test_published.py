@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+import methods
 from benchmarks.errors import SuiteError
-from benchmarks.published import PUBLISHED, PublishedRow, find, load
+from benchmarks.published import NO_TARGETS, PUBLISHED, PublishedRow, find, load
 
 TRANSCRIBED = Path(__file__).parents[2].parent / "shared" / "papers" / "published.yaml"
 ROWS = {
@@ -123,3 +124,11 @@ def test_printed_averages_are_the_means_of_their_rows(rows):
     for row in averaged:
         values = [score.value for task, score in row.scores.items() if task != "avg"]
         assert sum(values) / len(values) == pytest.approx(row.scores["avg"].value, abs=0.0501)
+
+
+def test_every_row_stands_beside_a_run_of_its_method() -> None:
+    """A method that adapts no maps has "-" for targets in a record, whatever the paper's row says."""
+    rows = load()
+    for row in rows:
+        targets = row.target_names if methods.find()[row.method].adapts_sites else NO_TARGETS
+        assert row in find(rows, row.benchmark, row.backbone, row.method, targets)

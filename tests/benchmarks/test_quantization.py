@@ -27,7 +27,7 @@ def own_cache(own_datasets_cache: None) -> None:
 
 
 def loaded(llama: Path, kind: str | None = None) -> torch.nn.Module:
-    settings = quantization.settings(kind, "fp32", torch.device("cpu"))
+    settings = quantization.settings(kind, "fp32", torch.device("cpu"), [])
     config = tiny.compose(["task=alpaca", "backbone=decoder", "backbone.path=x", "method=lora"])
     task = tasks.build(OmegaConf.to_container(config.task, resolve=True))
     return backbones.load(llama, task, None, [], None, quantized=settings)
@@ -116,3 +116,46 @@ def test_without_bitsandbytes_the_line_says_how_to_get_it(llama, sums, tmp_path:
     more = "backbone.quantization=nf4"
     line = error(monkeypatch, capsys, tiny.instructing_job("lora", llama, sums, tmp_path, more))
     assert "pip install" in line and ".[quantization]" in line
+
+
+@pytest.mark.parametrize("kind", ["nf4", "int8"])
+@pytest.mark.parametrize("method", ["lora", "lora_xs"])
+def test_a_fused_map_learns_over_integers(
+    method: str, kind: str, gpt2: Path, restaurants: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = [f"backbone.quantization={kind}", "backbone.fused={c_attn:[q,k,v]}", "targets=[c_attn.q,c_attn.v]"]
+    job = tiny.writing_job(method, gpt2, restaurants, tmp_path, f"method.lr={RATES[method]}", *more)
+    assert tiny.command_line(monkeypatch, job) == 0
+    record = tiny.read(tmp_path)[0]
+    assert record.status == "finished", record.error
+    assert record.parameters.trained > 0
+
+
+@pytest.mark.parametrize("kind", ["nf4", "int8"])
+def test_an_encoders_head_is_not_quantised(
+    kind: str, roberta: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RoBERTa's head has two linear maps, which every run trains."""
+    job = tiny.job("lora", roberta, glue, tmp_path, f"backbone.quantization={kind}", "backbone.head=[classifier]")
+    assert tiny.command_line(monkeypatch, job) == 0
+    record = tiny.read(tmp_path)[0]
+    assert record.status == "finished", record.error
+    assert record.parameters.head == 32 * 32 + 32 + 2 * 32 + 2
+
+
+def test_drawn_weights_can_be_quantised(
+    gpt2: Path, restaurants: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a shape costs in four bits can so be measured without its weights."""
+    job = tiny.writing_job("lora", gpt2, restaurants, tmp_path, "backbone.random=true", "backbone.quantization=nf4")
+    drawn = [setting for setting in job if setting != "backbone.shape=null"]  # of gpt2-tiny then
+    assert tiny.command_line(monkeypatch, drawn) == 0
+    record = tiny.read(tmp_path)[0]
+    assert record.status == "finished", record.error
+    assert record.backbone.quantization.startswith("nf4")
+
+
+def test_none_is_no_quantisation(llama: Path, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = tiny.instructing_job("none", llama, sums, tmp_path, "backbone.quantization=none")
+    assert tiny.command_line(monkeypatch, job) == 0
+    assert "quantization" not in tiny.read(tmp_path)[0].config["backbone"]

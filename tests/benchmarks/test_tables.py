@@ -40,6 +40,18 @@ PUBLISHED = [
     PublishedRow(
         source="paper",
         arxiv="2401.00001",
+        table=3,
+        benchmark="alpaca",
+        backbone="llama2-7b",
+        method="alpha",
+        targets="qv",
+        parameters=1.0,
+        parameters_as_printed="1",
+        scores={"mt_bench_turn_1": {"value": 5.7}},
+    ),
+    PublishedRow(
+        source="paper",
+        arxiv="2401.00001",
         table=4,
         benchmark="math",
         backbone="mistral-7b",
@@ -356,6 +368,31 @@ def test_an_exams_published_score_stands_beside_the_papers_reading_alone(tmp_pat
     (row,) = grids(rendered(tmp_path, record, name="math-mistral-7b"))[0]
     assert row["gsm8k (paper), published"] == "69.2"
     assert [name for name in row if "published" in name] == ["gsm8k (paper), published"]
+
+
+def test_a_reading_that_finds_nothing_comes_last(tmp_path):
+    """Such as that of the papers' scripts of answers that were learnt from GSM8K itself."""
+    record = make_solving_record({"paper": 0.0, "announced": 0.5})
+    unread = record.exams["gsm8k"].marks["paper"].model_copy(update={"unread": 16})
+    solved = record.exams["gsm8k"].model_copy(update={"marks": record.exams["gsm8k"].marks | {"paper": unread}})
+    text = rendered(tmp_path, record.model_copy(update={"exams": {"gsm8k": solved}}), name="math-embedded-minilm")
+    assert list(grids(text)[0][0])[5:7] == ["gsm8k (announced)", "gsm8k (paper)"]
+
+
+@pytest.mark.parametrize(
+    ("facts", "comparable"),
+    [
+        ({}, True),
+        ({"judge": "smollm2"}, False),
+        ({"questions": 16}, False),
+        ({"prompts": "the suite's own (a)"}, False),
+    ],
+)
+def test_a_published_score_stands_beside_a_judge_of_its_kind_alone(facts, comparable, tmp_path):
+    record = make_judged_record(5.0, source="hub", backbone="llama2-7b")
+    record = record.model_copy(update={"mt_bench": record.mt_bench.model_copy(update=facts)})
+    (row,) = grids(rendered(tmp_path, record, name="alpaca-llama2-7b"))[0]
+    assert [name.rpartition(", ")[2] for name in row if "published" in name] == ["published"] * comparable
 
 
 def test_two_judges_have_columns_of_their_own(tmp_path):

@@ -159,3 +159,22 @@ def test_attention_weights_are_refused_outside_of_square(dropout):
     assert dropout.square(weights).shape == weights.shape
     with pytest.raises(MethodError, match=r"backbone\.dropout=0"):
         dropout(weights)
+
+
+def test_a_row_wider_than_the_table_is_dropped_all_over(rows):
+    """As one of Llama2's down_proj is: 528 tokens of 11,008 or 13,824 entries."""
+    for width in (11008, 13824):
+        narrow, wide = (masks(RowDropout(P, rows), [0], [[0]], tokens=tokens, width=width)[0, 0] for tokens in (8, 528))
+        rows._places = 0
+        assert wide.shape == (528, width)
+        share = (wide == 0).double().mean().item()
+        assert abs(share - P) < 5 * (P * (1 - P) / wide.numel()) ** 0.5
+        later = (wide[400:] == 0).double().flatten() - P  # of another window, so it does not follow from the first
+        first = (wide[: len(wide) - 400] == 0).double().flatten() - P
+        assert abs((later * first).mean()) < 5 * P * (1 - P) / later.numel() ** 0.5
+        assert narrow.shape == (8, width)
+
+
+def test_a_wide_rows_mask_does_not_depend_on_how_long_it_is(dropout):
+    short, long = (masks(dropout, [0], [[3]], tokens=tokens, width=11008)[0, 0] for tokens in (100, 500))
+    assert torch.equal(short, long[:100])

@@ -173,11 +173,11 @@ BAD = {
         ["1", "1"],
         ["#### 1", "so it is 1"],
         "number",
-        "gold answer 2 ends in 'so it is 1': \"#### \" and a wh",
+        "gold answer 2 has 'so it is 1' at the end of its answer, where",
     ),
-    "no whole number": (["1"], ["#### 0.25"], "number", "gold answer 1 ends in '#### 0.25'"),
-    "an infinite number": (["1"], ["#### inf"], "number", "gold answer 1 ends in '#### inf'"),
-    "an empty expression": (["1"], [" "], "expression", "gold answer 1 is empty"),
+    "no whole number": (["1"], ["#### 0.25"], "number", "gold answer 1 has '#### 0.25' at the end"),
+    "an infinite number": (["1"], ["#### inf"], "number", "gold answer 1 has '#### inf' at the end"),
+    "an empty expression": (["1"], [" "], "expression", "gold answer 1 has no text"),
 }
 
 
@@ -253,6 +253,10 @@ def test_the_scripts_read_a_number_up_to_its_second_comma(gsm8k):
         ("The answer is: .5", 5, False),
         ("The answer is: 7200", 72, False),
         ("#### 72 and 9", 9, False),
+        ("The answer is: 3/4", 3, False),
+        ("The answer is: -$5", -5, True),
+        ("The answer is: $5", 5, True),
+        ("#### 72\nThe answer is", 72, True),  # cut where it began to say it again
         ("####\n72", 72, None),
         ("It is 72.", 72, None),
     ],

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import tiny
 import torch
 import transformers
@@ -120,12 +121,36 @@ def test_the_same_command_goes_on(llama: Path, sums: Path, tmp_path: Path, monke
     assert answers(tmp_path).items() >= kept.items()
 
 
+def test_answers_of_another_adapter_or_length_are_asked_again(llama, sums, tmp_path, monkeypatch, capsys) -> None:
+    record = trained(monkeypatch, llama, sums, tmp_path, "lora", "train.max_grad_norm=null")
+    judging = ["mt_bench", f"judge={record}", f"questions={QUESTIONS}", "data.root=embedded", f"cache={tmp_path}/cache"]
+    assert ask(monkeypatch, record, tmp_path) == 0
+    before = answers(tmp_path)
+    assert ask(monkeypatch, record, tmp_path) == 0
+    assert "0 of 3 questions answered now" in capsys.readouterr().out
+    (adapter,) = tmp_path.rglob("adapter.safetensors")
+    tensors = safetensors.torch.load_file(adapter)
+    safetensors.torch.save_file({name: 0 * tensor for name, tensor in tensors.items()}, adapter)
+    monkeypatch.setattr(sys, "argv", judging)
+    with pytest.raises(SystemExit):
+        command.main()
+    assert "are of another adapter" in capsys.readouterr().err
+    assert ask(monkeypatch, record, tmp_path) == 0
+    assert "3 answers are of another adapter, question or length" in capsys.readouterr().out
+    assert answers(tmp_path) != before
+    monkeypatch.setattr(sys, "argv", judging)
+    command.main()  # the budget alone
+    assert ask(monkeypatch, record, tmp_path, "answer.max_new_tokens=3") == 0
+    assert "3 answers are of another" in capsys.readouterr().out
+
+
 def test_a_question_that_does_not_fit_is_one_line(llama, sums, tmp_path: Path, monkeypatch, capsys) -> None:
     record = trained(monkeypatch, llama, sums, tmp_path, "none")
     capsys.readouterr()
     assert ask(monkeypatch, record, tmp_path, "answer.max_new_tokens=500") == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "turn 1 of question 1001 has" in line and "the backbone's 512" in line
+    assert "question 1001, both turns, has" in line and "the backbone's 512" in line
+    assert not list(tmp_path.rglob("answers.jsonl"))  # the second turn might not fit: said before the first is asked
 
 
 def test_merged_and_unmerged_write_the_same(llama, sums, tmp_path: Path, monkeypatch) -> None:

@@ -1,6 +1,7 @@
 """Judging by real HTTP: budget, cache, repeats, limits, and every way in which an endpoint fails."""
 
 import hashlib
+import json
 import signal
 import socket
 import subprocess
@@ -137,10 +138,10 @@ def test_a_text_without_a_score_is_kept_counted_and_never_guessed(
     with endpoint(lambda number, body: completion(texts[number - 1], "length")) as server:
         assert judge(server.url, "judge.at_once=1") == 0
     found = judged(run)
-    assert (found.judgments, found.unscored, found.cut) == (8, 5, 8)
-    assert found.scores.both.means == [pytest.approx((5.5 + 9 + 4) / 3)]
+    assert (found.judgments, found.unscored, found.cut) == (8, 6, 8)
+    assert found.scores.both.means == [pytest.approx((5.5 + 4) / 2)]
     assert [row["text"] for row in judgments_of(run)] == [text or "" for text in texts]
-    assert "5 of 8 judgments give no score" in capsys.readouterr().out
+    assert "6 of 8 judgments give no score" in capsys.readouterr().out
 
 
 def test_no_more_requests_are_under_way_than_allowed(judge: Judge) -> None:
@@ -173,7 +174,7 @@ def test_a_rate_limit_is_waited_for_as_long_as_it_says(judge: Judge, run: Path) 
 # (what the endpoint sends from its third request on, more settings, what the line must hold, requests that follow)
 ENDS = {
     "failing": ((500, {}, b'{"error": {"message": "boom"}}'), [], ["failed 2 times", "boom"], 2),
-    "limiting": ((429, {"Retry-After": "0.01"}, b"{}"), [], ["limited", "judge.at_once", "judge.retries"], 2),
+    "limiting": ((429, {"Retry-After": "0.01"}, b"{}"), [], ["limits its requests", "judge.at_once", "later"], 2),
     "refusing the key": ((401, {}, b'{"error": {"message": "bad key"}}'), [], ["refuses the key", "bad key"], 1),
     "without the model": ((404, {}, b"{}"), [], ["has no judge.model=tester", "judge.base_url"], 1),
 }
@@ -225,10 +226,34 @@ def test_one_request_that_fails_leaves_the_others(
     assert len(server.bodies) == 9
 
 
+def test_what_a_filter_refuses_is_a_judgment_without_a_score(judge: Judge, run: Path) -> None:
+    refused = (400, {}, b'{"error": {"message": "not for me", "code": "content_filter"}}')
+    with endpoint(lambda number, body: refused if number == 3 else by_turn(number, body)) as server:
+        assert judge(server.url, "judge.at_once=1") == 0
+    assert (judged(run).judgments, judged(run).unscored) == (8, 1)
+    (kept,) = [row for row in judgments_of(run) if row["finish_reason"] == "content_filter"]
+    assert "not for me" in kept["text"]
+
+
+def test_a_reply_without_what_no_score_needs_is_a_judgment(judge: Judge, run: Path) -> None:
+    content = [{"type": "text", "text": "Rating: "}, {"type": "text", "text": "[[7]]"}]
+    bare = {"choices": [{"message": {"content": content}}], "usage": {"prompt_tokens": 5}}
+    with endpoint(lambda number, body: (200, {}, json.dumps(bare).encode())) as server:
+        assert judge(server.url) == 0
+    assert (judged(run).scores.first.median, judged(run).completion_tokens) == (7, None)
+
+
+def test_a_temperature_is_a_number_however_it_is_written(judge: Judge) -> None:
+    with endpoint(by_turn) as server:
+        assert judge(server.url, "judge.temperature=0") == 0
+        assert judge(server.url, "judge.temperature=0.0") == 0
+    assert len(server.bodies) == 8
+
+
 def test_a_slow_judge_is_one_line(judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with endpoint(by_turn, seconds=1.0) as server:
         assert judge(server.url, "judge.timeout=0.2", "judge.at_once=1") == 2
-    assert "did not answer within judge.timeout=0.2 seconds, 2 times" in error(capsys)
+    assert "was silent for judge.timeout=0.2 seconds, 2 times" in error(capsys)
     assert len(server.bodies) == 2
 
 
@@ -289,6 +314,13 @@ def test_the_key_comes_from_the_variable_that_is_named(
         assert server.bodies == []
         monkeypatch.setenv("MY_KEY", "sesame")
         assert judge(server.url, "judge.key_env=MY_KEY") == 0
+        monkeypatch.setenv("MY_KEY", "sesame\r\n")  # of a file with the ends of lines of Windows
+        assert judge(server.url, "judge.key_env=MY_KEY", "judge.model=other") == 0
+        capsys.readouterr()
+        monkeypatch.setenv("MY_KEY", "ses\tame")
+        assert judge(server.url, "judge.key_env=MY_KEY", "judge.model=third") == 2
+        line = error(capsys)
+    assert "MY_KEY" in line and "ame" not in line.replace("same", "").replace("name", "")
     assert set(server.keys) == {"Bearer sesame"}
 
 
@@ -320,6 +352,8 @@ REFUSED = {
     "no questions": ({"questions": "0"}, ["questions=0"]),
     "an unknown setting": ({"judge.modle": "m"}, ["judge.modle", "nearest: judge.model"]),
     "no address": ({"judge.base_url": "api.openai.com"}, ["judge.base_url=api.openai.com", "https://"]),
+    "a password": ({"judge.base_url": "http://me:secret@host/v1"}, ["judge.base_url", "a password"]),
+    "a number for a key": ({"judge.key_env": "5"}, ["judge.key_env=5"]),
     "no repeats": ({"judge.repeats": "0"}, ["judge.repeats=0"]),
     "a timeout in words": ({"judge.timeout": "long"}, ["judge.timeout=long"]),
     "half a price": ({"judge.price": "{input: 3}"}, ["judge.price", "output"]),

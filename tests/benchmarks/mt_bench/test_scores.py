@@ -17,7 +17,7 @@ from benchmarks.mt_bench.questions import Question
         ("Rating: [[7]]", 7),
         ("[[8.5]] and not [[2]]", 8.5),
         ("[3] is what I said first, [[6]] what I mean", 6),
-        ("Rating: [9]", 9),
+        ("Rating: [9], of nums[1]", None),  # FastChat takes it
         ("[[10]]", 10),
         ("[[7.]]", 7),
         ("[[1]]", 1),
@@ -31,7 +31,7 @@ from benchmarks.mt_bench.questions import Question
         ("", None),
     ],
 )
-def test_a_rating_is_read_as_fastchat_reads_it_and_must_be_1_to_10(text: str, rating: float | None) -> None:
+def test_a_rating_is_the_first_in_double_brackets_and_must_be_1_to_10(text: str, rating: float | None) -> None:
     assert judgments.rating(text) == rating
 
 
