@@ -44,8 +44,8 @@ reproduce-e2e: install  ## VB-LoRA's table 2: GPT-2 medium and large on E2E, fro
 	$(BIN)/python -m benchmarks.run --multirun experiment=vb_lora-table2
 	$(BIN)/python -m benchmarks.tables --print --root results/local/vb_lora-table2
 
-test: install  ## run the tests
-	$(BIN)/python -m pytest
+test: install  ## run the tests, on two cores
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: install  ## check style and formatting
 	$(BIN)/ruff check .

@@ -1,9 +1,13 @@
 """What the README shows is what the records say."""
 
+import re
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
+import tiny
+from omegaconf import OmegaConf
 
 from benchmarks import published, tables
 
@@ -27,6 +31,31 @@ def test_the_committed_tables_are_what_the_committed_records_give(tmp_path: Path
         assert path.read_bytes() == (ROOT / "results" / path.relative_to(tmp_path)).read_bytes()
 
 
-@pytest.mark.parametrize("target", ["quickstart", "test", "lint", "tables", "install", "clean", "help"])
-def test_make_has_what_the_readme_promises(target: str) -> None:
-    assert f"\n{target}:" in (ROOT / "Makefile").read_text()
+def commands(said: str) -> list[list[str]]:
+    """Return the commands of the README's blocks that begin with ``said``, or call it, as words."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    lines = (line for block in blocks for line in block.replace("\\\n", " ").splitlines())
+    return [shlex.split(line, comments=True) for line in lines if said in line]
+
+
+def test_make_has_every_target_that_the_readme_names() -> None:
+    named = set(re.findall(r"(?:`|^)make ([a-z0-9-]+)", README, re.MULTILINE))
+    assert named >= {"quickstart", "quickstart-e2e", "quickstart-instruct", "test"}
+    there = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert named <= there, named - there
+
+
+@pytest.mark.parametrize("command", commands("benchmarks.run"), ids=" ".join)
+def test_the_readmes_runs_compose(command: list[str]) -> None:
+    """With the first of the values that a sweep has for each setting, and with the last."""
+    settings = [word.split("=", 1) for word in command[command.index("benchmarks.run") + 1 :] if "=" in word]
+    assert settings
+    for place in (0, -1):
+        # A comma within brackets is a list's, not a sweep's.
+        chosen = [f"{key}={re.split(r',(?![^{[]*[]}])', value)[place]}" for key, value in settings]
+        config = tiny.compose(chosen)
+        OmegaConf.to_container(config.method, resolve=True)
+
+
+def test_the_readme_has_runs() -> None:
+    assert len(commands("benchmarks.run")) >= 12
