@@ -48,7 +48,7 @@ def run_experiment(config: DictConfig) -> None:
     done = [] if config.force else [run for run in runs if plan.is_done(run, console)]
     if config.adapter.save:
         for run in done:
-            if not _adapter_directory(experiment, run).exists():
+            if not (records.folder_of(run.path) / "adapter").exists():
                 console.print(f"{run.label} is done and left no adapter: force=true trains it again and saves one")
     if len(done) == len(runs):
         folder = done[0].path.parent
@@ -191,7 +191,7 @@ def _leave(
 ) -> None:
     """Write a run's record, before it its adapter as it was at the best epoch, and say how it ended."""
     if experiment.config.adapter.save and record.status == "finished":
-        directory = _adapter_directory(experiment, run)
+        directory = records.folder_of(run.path) / "adapter"
         adapters.save(
             directory=directory,
             name=record.method,
@@ -207,11 +207,6 @@ def _leave(
         experiment.console.print(f"  adapter: {directory}")
     records.write(run.path, record)
     experiment.console.print(_outcome(run, record))
-
-
-def _adapter_directory(experiment: Experiment, run: Run) -> Path:
-    root = Path(experiment.config.results)
-    return root / "runs" / run.path.relative_to(root / "records").with_suffix("") / "adapter"
 
 
 def _count(experiment: Experiment, model: nn.Module, head: list[str], sites: list[Site]) -> Parameters:

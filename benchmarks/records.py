@@ -194,6 +194,26 @@ def record_path(root: Path, task: str, backbone: str, method: str, targets: str,
     return root / "records" / task / backbone / folder / f"seed{seed}-{identity}.json"
 
 
+def folder_of(record: Path) -> Path:
+    """Return where a run leaves what is no record, from its record's path: records/a/b.json has runs/a/b.
+
+    Raises SuiteError for a file that is no run's record.
+    """
+    parts = record.parts
+    if record.suffix != ".json" or "records" not in parts:
+        raise SuiteError(f"{record} is no run's record: name one of results/local/records/**/*.json")
+    root = len(parts) - 1 - parts[::-1].index("records")
+    return Path(*parts[:root], "runs", *parts[root + 1 :]).with_suffix("")
+
+
+def of_folder(folder: Path) -> Path | None:
+    """Return the record of the run that left a folder; None for a folder that was moved away from it."""
+    folder = folder.absolute()
+    roots = [root for root in folder.parents if root.name == "runs"]
+    places = (root.parent / "records" / f"{folder.relative_to(root)}.json" for root in roots)
+    return next((place for place in places if place.is_file()), None)
+
+
 def write_atomic(path: Path, content: bytes) -> None:
     """Write through a temporary file in the same folder, so that ``path`` is whole or absent."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from benchmarks import adapters, backbones, quantization, tasks
+from benchmarks import adapters, backbones, quantization, records, tasks
 from benchmarks.errors import SuiteError
 from benchmarks.tasks import Task
 from methods.base import Method, Site, Tensors
@@ -138,11 +138,7 @@ def fill(model: nn.Module, tensors: Tensors, source: Path) -> None:
 def _directory(run: Path) -> Path:
     """Return the adapter folder that a run's record, folder or adapter folder stands for."""
     if run.is_file():
-        parts = run.parts
-        if run.suffix != ".json" or "records" not in parts:
-            raise SuiteError(f"{run} is no run's record: name one of results/local/records/**/*.json")
-        root = len(parts) - 1 - parts[::-1].index("records")
-        run = Path(*parts[:root], "runs", *parts[root + 1 :]).with_suffix("")
+        run = records.folder_of(run)
     for directory in (run, run / "adapter"):
         if (directory / "adapter.json").is_file():
             return directory

@@ -41,8 +41,8 @@ def find(run: str) -> Path:
     Raises SuiteError where that is no run.
     """
     place = Path(run)
-    if place.is_file() and place.suffix == ".json":
-        return _beside(place) / "mt_bench"
+    if place.is_file():
+        return records.folder_of(place) / "mt_bench"
     if (place / "adapter.json").is_file():
         return place.absolute().parent / "mt_bench"
     if place.is_dir():
@@ -51,28 +51,6 @@ def find(run: str) -> Path:
         f"{run} is no run: pass the path of its record (results/local/records/.../seed0-ID.json), its folder "
         "(results/local/runs/.../seed0-ID) or its adapter folder"
     )
-
-
-def _beside(file: Path) -> Path:
-    """Return the folder of the run whose record a file is."""
-    record = records.read(file)
-    inside = records.record_path(
-        Path(), record.task, record.backbone.name, record.method, record.targets, record.seed, record.identity
-    )
-    parts, length = file.absolute().parts, len(inside.parts)
-    if parts[-length:] != inside.parts:
-        raise SuiteError(f"{file} is not where its run's record belongs (.../{inside}): pass the run's folder instead")
-    return Path(*parts[:-length], "runs", *inside.with_suffix("").parts[1:])
-
-
-def record_of(folder: Path) -> Path | None:
-    """Return the record of the run whose folder of MT-Bench this is; None for a run that was moved away from it."""
-    run = folder.absolute().parent
-    for root in run.parents:
-        if root.name == "runs":
-            record = root.parent / "records" / f"{run.relative_to(root)}.json"
-            return record if record.is_file() else None
-    return None
 
 
 def answers_file(folder: Path) -> Path:

@@ -46,7 +46,7 @@ def grade(settings: dict[str, Any], asked: Questions) -> None:
     judged = _judged(asking, texts, asked, folder.answers_file(place), [found[request.key] for request in wanted])
     records.write_atomic(place / "judged.json", (judged.model_dump_json(indent=1) + "\n").encode())
     _show(judged, file, place / "judged.json")
-    record = folder.record_of(place)
+    record = records.of_folder(place.parent)
     if record is not None:
         records.write(record, records.read(record).model_copy(update={"mt_bench": _in_short(judged)}))
         print(f"written: {record}, for the tables")
