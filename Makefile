@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart quickstart-e2e quickstart-instruct reproduce-e2e reproduce-instruct reproduce-math test lint tables clean
+.PHONY: help install quickstart quickstart-e2e quickstart-instruct reproduce-e2e reproduce-instruct reproduce-math test lint audit tables clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test: install  ## run the tests, on two cores
 lint: install  ## check style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+audit: install  ## derive every published parameter count anew; fails where one that followed does no longer
+	$(BIN)/python -m benchmarks.audit --format markdown --out results/tables/ledger.md
 
 tables: install  ## make results/tables and results/figures anew from the records
 	$(BIN)/python -m benchmarks.tables

@@ -13,9 +13,20 @@ import torch
 from accelerate import Accelerator
 from omegaconf import DictConfig
 from rich.console import Console
-from torch import nn
 
-from benchmarks import adapters, backbones, data, decode, environment, plan, quantization, records, saved, train
+from benchmarks import (
+    adapters,
+    backbones,
+    counting,
+    data,
+    decode,
+    environment,
+    plan,
+    quantization,
+    records,
+    saved,
+    train,
+)
 from benchmarks.errors import SuiteError, first_line
 from benchmarks.group import RunGroup
 from benchmarks.measures import LOG_LIKELIHOOD
@@ -88,7 +99,7 @@ def _train_group(experiment: Experiment, runs: list[Run], wanted: list[Run], fee
         )
         targets = runs[0].config["targets"]
         sites = find_sites(model, targets, head, backbone.fused) if experiment.method.adapts_sites else []
-        counts = _count(experiment, model, head, sites)
+        counts = counting.count(experiment.method, model, head, sites)
         _announce(experiment, runs, sites, counts, experiment.task.remark(feed.train.examples))
         frozen = _frozen(experiment, sites)
     except (RuntimeError, MemoryError) as error:
@@ -207,23 +218,6 @@ def _leave(
         experiment.console.print(f"  adapter: {directory}")
     records.write(run.path, record)
     experiment.console.print(_outcome(run, record))
-
-
-def _count(experiment: Experiment, model: nn.Module, head: list[str], sites: list[Site]) -> Parameters:
-    """Count what a run trains and stores, from the ``init`` and ``pack`` that training and saving use."""
-    method = experiment.method
-    heads = {f"{name}.{k}": p for name in head for k, p in model.get_submodule(name).named_parameters()}
-    if method.trains_backbone:
-        initial = {name: p for name, p in model.named_parameters() if name not in heads}
-    else:
-        initial = method.init(sites, torch.Generator().manual_seed(0))
-    return Parameters(
-        trained=sum(tensor.numel() for tensor in initial.values()),
-        stored=method.stored_parameters(initial),
-        head=sum(p.numel() for p in heads.values()),
-        adapter_bytes=len(adapters.to_bytes(method.pack(initial))) if initial else 0,
-        head_bytes=len(adapters.to_bytes(heads)) if heads else 0,
-    )
 
 
 def _announce(

@@ -60,7 +60,7 @@ class Experiment:
 
 def prepare(config: DictConfig, accelerator: Accelerator, console: Console) -> Experiment:
     """Check a job's config, and load its rows and find its backbone. Raises SuiteError or MethodError."""
-    method = _method(config)
+    method = method_of(config)
     task = tasks.build(OmegaConf.to_container(config.task, resolve=True))
     _check_fit(config, task, method)
     checks.whole("group_size", config.group_size, 1, null=True)
@@ -184,7 +184,8 @@ def is_done(run: Run, console: Console) -> bool:
     return record.status == "finished"
 
 
-def _method(config: DictConfig) -> Method:
+def method_of(config: DictConfig) -> Method:
+    """Return the method that a config asks for. Raises SuiteError or MethodError for settings that it cannot have."""
     settings = OmegaConf.to_container(config.method, resolve=True)
     cls = methods.find()[settings["name"]]
     chosen = {key: value for key, value in settings.items() if key not in ("name", "lr", "lr_head")}
@@ -210,7 +211,8 @@ def _targets_label(config: DictConfig) -> str:
     return config.targets if isinstance(config.targets, str) else ",".join(config.targets)
 
 
-def _target_names(config: DictConfig) -> list[str]:
+def target_names(config: DictConfig) -> list[str]:
+    """Return the names of the modules that a config's ``targets`` stand for. Raises SuiteError for unknown ones."""
     named = config.backbone.targets
     example = f"targets=[{','.join(next(iter(named.values())))}]"
     if not isinstance(config.targets, str):
@@ -237,7 +239,7 @@ def _run(experiment: Experiment, point: dict[str, float], seed: int) -> Run:
     quantized = {} if kind is None else {"quantization": kind}
     resolved |= {
         "backbone": {"head": list(config.backbone.head), "dropout": config.backbone.dropout} | quantized,
-        "targets": _target_names(config) if experiment.method.adapts_sites else [],
+        "targets": target_names(config) if experiment.method.adapts_sites else [],
         "precision": experiment.precision,
         "seed": seed,
     }

@@ -31,7 +31,10 @@ class PublishedScore(Typed):
 
 
 class FileRow(Typed):
-    """One row as it lies in a file; ``parameters`` is the number that ``parameters_as_printed`` stands for."""
+    """One row as it lies in a file; ``parameters`` is the number that ``parameters_as_printed`` stands for.
+
+    ``count_follows`` is what is known of that figure: False where the method's definition gives another one.
+    """
 
     backbone: str
     method: str
@@ -41,6 +44,7 @@ class FileRow(Typed):
     scores: dict[str, PublishedScore]
     rank: int | None = None
     run_by: str | None = None
+    count_follows: bool = True
 
 
 class PublishedRow(FileRow):

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks import figure
+from benchmarks import figure, grids
 from benchmarks.errors import SuiteError
 from benchmarks.measures import ABSENT, Measure, key_of, kind_of
 from benchmarks.published import PublishedRow, find
@@ -128,10 +128,10 @@ def _markdown(sheet: Sheet, others: Sequence[Sheet], published: Sequence[Publish
     published = [] if sheet.embedded else published
     lines = [f"# {sheet.title}", "", *_header(sheet, others, published), ""]
     if sheet.rows:
-        lines += ["## Main table", "", *_grid(_main_columns(sheet, published)), ""]
+        lines += ["## Main table", "", *grids.markdown(_main_columns(sheet, published)), ""]
         if sheet.complete:
             lines += [f"![stored parameters against score](../figures/{sheet.stem}.png)", ""]
-        lines += [f"## {sheet.kind.chosen_title}", "", *_grid(_three_columns(sheet)), ""]
+        lines += [f"## {sheet.kind.chosen_title}", "", *grids.markdown(_three_columns(sheet)), ""]
     return "\n".join([*lines, *_failures(sheet)]).rstrip() + "\n"
 
 
@@ -171,22 +171,6 @@ def _three_columns(sheet: Sheet) -> list[tuple[str, list[str]]]:
     columns += [(measure.heading, [measure.cell(cell, 0) for _, _, cell in lines]) for measure in sheet.kind.chosen]
     epochs = [_count([run.scores.best_epoch for run in cell]) for _, _, cell in lines]
     return [*columns, ("best epoch", epochs)]
-
-
-def _grid(columns: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
-    """Return a Markdown table of (heading, cells) columns, text to the left and figures to the right."""
-    text = ("task", "method", "targets", "variant")
-    lines = [
-        [heading for heading, _ in columns],
-        ["---" if heading in text else "---:" for heading, _ in columns],
-        *zip(*(cells for _, cells in columns), strict=True),
-    ]
-    return ["| " + " | ".join(_plain(cell) for cell in line) + " |" for line in lines]
-
-
-def _plain(text: str) -> str:
-    """Return text that cannot break a Markdown table: one line, no bare bar."""
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _header(sheet: Sheet, others: Sequence[Sheet], published: Sequence[PublishedRow]) -> list[str]:
@@ -292,7 +276,7 @@ def _decoding(run: Record) -> str:
 
 
 def _absent(run: Record) -> str:
-    return "; ".join(f"{name}, as {_plain(reason)}" for name, reason in run.generation.absent.items())
+    return "; ".join(f"{name}, as {grids.plain(reason)}" for name, reason in run.generation.absent.items())
 
 
 def _machine(run: Record) -> str:
@@ -320,7 +304,7 @@ def _failures(sheet: Sheet) -> list[str]:
         return []
     failed.sort(key=lambda r: (r.task, r.method, r.targets, r.seed, r.identity))
     reasons = [
-        f"- {key_of(r.task)}, {r.method}, {r.targets}, seed {r.seed}: {_plain(r.error.strip().splitlines()[0])}"
+        f"- {key_of(r.task)}, {r.method}, {r.targets}, seed {r.seed}: {grids.plain(r.error.strip().splitlines()[0])}"
         for r in failed
     ]
     return [f"{_runs(len(failed))} failed, and {'is' if len(failed) == 1 else 'are'} no score above:", "", *reasons]

@@ -56,6 +56,10 @@ class Method:
     starts_at_zero: ClassVar[bool] = True
     # The hyperparameters that ``frozen`` depends on where it is computed from the sites' weights, which takes its time.
     frozen_from_weights: ClassVar[tuple[str, ...] | None] = None
+    # How many numbers ``stored_parameters`` gives, as a Python expression of the hyperparameters and ``sizes_of`` the
+    # sites; and what else a paper may have counted, by a name that says it.
+    formula: ClassVar[str] = "0"
+    readings: ClassVar[dict[str, str]] = {}
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -96,6 +100,16 @@ class Method:
     def stored_parameters(self, trained: Tensors) -> float:
         """Return the size of an adapter as the method's paper counts it, in numbers of 32 bits."""
         return sum(tensor.numel() for tensor in trained.values())
+
+
+def sizes_of(sites: list[Site]) -> dict[str, int]:
+    """Return what a ``formula`` may name of the sites: how many ``maps``, and sums and the least of their sides."""
+    return {
+        "maps": len(sites),
+        "sides": sum(site.in_features + site.out_features for site in sites),
+        "outputs": sum(site.out_features for site in sites),
+        "hidden": min((site.in_features for site in sites), default=0),
+    }
 
 
 def kind(name: str) -> str:

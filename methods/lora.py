@@ -6,6 +6,7 @@ Dropout is on the adapter's input. No deviation.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -16,6 +17,7 @@ from methods.base import Factors, Method, Site, Tensors, kaiming_uniform
 class LoRA(Method):
     """Trains r (d_in + d_out) numbers a site."""
 
+    formula: ClassVar[str] = "rank * sides"
     rank: int
     alpha: float
     dropout: float = 0.0

@@ -21,6 +21,7 @@ class LoRAXS(Method):
     """Trains r * r numbers a site."""
 
     starts_at_zero: ClassVar[bool] = False
+    formula: ClassVar[str] = "rank ** 2 * maps"
     frozen_from_weights: ClassVar[tuple[str, ...]] = ("rank",)
     rank: int
     alpha: float

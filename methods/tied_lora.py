@@ -8,6 +8,7 @@ Deviation: the paper ties the sites of one kind (its fused qkv) over layers; her
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from methods.base import Factors, Method, Site, Tensors, kaiming_uniform
 class TiedLoRA(Method):
     """Trains 2 r d numbers for all sites and r + d_out a site."""
 
+    formula: ClassVar[str] = "2 * rank * hidden + rank * maps + outputs"
     rank: int
     dropout: float = 0.0
 

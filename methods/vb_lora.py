@@ -18,12 +18,21 @@ import torch
 
 from methods.base import Factors, Method, MethodError, Site, Tensors
 
+_BANK, _SUB_VECTORS = "vectors * vector_length", "rank * sides / vector_length"
+
 
 @dataclass(frozen=True)
 class VBLoRA(Method):
     """Trains h * b + n * h numbers and stores h * b + n (2 k - 1), indices counted as the docstring above says."""
 
     starts_at_zero: ClassVar[bool] = False
+    formula: ClassVar[str] = f"{_BANK} + {_SUB_VECTORS} * (topk * (1 / 4 if vectors <= 256 else 1) + topk - 1)"
+    readings: ClassVar[dict[str, str]] = {
+        "k indices as bytes, and no weight": f"{_BANK} + {_SUB_VECTORS} * topk / 4",
+        "k indices as bytes, k - 1 weights": f"{_BANK} + {_SUB_VECTORS} * (topk / 4 + topk - 1)",
+        "k indices as numbers, k - 1 weights": f"{_BANK} + {_SUB_VECTORS} * (2 * topk - 1)",
+        "k indices of 64 bits, k weights": f"{_BANK} + {_SUB_VECTORS} * 3 * topk",
+    }
     rank: int
     vectors: int
     vector_length: int

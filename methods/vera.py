@@ -7,6 +7,7 @@ Initialisation: A and B from kaiming uniform (gain sqrt(2)), b = 0, d = ``d_init
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -17,6 +18,7 @@ from methods.base import Factors, Method, Site, Tensors, kaiming_uniform
 class VeRA(Method):
     """Trains r + d_out numbers a site."""
 
+    formula: ClassVar[str] = "rank * maps + outputs"
     rank: int
     d_initial: float = 0.1
     projection_seed: int = 0

@@ -12,6 +12,7 @@ from accelerate import Accelerator
 
 import methods
 from benchmarks.group import Batch, RunGroup, RunSettings, TrainSettings
+from benchmarks.ledger import evaluated
 from benchmarks.tasks import Classification
 from methods.adapter import Adapter
 from methods.base import Method, Site, delta, digest, kind
@@ -247,3 +248,11 @@ def test_training_leaves_the_backbones_bytes(method, settings, sites, backbone, 
     else:
         assert not changed
     assert digests(group.adapter.frozen.items()) == frozen_before
+
+
+def test_the_formula_gives_what_the_method_stores(method, sites):
+    if not method.adapts_sites:
+        pytest.skip("stores nothing, or the backbone")
+    assert evaluated(method.formula, method, sites) == method.stored_parameters(method.init(sites, generator(0)))
+    for reading in method.readings.values():
+        assert evaluated(reading, method, sites) > 0

@@ -1,0 +1,31 @@
+"""Every published row's run: the overrides that make it, from conf/recipe."""
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+import methods
+from benchmarks.published import PublishedRow
+from benchmarks.run import CONF
+
+
+def overrides(row: PublishedRow, task: str | None = None) -> list[str]:
+    """Return what ``python -m benchmarks.run`` must be told for a row; ``task`` is one of a benchmark's several.
+
+    Without ``task`` it is the first that the row prints a score of, or MRPC where it prints none.
+    """
+    if task is None:
+        scored = next((name for name in row.scores if name != "avg"), "mrpc")
+        task = f"glue/{scored}" if row.benchmark == "glue" else row.benchmark
+    chosen = [f"task={task}", f"backbone={row.backbone}", f"method={row.method}"]
+    if methods.find()[row.method].adapts_sites:
+        targets = row.targets if isinstance(row.targets, str) else f"[{','.join(row.targets)}]"
+        chosen.append(f"targets={targets}")
+    if row.rank is not None:
+        chosen.append(f"method.rank={row.rank}")
+    return chosen
+
+
+def composed(chosen: list[str]) -> DictConfig:
+    """Return the config of a run."""
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("run", chosen)
