@@ -96,7 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 where every figure is as results/published knows it, 1 where one is not, 2 for bad input."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.audit", description=__doc__)
     parser.add_argument("--format", choices=["text", "markdown", "json", "latex"], default="text")
-    parser.add_argument("--row", metavar="WORDS", help="only rows whose name holds all these words, each as a card")
+    parser.add_argument(
+        "--row", metavar="WORDS", help='only rows whose name has all these words, as cards: "llama2-7b vb_lora"'
+    )
     parser.add_argument("--published", type=Path, default=published.PUBLISHED, help="the published tables' folder")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write there what would be printed")
     options = parser.parse_args(arguments)
@@ -104,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = ledger.entries(published.load(options.published))
         if options.row is not None:
             words = options.row.split()
-            every, found = found, [entry for entry in found if all(word in entry.name for word in words)]
+            every, found = found, [entry for entry in found if set(words) <= set(entry.name.split())]
             if not found:
                 raise SuiteError(f"--row {options.row}: no row is called so; one is called {every[0].name!r}")
         _write(found, options)

@@ -22,6 +22,7 @@ from benchmarks import (
     decode,
     environment,
     plan,
+    predictions,
     quantization,
     records,
     saved,
@@ -82,7 +83,7 @@ def run_experiment(config: DictConfig) -> None:
 
 
 def _checkpoint(experiment: Experiment, runs: list[Run]) -> Path:
-    facts = {"group": [run.identity for run in runs], "keeps_best": experiment.config.adapter.save}
+    facts = {"group": [run.identity for run in runs], "keeps_best": experiment.config.adapter.save, "answered": True}
     return Path(experiment.config.cache) / "checkpoints" / f"{records.identity_of(facts)}.pt"
 
 
@@ -141,6 +142,12 @@ def _train_group(experiment: Experiment, runs: list[Run], wanted: list[Run], fee
         for index, run in enumerate(runs):
             record = _record(experiment, run, runs, counts, described, progress, written[index], index)
             if accelerator.is_main_process and run in wanted:
+                if record.status == "finished":
+                    answered = torch.stack(list(progress.answered[index].values())).cpu().numpy()
+                    own = predictions.chosen(
+                        record.epochs, record.scores.primary, answered, feed.dev.labels, feed.dev.halves
+                    )
+                    predictions.write(run.path, own, experiment.task)
                 _leave(experiment, run, record, frozen, sites, progress.kept[index])
             tracker.finish(index, record)
     finally:

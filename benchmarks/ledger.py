@@ -58,7 +58,7 @@ class Entry(Typed):
         """Return what a person calls the row."""
         rank = f" r={self.hyperparameters['rank']}" if "rank" in self.hyperparameters else ""
         by = f" ({self.run_by})" if self.run_by else ""
-        return f"{self.source} table {self.table}: {self.backbone} {self.method} {self.targets}{rank}{by}"
+        return f"{self.source}-table{self.table} {self.backbone} {self.method} {self.targets}{rank}{by}"
 
     @property
     def verdict(self) -> str:

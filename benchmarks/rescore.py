@@ -8,10 +8,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import records
+from benchmarks import predictions, records, tasks
 from benchmarks.errors import SuiteError
+from benchmarks.measures import LOG_LIKELIHOOD
 from benchmarks.records import Mark, Record
 from benchmarks.tasks.instruction import marks
+
+Line = tuple[str, str, str, str, bool]  # what was scored, how, the stored score, the new one, whether they are one
 
 
 def again(record: Record) -> dict[str, dict[str, Mark]]:
@@ -19,22 +22,49 @@ def again(record: Record) -> dict[str, dict[str, Mark]]:
     return {name: marks(solved.predictions, solved.answers, solved.kind) for name, solved in record.exams.items()}
 
 
+def _of_exams(record: Record) -> list[Line]:
+    return [
+        (
+            name,
+            extractor,
+            "-" if before is None else _cell(before),
+            f"{_cell(mark)}, {mark.unread} unread",
+            before == mark,
+        )
+        for name, by_extractor in again(record).items()
+        for extractor, mark in by_extractor.items()
+        for before in [record.exams[name].marks.get(extractor)]
+    ]
+
+
+def _of_dev(record: Record, path: Path) -> list[Line]:
+    own = predictions.read(path)
+    if own is None or record.scores is None:
+        return []
+    before, task = predictions.stored(record.scores), tasks.build(record.config["task"])
+    scale, digits = (1, 3) if record.scores.primary == LOG_LIKELIHOOD else (100, 1)
+    return [
+        (f"dev, {name}", record.scores.primary, *(f"{scale * each:.{digits}f}" for each in (before[name], now)), same)
+        for name, now in predictions.scores(own, task).items()
+        for same in [abs(before[name] - now) < 1e-6]  # of float32 where a prediction is a number
+    ]
+
+
 def _rescore(paths: list[Path], console: Console) -> bool:
-    """Print stored and new marks of each record; say whether they are all the same."""
-    table = Table("record", "exam", "extractor", "stored", "now", "unread", title="Accuracy, x100 ± s.e.")
+    """Print stored and new scores of each record; say whether they are all the same."""
+    table = Table("record", "scored", "by", "stored", "now", title="Scores x100 ± s.e., and log-likelihoods")
     same = True
     for path in paths:
         record = records.read(path)
-        if not record.exams:
-            raise SuiteError(f"{path} holds no exam's answers: runs of task=math and the like leave them")
-        for name, by_extractor in again(record).items():
-            stored = record.exams[name].marks
-            for extractor, mark in by_extractor.items():
-                before = stored.get(extractor)
-                same = same and before == mark
-                differs = "" if before == mark else "  DIFFERS"
-                cells = ["-" if before is None else _cell(before), _cell(mark) + differs, str(mark.unread)]
-                table.add_row(path.stem, name, extractor, *cells)
+        lines = _of_dev(record, path) + _of_exams(record)
+        if not lines:
+            raise SuiteError(
+                f"{path} has neither predictions beside it ({predictions.place(path).name}) nor an exam's answers: runs "
+                "from before predictions were kept cannot be scored again"
+            )
+        for scored, by, before, now, unchanged in lines:
+            same = same and unchanged
+            table.add_row(path.stem, scored, by, before, now + ("" if unchanged else "  DIFFERS"))
     console.print(table)
     return same
 

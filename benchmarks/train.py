@@ -16,6 +16,7 @@ from accelerate.utils import gather_object, send_to_device
 from benchmarks import data
 from benchmarks.group import Batch, RunGroup
 from benchmarks.metrics import UndefinedMetric
+from benchmarks.predictions import chosen_epochs
 from benchmarks.records import Cost, Epoch, Scores, write_atomic
 from benchmarks.tasks import Example, Task
 from methods.base import Tensors
@@ -53,6 +54,7 @@ class Progress:
     histories: list[list[Epoch]] = field(default_factory=list)
     failures: list[str | None] = field(default_factory=list)
     kept: list[dict[str, Tensors]] = field(default_factory=list)
+    answered: list[Tensors] = field(default_factory=list)  # of each run, by epoch: (rows,) of dev
     seconds: float = 0.0
     samples: int = 0
     tokens: int = 0
@@ -192,6 +194,7 @@ def _score(task: Task, dev: Split, progress: Progress, index: int, loss: float, 
     except UndefinedMetric as error:
         progress.failures[index] = f"{error} (epoch {progress.epoch + 1})"
         return
+    progress.answered[index][str(progress.epoch)] = torch.tensor(predictions, dtype=torch.float32)
     progress.histories[index].append(
         Epoch(epoch=progress.epoch + 1, train_loss=loss, scores=scores, halves=tuple(halves))
     )
@@ -212,11 +215,14 @@ def summarise(history: list[Epoch], primary: str) -> Scores:
 
     Held-out: the epoch that is best on one half of dev, scored on the other; both ways; their mean.
     """
-    series = [epoch.scores[primary] for epoch in history]
-    best = int(np.argmax(series))
-    first, second = np.array([epoch.halves for epoch in history]).T
-    held_out = (second[np.argmax(first)] + first[np.argmax(second)]) / 2
-    return Scores(primary=primary, best=series[best], best_epoch=best + 1, last=series[-1], held_out=float(held_out))
+    best, (first, second) = chosen_epochs(history, primary)
+    return Scores(
+        primary=primary,
+        best=history[best].scores[primary],
+        best_epoch=best + 1,
+        last=history[-1].scores[primary],
+        held_out=(history[first].halves[0] + history[second].halves[1]) / 2,
+    )
 
 
 def _save(group: RunGroup, progress: Progress, path: Path) -> None:
@@ -229,7 +235,12 @@ def _save(group: RunGroup, progress: Progress, path: Path) -> None:
 def _restore(group: RunGroup, path: Path) -> Progress:
     runs = len(group.runs)
     if not path.exists():
-        return Progress(histories=[[] for _ in range(runs)], failures=[None] * runs, kept=[{} for _ in range(runs)])
+        return Progress(
+            histories=[[] for _ in range(runs)],
+            failures=[None] * runs,
+            kept=[{} for _ in range(runs)],
+            answered=[{} for _ in range(runs)],
+        )
     saved = torch.load(path, map_location=group.accelerator.device, weights_only=True)
     group.restore(saved["group"])
     histories = [[Epoch(**epoch) for epoch in history] for history in saved["progress"]["histories"]]

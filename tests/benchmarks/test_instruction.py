@@ -11,7 +11,7 @@ from test_run import error
 from tokenizers.processors import TemplateProcessing
 
 import methods
-from benchmarks import records, rescore, tasks
+from benchmarks import predictions, records, rescore, tasks
 from benchmarks.errors import SuiteError
 from benchmarks.tasks import IGNORED, Instruction
 
@@ -183,5 +183,10 @@ def test_a_record_is_scored_again_from_itself(
     capsys.readouterr()
     assert rescore.main([str(path)]) == 1
     told = capsys.readouterr().out
-    assert told.count("66.7 ± 27.2  DIFFERS") == len(solved.marks)
+    assert told.count("66.7 ± 27.2, 1 unread  DIFFERS") == len(solved.marks)
     assert told.count("0.0 ± 0.0") == len(solved.marks)
+    assert told.count("log_likelihood") == 3 and told.count("DIFFERS") == len(solved.marks)
+    predictions.place(path).unlink()
+    records.write(path, record.model_copy(update={"exams": {}}))
+    assert rescore.main([str(path)]) == 2
+    assert "cannot be scored again" in capsys.readouterr().err
