@@ -23,18 +23,13 @@ def again(record: Record) -> dict[str, dict[str, Mark]]:
 
 
 def _of_exams(record: Record) -> list[Line]:
-    return [
-        (
-            name,
-            extractor,
-            "-" if before is None else _cell(before),
-            f"{_cell(mark)}, {mark.unread} unread",
-            before == mark,
-        )
-        for name, by_extractor in again(record).items()
-        for extractor, mark in by_extractor.items()
-        for before in [record.exams[name].marks.get(extractor)]
-    ]
+    lines = []
+    for name, by_extractor in again(record).items():
+        for extractor, now in by_extractor.items():
+            before = record.exams[name].marks.get(extractor)
+            stored = "-" if before is None else _cell(before)
+            lines.append((name, extractor, stored, f"{_cell(now)}, {now.unread} unread", before == now))
+    return lines
 
 
 def _of_dev(record: Record, path: Path) -> list[Line]:
@@ -59,8 +54,8 @@ def _rescore(paths: list[Path], console: Console) -> bool:
         lines = _of_dev(record, path) + _of_exams(record)
         if not lines:
             raise SuiteError(
-                f"{path} has neither predictions beside it ({predictions.place(path).name}) nor an exam's answers: runs "
-                "from before predictions were kept cannot be scored again"
+                f"{path} has neither predictions beside it ({predictions.place(path).name}) nor an exam's answers: "
+                "runs from before predictions were kept cannot be scored again"
             )
         for scored, by, before, now, unchanged in lines:
             same = same and unchanged
