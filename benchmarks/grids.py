@@ -5,7 +5,8 @@ from collections.abc import Sequence
 Columns = Sequence[tuple[str, Sequence[str]]]
 
 # Of columns that hold text and stand to the left; figures stand to the right.
-_TEXT = ("task", "method", "targets", "variant", "row", "backbone", "formula", "verdict", "sizes", "regenerated from")
+_TEXT = ("task", "method", "against", "targets", "variant", "row", "backbone", "formula", "verdict", "sizes")
+_TEXT += ("regenerated from",)
 _TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _TEX |= {character: "\\" + character for character in "&%$#_{}"}
 

@@ -1,6 +1,6 @@
 """Intervals of a score over seeds or over examples, and paired tests of two methods' scores."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -59,11 +59,14 @@ def over_examples(metric: Callable[[np.ndarray], float], examples: int, level: f
 class Difference:
     """How two methods' scores differ over shared seeds and examples: the mean, its interval, p of no difference.
 
-    ``effect`` is the difference in units of its deviation over seeds and examples together.
+    ``error`` is the mean's standard error and ``freedom`` its degrees of freedom. ``effect`` is the mean in units of
+    one seed's and example's deviation.
     """
 
     interval: Interval
     p: float
+    error: float
+    freedom: float
     effect: float
 
 
@@ -90,13 +93,30 @@ def paired(differences: np.ndarray, level: float = 0.95) -> Difference:
         parts = [(sign * square / (seeds * examples), freedom) for square, freedom, sign in squares]
     # An estimate of a variance may fall below what a part alone allows, by chance.
     variance = max(sum(part for part, _ in parts), *(part for part, _ in parts))
-    if variance == 0:
-        return Difference(Interval(mean, mean, mean), 1.0 if mean == 0 else 0.0, 0.0 if mean == 0 else np.inf)
-    freedom = max(variance**2 / sum(part**2 / own for part, own in parts if own), 1.0)
-    error = variance**0.5
+    freedom = variance**2 / sum(part**2 / own for part, own in parts) if variance else 1.0
+    deviation = (variance * seeds * examples) ** 0.5
+    return _tested(mean, variance**0.5, max(freedom, 1.0), mean / deviation if deviation else 0.0, level)
+
+
+def mean_of(differences: Sequence[Difference], level: float = 0.95) -> Difference:
+    """Return the mean of differences on several tasks, whose examples are not shared."""
+    count = len(differences)
+    variances = [(own.error / count) ** 2 for own in differences]
+    variance = sum(variances)
+    spread = sum(part**2 / own.freedom for part, own in zip(variances, differences, strict=True))
+    mean, effect = (
+        sum(values) / count
+        for values in ([own.interval.value for own in differences], [own.effect for own in differences])
+    )
+    return _tested(mean, variance**0.5, variance**2 / spread if spread else 1.0, effect, level)
+
+
+def _tested(mean: float, error: float, freedom: float, effect: float, level: float) -> Difference:
+    if error == 0:
+        return Difference(Interval(mean, mean, mean), float(mean == 0), error, freedom, effect)
     reach = float(stats.t.ppf((1 + level) / 2, freedom)) * error
     p = float(2 * stats.t.sf(abs(mean) / error, freedom))
-    return Difference(Interval(mean, mean - reach, mean + reach), p, mean / (variance * seeds * examples) ** 0.5)
+    return Difference(Interval(mean, mean - reach, mean + reach), p, error, freedom, effect)
 
 
 def pseudo_values(metric: Callable[[np.ndarray], float], examples: int) -> np.ndarray:

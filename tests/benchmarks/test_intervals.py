@@ -67,6 +67,15 @@ def test_of_one_seed_it_is_the_paired_t_test() -> None:
     assert own.interval.value == pytest.approx((one - other).mean())
 
 
+def test_no_difference_on_several_tasks_is_rarely_called_one() -> None:
+    random = np.random.default_rng(8)
+    called = 0
+    for _ in range(RUNS):
+        tasks = [intervals.paired(simulated(random, 0.0, 3, examples)) for examples in (100, 277)]
+        called += intervals.mean_of(tasks).p < 0.05
+    assert 10 <= called <= 70
+
+
 def test_the_same_answers_are_no_difference() -> None:
     own = intervals.paired(np.zeros((3, 50)))
     assert (own.p, own.effect, own.interval.low, own.interval.high) == (1.0, 0.0, 0.0, 0.0)

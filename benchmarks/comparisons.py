@@ -1,0 +1,136 @@
+"""Which methods of a sheet can be told apart: paired tests over shared seeds and examples, corrected."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+from scipy.stats import rankdata
+
+from benchmarks import intervals, predictions, records, tasks
+from benchmarks.errors import SuiteError
+from benchmarks.intervals import Difference
+from benchmarks.records import Record
+from benchmarks.sheets import Row, Sheet
+
+SCORES = ("held_out", "best", "last")
+Parts = dict[str, dict[int, np.ndarray]]  # by task and seed: each example's part in the score
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two rows: how the first one's scores differ from the second's on each task, and on their mean.
+
+    ``corrected`` is p of the mean after Holm, over all the pairs that are compared. ``mcnemar`` is of one task and one
+    shared seed, where the score is an accuracy.
+    """
+
+    one: str
+    other: str
+    seeds: int
+    by_task: dict[str, Difference]
+    overall: Difference
+    corrected: float
+    mcnemar: float | None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A sheet's rows by their mean rank over tasks, best first, the pairs by p, and why other rows were left out."""
+
+    score: str
+    tasks: list[str]
+    ranks: dict[str, float]
+    pairs: list[Pair]
+    left_out: list[str]
+
+
+def compare(sheet: Sheet, root: Path, score: str = "held_out", targets: str | None = None) -> Compared:
+    """Compare the sheet's rows whose runs left their predictions below ``root``.
+
+    ``score`` says of which epochs; ``targets`` compares rows of those targets, and those that have none. Raises
+    SuiteError where fewer than two rows can be compared.
+    """
+    if score not in SCORES:
+        raise SuiteError(f"score={score} is unknown: {', '.join(SCORES)} are there")
+    parts: dict[str, Parts] = {}
+    left_out = []
+    for row in sheet.rows:
+        if targets is not None and row.targets not in (targets, "-"):
+            continue
+        try:
+            parts[_name(row)] = _parts(row, sheet.tasks, root, score)
+        except SuiteError as reason:
+            left_out.append(f"{_name(row)}: {reason}")
+    found = []
+    for one, other in itertools.combinations(parts, 2):
+        shared = {task: sorted(parts[one][task].keys() & parts[other][task].keys()) for task in sheet.tasks}
+        if empty := [task for task, seeds in shared.items() if not seeds]:
+            left_out.append(f"{one} and {other} share no seed on {empty[0]}")
+            continue
+        found.append((one, other, shared))
+    if not found:
+        why = f" ({'; '.join(left_out)})" if left_out else ""
+        raise SuiteError(f"{sheet.title}: fewer than two rows can be compared{why}")
+    pairs = [_pair(one, other, shared, parts) for one, other, shared in found]
+    corrected = intervals.holm([pair.overall.p for pair in pairs])
+    pairs = [Pair(**{**vars(pair), "corrected": own}) for pair, own in zip(pairs, corrected, strict=True)]
+    return Compared(score, sheet.tasks, _ranks(parts, sheet.tasks), sorted(pairs, key=lambda p: p.overall.p), left_out)
+
+
+def _name(row: Row) -> str:
+    return " ".join(part for part in (row.method, "" if row.targets == "-" else row.targets, row.variant) if part)
+
+
+def _parts(row: Row, wanted: Sequence[str], root: Path, score: str) -> Parts:
+    """Return each example's part in each run's score. Raises SuiteError for a row that lacks a task or predictions."""
+    if missing := [task for task in wanted if task not in row.cells]:
+        raise SuiteError(f"has no run on {', '.join(missing)}")
+    return {task: {run.seed: _of_run(run, root, score) for run in row.cells[task]} for task in wanted}
+
+
+def _of_run(run: Record, root: Path, score: str) -> np.ndarray:
+    path = records.record_path(root, run.task, run.backbone.name, run.method, run.targets, run.seed, run.identity)
+    own = predictions.read(path)
+    if own is None:
+        raise SuiteError(f"{run.task}, seed {run.seed} left no predictions ({predictions.place(path).name})")
+    answered, labels = getattr(own, score), own.labels
+    if run.scores.primary == "accuracy":
+        return (answered == labels).astype(float)
+    task = tasks.build(run.config["task"])
+    return intervals.pseudo_values(lambda rows: task.score(answered[rows], labels[rows])[task.primary], len(labels))
+
+
+def _pair(one: str, other: str, shared: dict[str, list[int]], parts: dict[str, Parts]) -> Pair:
+    stacked = {
+        task: [np.stack([parts[name][task][seed] for seed in seeds]) for name in (one, other)]
+        for task, seeds in shared.items()
+    }
+    for task, (mine, others) in stacked.items():
+        if mine.shape != others.shape:
+            raise SuiteError(f"{one} and {other} answered different rows of {task}: score one of them again")
+    by_task = {task: intervals.paired(mine - others) for task, (mine, others) in stacked.items()}
+    overall = intervals.mean_of(list(by_task.values())) if len(by_task) > 1 else next(iter(by_task.values()))
+    mine, others = next(iter(stacked.values()))
+    answers = {*np.unique(mine), *np.unique(others)}
+    exact = len(stacked) == 1 and len(mine) == 1 and answers <= {0.0, 1.0}
+    return Pair(
+        one=one,
+        other=other,
+        seeds=min(len(seeds) for seeds in shared.values()),
+        by_task=by_task,
+        overall=overall,
+        corrected=overall.p,
+        mcnemar=intervals.mcnemar(mine[0] == 1, others[0] == 1) if exact else None,
+    )
+
+
+def _ranks(parts: dict[str, Parts], wanted: Sequence[str]) -> dict[str, float]:
+    """Return each row's mean rank over tasks, 1 being best; rows that tie share theirs."""
+    scores = {
+        task: np.array([mean(own.mean() for own in parts[name][task].values()) for name in parts]) for task in wanted
+    }
+    ranks = np.mean([rankdata(-scores[task]) for task in wanted], axis=0)
+    return dict(sorted(zip(parts, map(float, ranks), strict=True), key=lambda pair: pair[1]))
