@@ -46,9 +46,9 @@ def said(compared: Compared, sheet: Sheet) -> list[str]:
     pairs, rows = len(compared.pairs), len(compared.ranks)
     lines = [
         f"Scores: {_SCORES[compared.score]}; {pairs} pairs of {rows} rows on {', '.join(compared.tasks)}.",
-        "A difference is the mean over shared seeds and dev's rows, [its 95% interval]; both are taken as drawn from more "
-        "of their kind. p: of no difference in the mean over tasks; Holm: corrected for all pairs here. Effect: the "
-        "difference in units of one seed's and row's deviation.",
+        "A difference is the mean over shared seeds and dev's rows, [its 95% interval]; both are taken as drawn from "
+        "more of their kind. p: of no difference in the mean over tasks; Holm: corrected for all pairs here. Effect: "
+        "the difference in units of one seed's and row's deviation.",
         "Mean rank: " + ", ".join(f"{name} {rank:.1f}" for name, rank in compared.ranks.items()) + ".",
     ]
     if groups := ranks.alike(compared.ranks, compared.pairs):
