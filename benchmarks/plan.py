@@ -147,7 +147,7 @@ def runs_of(experiment: Experiment) -> list[Run]:
         seeds = seeds[:1]
     if config.grid and not OmegaConf.is_dict(config.grid):
         raise SuiteError(f"grid={config.grid} names no rates: say grid={{method.lr:[1e-3,3e-3]}}")
-    grid = OmegaConf.to_container(config.grid) if config.grid else {}
+    grid = OmegaConf.to_container(config.grid, resolve=True) if config.grid else {}
     for key, values in grid.items():
         if not any(key == rate or key.startswith(f"{rate}.") for rate in _RATES):
             raise SuiteError(
@@ -228,21 +228,23 @@ def target_names(config: DictConfig) -> list[str]:
     return list(named[config.targets])
 
 
+def settings_of(config: DictConfig) -> dict[str, Any]:
+    """Return what a run is by its config alone: neither its seed nor its precision, nor what it is trained on."""
+    settings = {key: OmegaConf.to_container(config[key], resolve=True) for key in ("task", "method", "train")}
+    # A setting that is null is not there, so that a new one leaves the runs that were made before it what they are.
+    settings["train"] = {key: value for key, value in settings["train"].items() if value is not None}
+    kind = config.backbone.quantization
+    quantized = {} if kind is None else {"quantization": kind}
+    backbone = {"head": list(config.backbone.head), "dropout": config.backbone.dropout} | quantized
+    targets = target_names(config) if method_of(config).adapts_sites else []
+    return settings | {"backbone": backbone, "targets": targets}
+
+
 def _run(experiment: Experiment, point: dict[str, float], seed: int) -> Run:
     config = experiment.config.copy()
     for key, value in point.items():
         OmegaConf.update(config, key, value)
-    resolved = {key: OmegaConf.to_container(config[key], resolve=True) for key in ("task", "method", "train")}
-    # A setting that is null is not there, so that a new one leaves the runs that were made before it what they are.
-    resolved["train"] = {key: value for key, value in resolved["train"].items() if value is not None}
-    kind = config.backbone.quantization
-    quantized = {} if kind is None else {"quantization": kind}
-    resolved |= {
-        "backbone": {"head": list(config.backbone.head), "dropout": config.backbone.dropout} | quantized,
-        "targets": target_names(config) if experiment.method.adapts_sites else [],
-        "precision": experiment.precision,
-        "seed": seed,
-    }
+    resolved = settings_of(config) | {"precision": experiment.precision, "seed": seed}
     identity = records.identity_of(resolved | {"fingerprints": [experiment.fingerprint, experiment.rows.fingerprint]})
     path = records.record_path(
         root=Path(config.results),

@@ -7,6 +7,7 @@ A spread that a paper does not print is None.
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -47,13 +48,24 @@ class FileRow(Typed):
     count_follows: bool = True
 
 
-class PublishedRow(FileRow):
-    """One row of a paper's table, with the table it comes from."""
+class Origin(Typed):
+    """A paper's table, and how its scores came about.
+
+    ``experiment`` is what its rows share in conf/experiment, the number of seeds too, over which the ``statistic`` is
+    taken. ``train_rows`` says, by task, how many rows the runs must have learnt from.
+    """
 
     source: str
     arxiv: str
     table: int | str
     benchmark: str
+    experiment: str
+    statistic: Literal["mean", "median"]
+    train_rows: dict[str, int]
+
+
+class PublishedRow(FileRow, Origin):
+    """One row of a paper's table, with the table it comes from."""
 
     @property
     def target_names(self) -> str:
@@ -61,13 +73,9 @@ class PublishedRow(FileRow):
         return self.targets if isinstance(self.targets, str) else ",".join(self.targets)
 
 
-class PublishedFile(Typed):
+class PublishedFile(Origin):
     """One table of a paper."""
 
-    source: str
-    arxiv: str
-    table: int | str
-    benchmark: str
     rows: list[FileRow]
 
 

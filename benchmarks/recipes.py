@@ -16,7 +16,7 @@ def overrides(row: PublishedRow, task: str | None = None) -> list[str]:
     if task is None:
         scored = next((name for name in row.scores if name != "avg"), "mrpc")
         task = f"glue/{scored}" if row.benchmark == "glue" else row.benchmark
-    chosen = [f"task={task}", f"backbone={row.backbone}", f"method={row.method}"]
+    chosen = [f"experiment={row.experiment}", f"task={task}", f"backbone={row.backbone}", f"method={row.method}"]
     if methods.find()[row.method].adapts_sites:
         targets = row.targets if isinstance(row.targets, str) else f"[{','.join(row.targets)}]"
         chosen.append(f"targets={targets}")

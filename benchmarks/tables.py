@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks import figure, grids
+from benchmarks import figure, grids, verdicts
 from benchmarks.errors import SuiteError
 from benchmarks.measures import ABSENT, Measure, key_of, kind_of
 from benchmarks.published import PublishedRow, find
@@ -143,6 +143,7 @@ def _main_columns(sheet: Sheet, published: Sequence[PublishedRow]) -> list[tuple
         printed = [_published(sheet, row, measure, published) for row in rows]
         if any(cell != ABSENT for cell in printed):
             columns.append((f"{measure.heading}, published", printed))
+            columns.append((f"{measure.heading}, verdict", [_verdict(sheet, r, measure, published) for r in rows]))
     for measure in sheet.kind.means:
         means = [measure.number(row.mean(measure)) if row in sheet.complete else ABSENT for row in rows]
         columns.append((measure.heading, means))
@@ -153,6 +154,13 @@ def _published(sheet: Sheet, row: Row, measure: Measure, published: Sequence[Pub
     """Write what papers print for this cell; where several rows match, each with what tells it apart."""
     found = find(published, sheet.benchmark, sheet.backbone, row.method, row.targets, measure.published)
     return "; ".join(_printed(line, measure.published) for line in found) or ABSENT
+
+
+def _verdict(sheet: Sheet, row: Row, measure: Measure, published: Sequence[PublishedRow]) -> str:
+    """Write whether what papers print for this cell was reproduced, in the order of ``_published``."""
+    found = find(published, sheet.benchmark, sheet.backbone, row.method, row.targets, measure.published)
+    judged = verdicts.verdicts(found, row.runs)
+    return "; ".join(own.ruling for own in judged if own.score == measure.published) or ABSENT
 
 
 def _printed(line: PublishedRow, key: str) -> str:
@@ -230,7 +238,8 @@ def _sources(sheet: Sheet, published: Sequence[PublishedRow]) -> list[str]:
     if not found:
         return []
     return [
-        f"- Published: the paper's value ± its printed spread, from {', '.join(sorted(found))}, at its own settings."
+        f"- Published: the paper's value ± its printed spread, from {', '.join(sorted(found))}, at its own settings. "
+        "Verdict: `python -m benchmarks.verdict` says how it came to that."
     ]
 
 

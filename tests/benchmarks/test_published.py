@@ -22,6 +22,9 @@ source: someone
 arxiv: '2401.00001'
 table: 1
 benchmark: glue
+experiment: none
+statistic: median
+train_rows: {}
 rows:
 - {backbone: b, method: m, targets: [q, v], parameters: 10, parameters_as_printed: '10', scores: {mrpc: {value: 90.5}}}
 """
@@ -86,7 +89,8 @@ def test_equal_to_the_transcription(rows):
     # Unset optional fields come back as None from the file's rows: a row is compared on what either side says.
     mine = [{name: value for name, value in row.items() if value is not None} for row in mine]
     for row in mine:
-        del row["count_follows"]  # is no transcription
+        for own in ("count_follows", "experiment", "statistic", "train_rows"):  # are no transcription
+            del row[own]
         row["scores"] = {
             task: {name: number for name, number in score.items() if number is not None}
             for task, score in row["scores"].items()
