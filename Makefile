@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart quickstart-e2e quickstart-instruct reproduce-e2e reproduce-instruct reproduce-math test lint audit tables clean
+.PHONY: help install quickstart quickstart-e2e quickstart-instruct reproduce-e2e reproduce-instruct reproduce-math plan-glue reproduce-glue test lint audit tables clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,20 @@ reproduce-instruct: install  ## VB-LoRA's table 3: Llama2 on cleaned Alpaca, fro
 reproduce-math: install  ## VB-LoRA's table 4: Mistral and Gemma on MetaMathQA, from the hub; for a large GPU
 	$(BIN)/python -m benchmarks.run --multirun experiment=vb_lora-table4
 	$(BIN)/python -m benchmarks.tables --print --root results/local/vb_lora-table4
+
+PAPER ?= vb_lora
+# PAPER=lora_xs is LoRA-XS's table; BACKBONE, METHODS, TASKS (a,b) and SEEDS (0,1) narrow it, LAUNCHER=joblib spreads it.
+GLUE = $(BIN)/python -m benchmarks.reproduce $(PAPER) $(if $(filter lora_xs,$(PAPER)),GLUE,1) \
+	$(if $(BACKBONE),--backbone $(BACKBONE)) $(if $(METHODS),--method $(METHODS)) $(if $(TASKS),--task $(TASKS)) \
+	$(if $(SEEDS),seeds=[$(SEEDS)]) $(if $(LAUNCHER),--launcher $(LAUNCHER))
+
+plan-glue: install  ## what reproduce-glue would take: runs, done, to do, time by a short warm-up, disk
+	$(GLUE) --plan
+
+reproduce-glue: install  ## RoBERTa on GLUE, VB-LoRA's table 1, every row: the plan, then the runs; for a GPU
+	$(GLUE)
+	$(BIN)/python -m benchmarks.tables --print --root results/local/vb_lora-table1
+	$(BIN)/python -m benchmarks.verdict --root results/local/vb_lora-table1
 
 reproduce-e2e: install  ## VB-LoRA's table 2: GPT-2 medium and large on E2E, from the hub; for a GPU
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[meteor]'

@@ -1,0 +1,185 @@
+"""A paper's table run row by row: ``python -m benchmarks.reproduce vb_lora 1``; first what that will take."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from accelerate import Accelerator
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import experiment, plan, published, recipes, records
+from benchmarks.errors import SuiteError
+from benchmarks.plan import Experiment, Run
+from benchmarks.published import PublishedRow
+from benchmarks.run import BAD_INPUT, CONF
+
+_WARM_UP = [
+    "data.train_rows=256",
+    "data.validation_rows=64",
+    "train.epochs=1",
+    "adapter.save=false",
+    "wandb.mode=disabled",
+]
+_SCORING = 1 / 3  # what a row of dev takes of the time of a row that is learnt: forward, and no backward
+_RECORD_BYTES = 50_000  # of a run's record and predictions, about
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One row on one task: its runs, those that are done, and what ``benchmarks.run`` is told for it."""
+
+    row: PublishedRow
+    task: str
+    overrides: list[str]
+    experiment: Experiment
+    runs: list[Run]
+    done: list[Run]
+
+    @property
+    def todo(self) -> int:
+        """Return how many runs are left."""
+        return len(self.runs) - len(self.done)
+
+    def seconds(self, rate: float) -> float:
+        """Return about how long the runs that are left take at so many learnt rows a second."""
+        splits = self.experiment.rows.splits
+        rows = len(splits["train"]) + _SCORING * len(splits["validation"])
+        return self.todo * rows * self.experiment.settings.epochs / rate
+
+
+def chosen_rows(paper: str, table: str, narrowed: dict[str, list[str]], root: Path) -> list[PublishedRow]:
+    """Return a table's rows, narrowed by ``backbone`` and ``method``. Raises SuiteError where none is left."""
+    every = published.load(root)
+    rows = [row for row in every if (row.source, str(row.table)) == (paper, table)]
+    if not rows:
+        there = sorted({f"{row.source} {row.table}" for row in every})
+        raise SuiteError(f"no table {paper} {table} is published here; there are: {', '.join(there)}")
+    for name, wanted in narrowed.items():
+        if unknown := [value for value in wanted if value not in {getattr(row, name) for row in rows}]:
+            there = sorted({getattr(row, name) for row in rows})
+            raise SuiteError(f"{paper} {table} has no {name} {unknown[0]}; there are: {', '.join(there)}")
+        rows = [row for row in rows if not wanted or getattr(row, name) in wanted]
+    if not rows:
+        raise SuiteError(f"no row of {paper} {table} is left: ask for less")
+    return rows
+
+
+def tasks_of(row: PublishedRow, wanted: Sequence[str]) -> list[str]:
+    """Return the tasks that a row has runs on, narrowed. Raises SuiteError for one that is none of its benchmark."""
+    if row.benchmark != "glue":
+        return [row.benchmark]
+    scored = [name for name in row.scores if name != "avg"] or list(row.train_rows)
+    if unknown := [task for task in wanted if task not in scored]:
+        raise SuiteError(f"{row.source} {row.table} has no task {unknown[0]}; there are: {', '.join(scored)}")
+    return [f"glue/{name}" for name in scored if not wanted or name in wanted]
+
+
+def planned(row: PublishedRow, task: str, more: Sequence[str], accelerator: Accelerator, console: Console) -> Planned:
+    """Compose and check one job, and see which of its runs are done; loads its rows and finds its backbone."""
+    overrides = [*recipes.overrides(row, task), *more]
+    job = plan.prepare(recipes.composed(overrides), accelerator, console)
+    runs = plan.runs_of(job)
+    return Planned(row, task, overrides, job, runs, [run for run in runs if plan.is_done(run, console)])
+
+
+def warmed_up(job: Planned) -> float:
+    """Return how many rows a second a group of this job learns, from a short run of it that is kept in the cache."""
+    cache = Path(job.experiment.config.cache) / "warm-up"
+    config = recipes.composed([*job.overrides, *_WARM_UP, f"results={cache}"])
+    for split, rows in job.experiment.rows.splits.items():
+        if f"{split}_rows" in config.data:
+            config.data[f"{split}_rows"] = min(config.data[f"{split}_rows"], len(rows))
+    quiet = Console(quiet=True)
+    runs = plan.runs_of(plan.prepare(config, job.experiment.accelerator, quiet))
+    if not all(plan.is_done(run, quiet) for run in runs):
+        experiment.run_experiment(config)
+    record = records.read(runs[0].path)
+    if record.cost is None:
+        raise SuiteError(f"the warm-up of {job.experiment.label} failed: {record.error}")
+    return record.cost.samples_per_second
+
+
+def show(jobs: Sequence[Planned], console: Console) -> None:
+    """Print the plan: runs, done, left, how long those take by a warm-up of each backbone and method, and the disk."""
+    rates: dict[tuple[str, str], float] = {}
+    for job in jobs:
+        key = (job.row.backbone, job.row.method)
+        if job.todo and key not in rates:
+            rates[key] = warmed_up(job)
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("backbone", "method", "targets", "task", "runs", "done", "to do", "about"):
+        table.add_column(heading, justify="right" if heading in ("runs", "done", "to do", "about") else "left")
+    whole = 0.0
+    for job in jobs:
+        seconds = job.seconds(rates[job.row.backbone, job.row.method]) if job.todo else 0.0
+        whole += seconds
+        what = [job.row.backbone, job.row.method, job.experiment.targets, job.task]
+        table.add_row(*what, str(len(job.runs)), str(len(job.done)), str(job.todo), _duration(seconds))
+    console.print(table)
+    runs, todo = sum(len(job.runs) for job in jobs), sum(job.todo for job in jobs)
+    console.print(f"{runs} runs, {runs - todo} done, {todo} to do: about {_duration(whole)} one after another")
+    console.print(f"disk: about {todo * _RECORD_BYTES / 1e6:.1f} MB of records, and one checkpoint at a time")
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return 0, the exit status of the first job that failed, or 2 for bad input."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reproduce", description=__doc__)
+    parser.add_argument("paper", help="whose table: vb_lora, lora_xs")
+    parser.add_argument("table", help="which: 1 to 4, GLUE")
+    for name, what in (("backbone", "backbones"), ("method", "methods"), ("task", "tasks of GLUE, such as mrpc")):
+        parser.add_argument(f"--{name}", default="", metavar="A,B", help=f"these {what} alone")
+    parser.add_argument("--plan", action="store_true", help="say what it will take, and run nothing but a warm-up")
+    parser.add_argument("--launcher", choices=["joblib", "submitit_local", "submitit_slurm", "ray"], help="Hydra's own")
+    parser.add_argument("--published", type=Path, default=published.PUBLISHED, help="the published tables' folder")
+    parser.add_argument("settings", nargs="*", help="of every run, as for benchmarks.run: seeds=[0,1] data.root=DIR")
+    options = parser.parse_intermixed_args(arguments)
+    console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+    try:
+        narrowed = {name: _listed(getattr(options, name)) for name in ("backbone", "method")}
+        rows = chosen_rows(options.paper, options.table, narrowed, options.published)
+        accelerator = Accelerator()
+        jobs = [
+            planned(row, task, options.settings, accelerator, console)
+            for row in rows
+            for task in tasks_of(row, _listed(options.task))
+        ]
+        show(jobs, console)
+    except BAD_INPUT as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    if options.plan:
+        return 0
+    return _run([job for job in jobs if job.todo], options.launcher)
+
+
+def _listed(text: str) -> list[str]:
+    return [part for part in text.split(",") if part]
+
+
+def _run(jobs: Sequence[Planned], launcher: str | None) -> int:
+    """Run each row's tasks as one sweep, which a launcher may spread; return the first exit status that is not 0."""
+    status = 0
+    by_row: dict[int, list[Planned]] = {}
+    for job in jobs:
+        by_row.setdefault(id(job.row), []).append(job)
+    for own in by_row.values():
+        settings = [setting for setting in own[0].overrides if not setting.startswith("task=")]
+        sweep = ["--multirun", f"task={','.join(job.task for job in own)}", *settings]
+        more = [f"hydra/launcher={launcher}"] if launcher else []
+        ended = subprocess.run([sys.executable, "-m", "benchmarks.run", *sweep, *more], cwd=CONF.parent, check=False)
+        status = status or ended.returncode
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
