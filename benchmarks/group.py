@@ -259,6 +259,10 @@ class RunGroup:
         for name, parameter in (self._stacked | self._backbone).items():
             parameter.data.copy_(state["trained"][name])
         self._optimizer.load_state_dict(state["optimizer"])
+        for own in self._optimizer.state.values():
+            for name, value in own.items():
+                if getattr(value, "is_paged", False):  # a checkpoint's tensors say so still, and are ordinary memory
+                    own[name] = value.clone()
         self._scheduler.load_state_dict(state["scheduler"])
 
 

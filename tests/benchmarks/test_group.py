@@ -1,5 +1,6 @@
 """A run in a group is the run it would be alone: its rows, losses, masks, clipping, learning rates and failures."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
@@ -331,3 +332,19 @@ def test_an_adapters_vectors_decay_and_a_heads_bias_does_not(bench: Bench) -> No
     for name, view in zip(group._stacked, group._views[0], strict=True):
         by_kind.setdefault(name.rpartition(".")[2], set()).add(decays[id(view)])
     assert by_kind == {"d": {0.5}, "b": {0.5}, "weight": {0.5}, "bias": {0.0}}
+
+
+def test_paged_state_comes_back_from_a_checkpoint_as_ordinary_memory(bench: Bench) -> None:
+    """A page that is prefetched and is none would end the process on a GPU."""
+    group, task, splits, tokenizer = bench.group("lora", bench.runs("lora", [0]))
+    group.watch()
+    step(group, task, splits, tokenizer, [[0, 1, 2, 3]])
+    state = copy.deepcopy(group.state())
+    tensors = [value for own in state["optimizer"]["state"].values() for value in own.values() if value.ndim]
+    for tensor in tensors:
+        tensor.is_paged = True
+    group.restore(state)
+    restored = [value for own in group._optimizer.state.values() for value in own.values() if value.ndim]
+    assert len(restored) == len(tensors) > 0
+    assert not any(getattr(value, "is_paged", False) for value in restored)
+    assert all(torch.equal(*pair) for pair in zip(restored, tensors, strict=True))
