@@ -14,7 +14,7 @@ from benchmarks import grids, ledger, published
 from benchmarks.errors import SuiteError
 from benchmarks.ledger import Entry
 from benchmarks.records import write_atomic
-from methods.base import MethodError
+from benchmarks.run import BAD_INPUT
 
 _TITLE = """# The ledger of parameter counts
 
@@ -109,9 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             every, found = found, [entry for entry in found if set(words) <= set(entry.name.split())]
             if not found:
                 raise SuiteError(f"--row {options.row}: no row is called so; one is called {every[0].name!r}")
-        _write(found, options)
-    except (SuiteError, MethodError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        if options.out is not None and options.format == "text":
+            raise SuiteError(f"--out {options.out} wants --format markdown, json or latex")
+        if options.out is None or not surprises(found):  # a file that was right is not overwritten by what is not
+            _write(found, options)
+    except BAD_INPUT as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     for surprise in surprises(found):
         print(f"the ledger is broken: {surprise}", file=sys.stderr)

@@ -12,8 +12,10 @@ from scipy.stats import rankdata
 from benchmarks import intervals, predictions, records, tasks
 from benchmarks.errors import SuiteError
 from benchmarks.intervals import Difference
+from benchmarks.metrics import UndefinedMetric
 from benchmarks.records import Record
 from benchmarks.sheets import Row, Sheet
+from benchmarks.tasks import Task
 
 SCORES = ("held_out", "best", "last")
 Parts = dict[str, dict[int, np.ndarray]]  # by task and seed: each example's part in the score
@@ -74,7 +76,8 @@ def compare(sheet: Sheet, root: Path, score: str = "held_out", targets: str | No
     if not found:
         why = f" ({'; '.join(left_out)})" if left_out else ""
         raise SuiteError(f"{sheet.title}: fewer than two rows can be compared{why}")
-    pairs = [_pair(one, other, shared, parts) for one, other, shared in found]
+    accuracy = all(run.scores.primary == "accuracy" for run in sheet.finished)
+    pairs = [_pair(one, other, shared, parts, accuracy) for one, other, shared in found]
     corrected = intervals.holm([pair.overall.p for pair in pairs])
     pairs = [Pair(**{**vars(pair), "corrected": own}) for pair, own in zip(pairs, corrected, strict=True)]
     return Compared(score, sheet.tasks, _ranks(parts, sheet.tasks), sorted(pairs, key=lambda p: p.overall.p), left_out)
@@ -96,14 +99,26 @@ def _of_run(run: Record, root: Path, score: str) -> np.ndarray:
     own = predictions.read(path)
     if own is None:
         raise SuiteError(f"{run.task}, seed {run.seed} left no predictions ({predictions.place(path).name})")
-    answered, labels = getattr(own, score), own.labels
-    if run.scores.primary == "accuracy":
+    answered, labels, task = getattr(own, score), own.labels, tasks.build(run.config["task"])
+    if score != "held_out":
+        return _within(answered, labels, task)
+    parts = np.empty(len(labels))
+    for half in (0, 1):  # each is scored on its own, and the two count alike
+        rows = own.halves == half
+        parts[rows] = _within(answered[rows], labels[rows], task) * len(labels) / (2 * rows.sum())
+    return parts
+
+
+def _within(answered: np.ndarray, labels: np.ndarray, task: Task) -> np.ndarray:
+    if task.primary == "accuracy":
         return (answered == labels).astype(float)
-    task = tasks.build(run.config["task"])
-    return intervals.pseudo_values(lambda rows: task.score(answered[rows], labels[rows])[task.primary], len(labels))
+    try:
+        return intervals.pseudo_values(lambda rows: task.score(answered[rows], labels[rows])[task.primary], len(labels))
+    except UndefinedMetric as error:
+        raise SuiteError(f"{task.name} without one of its rows: {error}") from error
 
 
-def _pair(one: str, other: str, shared: dict[str, list[int]], parts: dict[str, Parts]) -> Pair:
+def _pair(one: str, other: str, shared: dict[str, list[int]], parts: dict[str, Parts], accuracy: bool) -> Pair:
     stacked = {
         task: [np.stack([parts[name][task][seed] for seed in seeds]) for name in (one, other)]
         for task, seeds in shared.items()
@@ -114,8 +129,7 @@ def _pair(one: str, other: str, shared: dict[str, list[int]], parts: dict[str, P
     by_task = {task: intervals.paired(mine - others) for task, (mine, others) in stacked.items()}
     overall = intervals.mean_of(list(by_task.values())) if len(by_task) > 1 else next(iter(by_task.values()))
     mine, others = next(iter(stacked.values()))
-    answers = {*np.unique(mine), *np.unique(others)}
-    exact = len(stacked) == 1 and len(mine) == 1 and answers <= {0.0, 1.0}
+    exact = accuracy and len(stacked) == 1 and len(mine) == 1
     return Pair(
         one=one,
         other=other,
@@ -123,7 +137,7 @@ def _pair(one: str, other: str, shared: dict[str, list[int]], parts: dict[str, P
         by_task=by_task,
         overall=overall,
         corrected=overall.p,
-        mcnemar=intervals.mcnemar(mine[0] == 1, others[0] == 1) if exact else None,
+        mcnemar=intervals.mcnemar(mine[0] != 0, others[0] != 0) if exact else None,
     )
 
 

@@ -1,5 +1,6 @@
 """Counts of what a run trains and stores, from the ``init`` and ``pack`` that training and saving use."""
 
+import json
 import tempfile
 from pathlib import Path
 
@@ -23,9 +24,19 @@ def count(method: Method, model: nn.Module, head: list[str], sites: list[Site]) 
         trained=sum(tensor.numel() for tensor in initial.values()),
         stored=method.stored_parameters(initial),
         head=sum(p.numel() for p in heads.values()),
-        adapter_bytes=_bytes(method.pack(initial)),
+        adapter_bytes=_size(initial) if method.trains_backbone else _bytes(method.pack(initial)),
         head_bytes=_bytes(heads),
     )
+
+
+def _size(tensors: Tensors) -> int:
+    """Return the same from the format alone: a whole backbone's is not written to be counted. All are of float32."""
+    header, end = {}, 0
+    for name, tensor in sorted(tensors.items()):
+        start, end = end, end + 4 * tensor.numel()
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [start, end]}
+    described = len(json.dumps(header, separators=(",", ":")).encode())
+    return 8 + described + -described % 8 + end
 
 
 def _bytes(tensors: Tensors) -> int:

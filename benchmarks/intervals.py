@@ -60,7 +60,7 @@ class Difference:
     """How two methods' scores differ over shared seeds and examples: the mean, its interval, p of no difference.
 
     ``error`` is the mean's standard error and ``freedom`` its degrees of freedom. ``effect`` is the mean in units of
-    one seed's and example's deviation.
+    the deviation of one seed's difference on one example.
     """
 
     interval: Interval
@@ -82,7 +82,8 @@ def paired(differences: np.ndarray, level: float = 0.95) -> Difference:
     mean = float(differences.mean())
     of_seeds, of_examples = differences.mean(1), differences.mean(0)
     if seeds == 1:
-        parts = [(float(of_examples.var(ddof=1)) / examples, examples - 1)]
+        single = float(of_examples.var(ddof=1))
+        parts = [(single / examples, examples - 1)]
     else:
         rest = differences - of_seeds[:, None] - of_examples + mean
         squares = [
@@ -91,11 +92,15 @@ def paired(differences: np.ndarray, level: float = 0.95) -> Difference:
             (float((rest**2).sum()) / ((seeds - 1) * (examples - 1)), (seeds - 1) * (examples - 1), -1),
         ]
         parts = [(sign * square / (seeds * examples), freedom) for square, freedom, sign in squares]
+        (by_seed, _, _), (by_example, _, _), (left, _, _) = squares
+        single = max(by_seed - left, 0.0) / examples + max(by_example - left, 0.0) / seeds + left
     # An estimate of a variance may fall below what a part alone allows, by chance.
     variance = max(sum(part for part, _ in parts), *(part for part, _ in parts))
     freedom = variance**2 / sum(part**2 / own for part, own in parts) if variance else 1.0
-    deviation = (variance * seeds * examples) ** 0.5
-    return _tested(mean, variance**0.5, max(freedom, 1.0), mean / deviation if deviation else 0.0, level)
+    if variance == 0:  # all alike: a sign test of the examples, each of which may have gone either way
+        p = min(1.0, 2.0 ** (1 - examples)) if mean else 1.0
+        return Difference(Interval(mean, mean, mean), p, 0.0, freedom, 0.0)
+    return _tested(mean, variance**0.5, max(freedom, 1.0), mean / single**0.5, level)
 
 
 def mean_of(differences: Sequence[Difference], level: float = 0.95) -> Difference:

@@ -235,7 +235,8 @@ def settings_of(config: DictConfig) -> dict[str, Any]:
     settings["train"] = {key: value for key, value in settings["train"].items() if value is not None}
     kind = config.backbone.quantization
     quantized = {} if kind is None else {"quantization": kind}
-    backbone = {"head": list(config.backbone.head), "dropout": config.backbone.dropout} | quantized
+    drawn = {"random": True} if config.backbone.random else {}
+    backbone = {"head": list(config.backbone.head), "dropout": config.backbone.dropout} | quantized | drawn
     targets = target_names(config) if method_of(config).adapts_sites else []
     return settings | {"backbone": backbone, "targets": targets}
 

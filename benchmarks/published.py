@@ -35,6 +35,8 @@ class FileRow(Typed):
     """One row as it lies in a file; ``parameters`` is the number that ``parameters_as_printed`` stands for.
 
     ``count_follows`` is what is known of that figure: False where the method's definition gives another one.
+    ``settings_printed`` is False where no paper prints the settings of the row's runs, and ``warm_started`` names the
+    tasks whose runs began from one on MNLI.
     """
 
     backbone: str
@@ -46,13 +48,16 @@ class FileRow(Typed):
     rank: int | None = None
     run_by: str | None = None
     count_follows: bool = True
+    settings_printed: bool = True
+    warm_started: list[str] = []
 
 
 class Origin(Typed):
     """A paper's table, and how its scores came about.
 
     ``experiment`` is what its rows share in conf/experiment, the number of seeds too, over which the ``statistic`` is
-    taken. ``train_rows`` says, by task, how many rows the runs must have learnt from.
+    taken. ``train_rows`` says, by task, how many rows the runs must have learnt from, and ``scored_rows``, by task or
+    score, of how many the score must be.
     """
 
     source: str
@@ -62,6 +67,7 @@ class Origin(Typed):
     experiment: str
     statistic: Literal["mean", "median"]
     train_rows: dict[str, int]
+    scored_rows: dict[str, int]
 
 
 class PublishedRow(FileRow, Origin):

@@ -12,12 +12,12 @@ _LEVEL = 0.05
 
 
 def alike(ranks: dict[str, float], pairs: Sequence[Pair]) -> list[tuple[str, ...]]:
-    """Return the largest groups of neighbours by rank of which no pair differs at 5%, corrected; two and more."""
-    differ = {frozenset((pair.one, pair.other)) for pair in pairs if pair.corrected < _LEVEL}
+    """Return the largest groups of neighbours by rank of which every pair was tested, and none differs at 5%."""
+    alike = {frozenset((pair.one, pair.other)) for pair in pairs if pair.corrected >= _LEVEL}
     names, groups = list(ranks), []
     for start in range(len(names)):
         end = start + 1
-        while end < len(names) and not any(frozenset((names[end], own)) in differ for own in names[start:end]):
+        while end < len(names) and all(frozenset((names[end], own)) in alike for own in names[start:end]):
             end += 1
         group = tuple(names[start:end])
         if len(group) > 1 and not any(set(group) <= set(other) for other in groups):

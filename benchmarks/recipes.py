@@ -4,6 +4,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 import methods
+from benchmarks.errors import SuiteError
 from benchmarks.published import PublishedRow
 from benchmarks.run import CONF
 
@@ -17,9 +18,11 @@ def overrides(row: PublishedRow, task: str | None = None) -> list[str]:
         scored = next((name for name in row.scores if name != "avg"), "mrpc")
         task = f"glue/{scored}" if row.benchmark == "glue" else row.benchmark
     chosen = [f"experiment={row.experiment}", f"task={task}", f"backbone={row.backbone}", f"method={row.method}"]
-    if methods.find()[row.method].adapts_sites:
-        targets = row.targets if isinstance(row.targets, str) else f"[{','.join(row.targets)}]"
-        chosen.append(f"targets={targets}")
+    if row.method not in methods.find():
+        raise SuiteError(f"{row.source} {row.table} has a row of method {row.method}, and there is none of that name")
+    adapts = methods.find()[row.method].adapts_sites  # what does not is swept over no targets
+    targets = row.targets if isinstance(row.targets, str) else f"[{','.join(row.targets)}]"
+    chosen.append(f"targets={targets if adapts else 'all'}")
     if row.rank is not None:
         chosen.append(f"method.rank={row.rank}")
     return chosen

@@ -106,18 +106,14 @@ def warmed_up(job: Planned) -> float:
 
 
 def show(jobs: Sequence[Planned], console: Console) -> None:
-    """Print the plan: runs, done, left, how long those take by a warm-up of each backbone and method, and the disk."""
-    rates: dict[tuple[str, str], float] = {}
-    for job in jobs:
-        key = (job.row.backbone, job.row.method)
-        if job.todo and key not in rates:
-            rates[key] = warmed_up(job)
+    """Print the plan: runs, done, left, how long those take by a warm-up of each job, and the disk."""
+    rates = [warmed_up(job) if job.todo else 1.0 for job in jobs]  # rows are of another length in each task
     table = Table(box=box.SIMPLE_HEAD)
     for heading in ("backbone", "method", "targets", "task", "runs", "done", "to do", "about"):
         table.add_column(heading, justify="right" if heading in ("runs", "done", "to do", "about") else "left")
     whole = 0.0
-    for job in jobs:
-        seconds = job.seconds(rates[job.row.backbone, job.row.method]) if job.todo else 0.0
+    for job, rate in zip(jobs, rates, strict=True):
+        seconds = job.seconds(rate)
         whole += seconds
         what = [job.row.backbone, job.row.method, job.experiment.targets, job.task]
         table.add_row(*what, str(len(job.runs)), str(len(job.done)), str(job.todo), _duration(seconds))

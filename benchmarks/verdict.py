@@ -15,14 +15,15 @@ from rich.text import Text
 
 from benchmarks import grids, published, sheets, verdicts
 from benchmarks.errors import SuiteError
+from benchmarks.run import BAD_INPUT
 from benchmarks.verdicts import Ruling, Verdict
-from methods.base import MethodError
 
 _ROOTS = (Path("results"), Path("results/local"))
 _SAID = (
-    "Reproduced: the published score lies in the 95% interval of the same statistic of runs by the row's recipe, on "
-    "its data. Within the spread: outside of that, and no further off than the paper's own spread. Not comparable: "
-    "there are runs, and their settings, data or number of seeds are others."
+    "Reproduced: the published score, as rounded, lies in the 95% interval of the same statistic of runs by the row's "
+    "recipe, on its data; of exact replications some 86 in 100 are, as the published score has noise of its own. "
+    "Within the spread: outside of that, and no further off than the paper's own spread. Not comparable: settings, "
+    "data, backbone or number of seeds are others, or the paper does not say what its own were."
 )
 
 
@@ -81,8 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         found = verdicts.verdicts(published.load(), [run for root in _roots(options.root) for run in sheets.load(root)])
-    except (SuiteError, MethodError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except BAD_INPUT as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     if options.format == "text":
         # A pipe has no width of its own, and a table folded at 80 columns is not read.

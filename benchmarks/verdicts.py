@@ -11,14 +11,17 @@ import methods
 from benchmarks import intervals, plan, recipes
 from benchmarks.intervals import Interval
 from benchmarks.maths import scores as maths
-from benchmarks.measures import Measure, key_of, kind_of
-from benchmarks.published import PublishedRow, Typed
+from benchmarks.measures import JUDGED, Measure, key_of, kind_of
+from benchmarks.published import NO_TARGETS, PublishedRow, Typed
 from benchmarks.records import Record
 from benchmarks.sheets import flat
 
 Ruling = Literal["reproduced", "within the spread", "not reproduced", "not comparable", "not run"]
 _STATISTICS = {"mean": np.mean, "median": np.median}
 _ENOUGH = 3  # differing settings that a reason names
+_SAME_RESULT = ("accumulate", "gradient_checkpointing", "optimizer")
+
+Scored = tuple[float, Record]
 
 
 class Verdict(Typed):
@@ -68,108 +71,143 @@ def _verdict(row: PublishedRow, key: str, candidates: Sequence[Record]) -> Verdi
     nothing = {"measured": None, "low": None, "high": None}
     if row.method not in methods.find():
         return Verdict(**facts, **nothing, runs=0, ruling="not run", reason=f"there is no method {row.method} here")
-    own = [r for r in candidates if (r.task == task and row.target_names in (r.targets, "-")) or r.targets == "-"]
-    own = [record for record in own if record.task == task]
+    own = [run for run in candidates if run.task == task and run.targets in (row.target_names, NO_TARGETS)]
     if not own:
         return Verdict(**facts, **nothing, runs=0, ruling="not run", reason="no record")
     config = recipes.composed(recipes.overrides(row, task))
     right, reasons = [], Counter()
     for record in own:
-        differs = _differs(record, row, key_of(task), config)
-        if differs is None:
-            right.append(record)
+        differing = differences(record, row, key, config)
+        if differing:
+            more = f" and {len(differing) - _ENOUGH} more" if len(differing) > _ENOUGH else ""
+            reasons[", ".join(differing[:_ENOUGH]) + more] += 1
         else:
-            reasons[differs] += 1
-    seeds = len(config.seeds)
-    cells = _cells(right, config)
-    measures = {measure.published: measure for measure in kind_of(right).main} if right else {}
-    if key not in measures or not cells:
-        why = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common()) or "the score is absent"
+            right.append(record)
+    cells = [_scored(cell, key) for cell in _cells(right, config)]
+    seeds, statistic = len(config.seeds), _STATISTICS[row.statistic]
+    whole = [cell[:seeds] for cell in cells if len(cell) >= seeds]
+    if not whole:
+        most = max(map(len, cells), default=0)
+        why = f"{most} of {seeds} seeds" if most else _listed(reasons) or "the score is absent"
         return Verdict(**facts, **nothing, runs=len(own), ruling="not comparable", reason=why)
-    statistic = _STATISTICS[row.statistic]
-    best = max(cells, key=lambda cell: float(statistic(measures[key].values(cell) or [-np.inf])))
-    values = np.array(measures[key].values(best)) * measures[key].scale
-    if len(values) < seeds:
-        why = f"{len(values)} of {seeds} seeds"
-        return Verdict(**facts, **nothing, runs=len(values), ruling="not comparable", reason=why)
-    interval, over = _interval(values, statistic, best, measures[key], row, key)
-    ruling = _rule(interval, printed.value, printed.spread)
-    return Verdict(
-        **facts,
-        measured=interval.value,
-        low=interval.low,
-        high=interval.high,
-        runs=len(values),
-        ruling=ruling,
-        reason=over,
-    )
+    best = max(whole, key=lambda cell: float(statistic([value for value, _ in cell])))
+    interval, over = _interval(best, statistic, row, key)
+    ruling: Ruling = _rule(interval, printed.value, printed.spread)
+    if unknown := _unknown(row, key):
+        ruling, over = "not comparable", unknown
+    ends = {"measured": interval.value, "low": interval.low, "high": interval.high}
+    return Verdict(**facts, **ends, runs=len(best), ruling=ruling, reason=over)
+
+
+def _listed(reasons: Counter[str]) -> str:
+    return "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
+
+
+def _unknown(row: PublishedRow, key: str) -> str | None:
+    """Say what of the paper's own run is not known, or not done here, so that nothing can be ruled; or None."""
+    if key in row.warm_started:
+        return "the paper's run began from one on MNLI, and ours from the backbone"
+    if not row.settings_printed:
+        return "no paper prints this row's settings: ours are a guess"
+    return None
 
 
 def _rule(interval: Interval, published: float, spread: float | None) -> Ruling:
-    if interval.holds(published):
+    rounding = 0.5 * 10.0 ** -len(f"{published}".partition(".")[2])  # half of the last digit that is printed
+    if interval.low - rounding <= published <= interval.high + rounding:
         return "reproduced"
-    near = spread is not None and abs(interval.value - published) <= spread
+    near = spread is not None and abs(interval.value - published) <= spread + rounding
     return "within the spread" if near else "not reproduced"
 
 
-def _interval(
-    values: np.ndarray, statistic: Any, runs: Sequence[Record], measure: Measure, row: PublishedRow, key: str
-) -> tuple[Interval, str]:
+def _interval(cell: Sequence[Scored], statistic: Any, row: PublishedRow, key: str) -> tuple[Interval, str]:
     """Return the interval of the scores, and what it is over: seeds, or of a single one examples."""
-    if len(values) > 1:
-        return intervals.over_seeds(values, statistic), f"{row.statistic} over {len(values)} seeds"
-    (run,) = runs
+    if len(cell) > 1:
+        values = np.array([value for value, _ in cell])
+        return intervals.over_seeds(values, statistic), f"{row.statistic} over {len(cell)} seeds"
+    ((value, run),) = cell
     if key in run.exams:
         solved = run.exams[key]
         right = np.array(maths.score(solved.predictions, solved.answers, solved.kind)["paper"]["verdicts"], dtype=float)
         own = intervals.over_examples(lambda rows: 100 * float(right[rows].mean()), len(right))
         return own, f"one seed, over {len(right):,} questions"
-    value, error = float(values[0]), measure.error and measure.error(run)
-    if error is None:
-        return Interval(value, value, value), "one seed, of which no interval is known"
-    reach = 1.96 * measure.scale * error
-    return Interval(value, value - reach, value + reach), "one seed, over questions, as their standard error has it"
+    error = _measure(run, key).error
+    reach = 1.96 * ((error and error(run)) or 0.0)
+    return Interval(value, value - reach, value + reach), "one seed, over questions, by their standard error"
 
 
-def _differs(record: Record, row: PublishedRow, key: str, config: Any) -> str | None:
-    """Say what keeps a run from the row's protocol, or None."""
+def differences(record: Record, row: PublishedRow, key: str, config: Any) -> list[str]:
+    """Return all that keeps a run from a row's protocol: its data, its backbone, its settings."""
     if record.status != "finished":
-        return "failed"
-    if record.data.source == "embedded":
-        return "the suite's own data"
-    wanted = row.train_rows[key]
-    if record.data.train_rows != wanted:
-        return f"{record.data.train_rows:,} rows for {wanted:,}"
-    own = _settings(record.config)
-    expected = _settings(plan.settings_of(config))
+        return ["failed"]
+    found = ["the suite's own data"] if record.data.source == "embedded" else []
+    learnt, scored = record.data.train_rows, _rows_scored(record, key)
+    for what, there, wanted in (("learnt", learnt, row.train_rows), ("scored", scored, row.scored_rows)):
+        if there != wanted[key if key in wanted else key_of(record.task)]:
+            found.append(f"{there:,} rows {what} for {wanted[key if key in wanted else key_of(record.task)]:,}")
+    if record.mt_bench is not None and key == JUDGED and not record.mt_bench.as_published:
+        found.append("another judge, other prompts or questions than the papers'")
+    if record.backbone.path != config.backbone.path:
+        found.append(f"the backbone at {record.backbone.path}, which cannot be known to be {config.backbone.path}")
+    own, expected = _settings(record.config), _settings(plan.settings_of(config))
     grid = OmegaConf.to_container(config.grid, resolve=True) if config.grid else {}
-    differing = [
+    return found + [
         f"{name}={own.get(name, 'unset')} for {expected.get(name, 'unset')}"
         for name in sorted(own.keys() | expected.keys())
-        if own.get(name) != expected.get(name) and _setting(record, name) not in grid.get(name, [])
+        if own.get(name) != expected.get(name) and own.get(name) not in map(_text, grid.get(name, []))
     ]
-    if not differing:
-        return None
-    more = f" and {len(differing) - _ENOUGH} more" if len(differing) > _ENOUGH else ""
-    return ", ".join(differing[:_ENOUGH]) + more
 
 
-def _setting(record: Record, name: str) -> Any:
-    """Return a setting of a run by its dotted name, or None."""
-    value: Any = record.config
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
+def _rows_scored(record: Record, key: str) -> int:
+    """Return how many rows, prompts or questions a score is of."""
+    if record.generation is not None:
+        return record.generation.instances
+    if key in record.exams:
+        return len(record.exams[key].answers)
+    if key == JUDGED:
+        return record.mt_bench.questions if record.mt_bench else 0
+    return record.data.validation_rows
 
 
 def _settings(config: dict[str, Any]) -> dict[str, str]:
-    return dict(flat({name: value for name, value in config.items() if name not in ("seed", "precision")}))
+    """Return a run's settings by dotted key, but for those that change a result by rounding at most."""
+    kept = {name: value for name, value in config.items() if name not in ("seed", "precision")}
+    kept["train"] = {name: value for name, value in kept["train"].items() if name not in _SAME_RESULT}
+    return {name: _text(value) for name, value in flat(kept)}
+
+
+def _text(value: Any) -> str:
+    """Return a setting as text; of a number the same one however it is written."""
+    try:
+        return f"{float(value):.15g}"
+    except (TypeError, ValueError):
+        return str(value)
 
 
 def _cells(runs: Sequence[Record], config: Any) -> list[list[Record]]:
-    """Return the runs by what they may differ in beside the seed: the points of the recipe's grid."""
+    """Return the runs by what they may differ in beside the seed, one of each seed, by seed.
+
+    That is the grid's point, the precision, and the very rows and weights.
+    """
     grid = OmegaConf.to_container(config.grid, resolve=True) if config.grid else {}
-    cells = defaultdict(list)
+    cells: dict[tuple, dict[int, Record]] = defaultdict(dict)
     for run in runs:
-        cells[tuple(str(_setting(run, name)) for name in grid)].append(run)
-    return list(cells.values())
+        settings = _settings(run.config)
+        point = (*(settings.get(name) for name in grid), run.config["precision"])
+        cells[*point, run.data.fingerprint, run.backbone.fingerprint].setdefault(run.seed, run)
+    return [[cell[seed] for seed in sorted(cell)] for cell in cells.values()]
+
+
+def _scored(cell: Sequence[Record], key: str) -> list[Scored]:
+    """Return each run that has the score, after the score in the paper's unit."""
+    scored = []
+    for run in cell:
+        measure = _measure(run, key)
+        value = measure and measure.value(run)
+        if value is not None:
+            scored.append((measure.scale * value, run))
+    return scored
+
+
+def _measure(run: Record, key: str) -> Measure | None:
+    return next((measure for measure in kind_of([run]).main if measure.published == key), None)

@@ -28,7 +28,8 @@ def write(config: DictConfig, asked: Questions) -> None:
     checks.whole("answer.max_new_tokens", config.answer.max_new_tokens, 1)
     place = folder.find(config.answer.run)
     answers = folder.read_answers(place)
-    origins = {question.id: _origin(place, question, config.answer.max_new_tokens) for question in asked.asked}
+    adapter = folder.adapter_of(place)
+    origins = {question.id: _origin(adapter, question, config.answer.max_new_tokens) for question in asked.asked}
     stale = [id for id, origin in origins.items() if id in answers and answers[id].origin not in (None, origin)]
     for id in stale:
         del answers[id]
@@ -52,8 +53,7 @@ def write(config: DictConfig, asked: Questions) -> None:
     console.print(f"{len(todo)} of {len(asked.asked)} questions answered now: {folder.answers_file(place)}")
 
 
-def _origin(place: Path, question: Question, max_new_tokens: int) -> Origin | None:
-    adapter = folder.adapter_of(place)
+def _origin(adapter: str | None, question: Question, max_new_tokens: int) -> Origin | None:
     asked = hashlib.sha256(json.dumps(question.turns).encode()).hexdigest()
     return adapter and Origin(adapter=adapter, question=asked, max_new_tokens=max_new_tokens)
 

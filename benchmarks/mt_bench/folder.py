@@ -104,7 +104,8 @@ def whole_answers(folder: Path, questions: list[Question]) -> dict[int, Answer]:
     if not answers:
         raise SuiteError(f"there are no answers in {answers_file(folder)}: answer=RUN writes them")
     adapter = adapter_of(folder)
-    if adapter and any(own.origin and own.origin.adapter != adapter for own in answers.values()):
+    origins = [answers[question.id].origin for question in questions if question.id in answers]
+    if adapter and any(origin and origin.adapter != adapter for origin in origins):
         raise SuiteError(
             f"the answers in {answers_file(folder)} are of another adapter than is beside it: answer=RUN asks this one"
         )

@@ -60,7 +60,7 @@ class Judge:
                 f"judge.base_url={self.base_url} is no address: https://HOST/v1, or http://127.0.0.1:8000/v1"
             )
         address = urlsplit(self.base_url)
-        if address.username or address.query:  # it is printed, and kept with every judgment
+        if address.username or address.password or address.query:  # it is printed, and kept with every judgment
             raise SuiteError("judge.base_url holds a name, a password or a query: leave the address alone in it")
         if not (self.key_env is None or isinstance(self.key_env, str)):
             raise SuiteError(f"judge.key_env={self.key_env} is no name of a variable in the environment")

@@ -6,10 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 from omegaconf import OmegaConf
 
 import methods
-from benchmarks import audit, grids, ledger, published, recipes
+from benchmarks import audit, counting, grids, ledger, published, recipes
 from benchmarks.errors import SuiteError
 from benchmarks.ledger import Entry
 from benchmarks.plan import method_of
@@ -136,3 +137,37 @@ def test_where_a_paper_and_its_script_disagree_both_have_a_recipe() -> None:
     chosen = ["task=alpaca", "method=vb_lora", "backbone=llama2-13b"]
     own, script = (recipes.composed([*chosen, *more]) for more in ([], ["recipe=llama2-13b/vb_lora-script"]))
     assert [(method_of(c).rank, method_of(c).vectors) for c in (own, script)] == [(6, 2048), (4, 4096)]
+
+
+def test_a_whole_backbones_file_is_counted_without_writing_it(bert: Path, tmp_path: Path) -> None:
+    tensors = safetensors.torch.load_file(bert / "model.safetensors")
+    safetensors.torch.save_file(tensors, tmp_path / "whole.safetensors")
+    assert counting._size(tensors) == (tmp_path / "whole.safetensors").stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        (("method: tied_lora", "method: dora"), "row of method dora, and there is none"),
+        (("backbone: roberta-large", "backbone: roberta-huge"), "roberta-huge"),
+        (("parameters_as_printed: 0.295M", "parameters_as_printed: many"), "'many' is no figure"),
+    ],
+)
+def test_a_row_that_cannot_be_counted_is_one_line(change: tuple[str, str], wanted: str, tmp_path: Path, capsys) -> None:
+    copy = shutil.copytree(published.PUBLISHED, tmp_path / "published")
+    file = copy / "vb_lora-table1-glue.yaml"
+    file.write_text(file.read_text().replace(*change, 1))
+    for other in copy.glob("*.yaml"):
+        if other != file:
+            other.unlink()
+    assert audit.main(["--published", str(copy)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and wanted in line
+
+
+def test_a_broken_ledger_is_not_written(planted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "ledger.md"
+    assert audit.main(["--published", str(planted), "--row", "lora", "--format", "markdown", "--out", str(out)]) == 1
+    assert not out.exists()
+    assert audit.main(["--row", "lora", "--out", str(out)]) == 2
+    assert "wants --format" in capsys.readouterr().err

@@ -78,8 +78,8 @@ def test_rows_that_cannot_be_compared_are_named(tmp_path: Path, capsys: pytest.C
     for method in ("alpha", "beta"):
         leave(tmp_path, method, 0.8)
     save(tmp_path, make_record("glue/mrpc", "old", "qv"))  # from before predictions were kept
-    other = leave(tmp_path, "gamma", 0.8, seeds=5)[3:]
-    for record in other[:0] + leave(tmp_path, "gamma", 0.8, seeds=3):
+    leave(tmp_path, "gamma", 0.8, seeds=5)
+    for record in leave(tmp_path, "gamma", 0.8, seeds=3):
         (path,) = save(tmp_path, record)
         path.unlink()
     found = compared(tmp_path)
@@ -130,5 +130,24 @@ def test_groups_are_of_neighbours_and_the_largest() -> None:
 
     names = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0}
     told = [Told("a", "c", 0.01), Told("a", "d", 0.001), Told("b", "d", 0.04), Told("a", "b", 0.2), Told("c", "d", 0.9)]
+    told.append(Told("b", "c", 0.3))
     assert ranks.alike(names, told) == [("a", "b"), ("b", "c"), ("c", "d")]
-    assert ranks.alike(names, []) == [("a", "b", "c", "d")]
+    assert ranks.alike(names, []) == []  # nothing was tested
+    assert ranks.alike(names, [Told("a", "b", 0.2), Told("a", "c", 0.2)]) == [("a", "b")]
+
+
+def test_a_held_out_difference_is_that_of_the_stored_scores(tmp_path: Path) -> None:
+    """Each half is scored on its own; the difference of two rows is that of their mean scores."""
+    correlated = CLASSES | {"labels": None, "metric": "pearson_spearman", "primary": "pearson", "name": "glue/stsb"}
+    labels = np.random.default_rng(3).random(ROWS).astype(np.float32) * 5
+    wanted = []
+    for method, noise in (("alpha", 0.5), ("beta", 2.0)):
+        answered = labels + np.random.default_rng(4).normal(0, noise, ROWS)
+        answered = np.where(HALVES == 0, answered, 3 * answered + 4)  # two epochs, of another scale each
+        record = make_record("glue/stsb", method, "qv", 0, config={"task": correlated}, primary="pearson")
+        (path,) = save(tmp_path, record)
+        own, task = Predictions(labels, HALVES, answered, answered, answered), tasks.build(correlated)
+        predictions.write(path, own, task)
+        wanted.append(predictions.scores(own, task)["held_out"])
+    (pair,) = compared(tmp_path).pairs
+    assert pair.overall.interval.value == pytest.approx(wanted[0] - wanted[1], abs=0.01)

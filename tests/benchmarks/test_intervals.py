@@ -108,3 +108,23 @@ def test_holms_correction() -> None:
     assert intervals.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert intervals.holm([0.5, 0.9]) == [1.0, 1.0]
     assert intervals.holm([]) == []
+
+
+@pytest.mark.parametrize(("seeds", "examples"), [(1, 400), (3, 400), (20, 400), (5, 4000)])
+def test_an_effect_is_in_units_of_one_cell_however_many_there_are(seeds: int, examples: int) -> None:
+    random = np.random.default_rng(9)
+    found = [
+        intervals.paired(
+            0.1
+            + random.normal(0, 0.02, (seeds, 1))
+            + random.normal(0, 0.3, examples)
+            + random.normal(0, 0.3, (seeds, examples))
+        ).effect
+        for _ in range(60)
+    ]
+    assert np.mean(found) == pytest.approx(0.1 / (0.02**2 + 2 * 0.3**2) ** 0.5, rel=0.15)
+
+
+def test_few_examples_that_all_differ_alike_are_no_proof() -> None:
+    assert intervals.paired(np.ones((1, 2))).p == 0.5
+    assert intervals.paired(np.ones((1, 20))).p < 1e-5

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import published, recipes, records, reproduce
+from benchmarks import published, recipes, records, reproduce, verdicts
 
 ROOT = Path(__file__).parents[2]
 TABLE = """
@@ -17,6 +17,7 @@ benchmark: glue
 experiment: quickstart
 statistic: median
 train_rows: {cola: 48, sst2: 48}
+scored_rows: {cola: 40, sst2: 40}
 rows:
 - backbone: minilm
   method: lora
@@ -76,6 +77,12 @@ def test_a_table_is_planned_then_run_and_then_done(
         ("glue/sst2", 0),
         ("glue/sst2", 1),
     ]
+    # Such a run is its row's in all that its record says, but for the data.
+    (row, _) = published.load(tmp_path / "published")
+    for record in found:
+        task = record.task.partition("/")[2]
+        config = recipes.composed([*recipes.overrides(row, record.task), "train.epochs=1", "train.batch_size=16"])
+        assert verdicts.differences(record, row, task, config) == ["the suite's own data"]
     assert [line[3:] for line in plan_of(capsys, *table)] == [["2", "2", "0"], ["2", "2", "0"], ["2", "0", "2"]]
     assert plan_of(capsys, *table, "--task", "sst2", "--method", "lora") == [["lora", "qv", "glue/sst2", "2", "2", "0"]]
 

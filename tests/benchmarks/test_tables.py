@@ -12,7 +12,7 @@ from benchmarks.published import PublishedRow
 from benchmarks.sheets import sheets_of
 from benchmarks.tables import main, render, terminal_table
 
-PROTOCOL = {"experiment": "none", "statistic": "median", "train_rows": {}}
+PROTOCOL = {"experiment": "none", "statistic": "median", "train_rows": {}, "scored_rows": {}}
 PUBLISHED = [
     PublishedRow(
         **PROTOCOL,

@@ -26,7 +26,16 @@ ROW = row_of("roberta-large", "vb_lora")  # MRPC 91.4 +- 0.6 in the paper
 CENTRE, SPREAD = ROW.scores["mrpc"].value, ROW.scores["mrpc"].spread
 
 
-def run(score: float, seed: int, row: PublishedRow = ROW, task: str = "glue/mrpc", rows: int = 3668, **facts) -> Record:
+def run(
+    score: float,
+    seed: int,
+    row: PublishedRow = ROW,
+    task: str = "glue/mrpc",
+    rows: int = 3668,
+    dev: int = 408,
+    path: str | None = None,
+    **facts: Any,
+) -> Record:
     """Return a run's record by the row's recipe; ``score`` is x100."""
     config = plan.settings_of(recipes.composed(recipes.overrides(row, task))) | {"seed": seed, "precision": "bf16"}
     changes = facts.pop("config", {})
@@ -35,7 +44,13 @@ def run(score: float, seed: int, row: PublishedRow = ROW, task: str = "glue/mrpc
         config[part] = config[part] | {key: value}
     chosen = {"source": "hub", "backbone": row.backbone} | facts
     record = make_record(task, row.method, row.target_names, seed, score / 100, config=config, **chosen)
-    return record.model_copy(update={"data": record.data.model_copy(update={"train_rows": rows})})
+    own = recipes.composed(recipes.overrides(row, task)).backbone
+    return record.model_copy(
+        update={
+            "data": record.data.model_copy(update={"train_rows": rows, "validation_rows": dev}),
+            "backbone": record.backbone.model_copy(update={"path": own.path if path is None else path}),
+        }
+    )
 
 
 def judged(*records: Record, row: PublishedRow = ROW, score: str = "mrpc") -> Verdict:
@@ -70,7 +85,13 @@ def test_one_outside_of_it_may_lie_within_the_papers_spread() -> None:
     ("facts", "reason"),
     [
         ({"source": "embedded"}, "the suite's own data (5)"),
-        ({"rows": 600}, "600 rows for 3,668 (5)"),
+        ({"rows": 600}, "600 rows learnt for 3,668 (5)"),
+        ({"dev": 100}, "100 rows scored for 408 (5)"),
+        (
+            {"path": "/models/other"},
+            "the backbone at /models/other, which cannot be known to be FacebookAI/roberta-large",
+        ),
+        ({"config": {"backbone.random": True}}, "backbone.random=true for unset (5)"),
         ({"config": {"train.epochs": 5}}, "train.epochs=5 for 40 (5)"),
         (
             {"config": {"method.lr_head": 1e-3, "train.epochs": 5}},
@@ -85,9 +106,37 @@ def test_runs_of_another_protocol_are_named_and_give_no_verdict(facts: dict, rea
     assert reason in own.reason
 
 
-def test_a_missing_seed_is_named() -> None:
-    own = judged(*(run(score, seed) for seed, score in enumerate(around(CENTRE)[:4])))
-    assert (own.ruling, own.reason, own.runs) == ("not comparable", "4 of 5 seeds", 4)
+def test_what_changes_a_result_by_rounding_alone_is_no_difference() -> None:
+    config = {"train.accumulate": 4, "train.gradient_checkpointing": False, "method.lr_head": 0.0030}
+    assert judged(*(run(score, seed, config=config) for seed, score in enumerate(around(CENTRE)))).runs == 5
+
+
+def test_a_missing_seed_is_named_and_none_counts_twice() -> None:
+    four = [run(score, seed) for seed, score in enumerate(around(CENTRE)[:4])]
+    fp32 = [record.model_copy(update={"config": record.config | {"precision": "fp32"}}) for record in four]
+    for records in (four, four + four, four + fp32):
+        own = judged(*records)
+        assert (own.ruling, own.reason) == ("not comparable", "4 of 5 seeds")
+
+
+def test_a_score_that_rounds_to_the_published_one_is_reproduced() -> None:
+    own = judged(*(run(CENTRE + 0.04, seed) for seed in range(5)))
+    assert (own.low, own.high) == (own.measured, own.measured)
+    assert own.ruling == "reproduced"
+
+
+def test_a_row_whose_settings_no_paper_prints_gets_no_ruling() -> None:
+    row = row_of("roberta-large", "tied_lora")
+    own = judged(*(run(score, seed, row) for seed, score in enumerate(around(80.0))), row=row)
+    assert (own.ruling, own.measured) == ("not comparable", pytest.approx(80.0))
+    assert "no paper prints" in own.reason
+
+
+def test_nor_does_a_task_that_the_paper_began_from_mnli() -> None:
+    row = row_of("roberta-large", "lora")
+    records = [run(score, seed, row, "glue/rte", 2490, 277) for seed, score in enumerate(around(80.0))]
+    own = judged(*records, row=row, score="rte")
+    assert own.ruling == "not comparable" and "MNLI" in own.reason
 
 
 def test_other_runs_do_not_stand_in() -> None:
@@ -102,7 +151,7 @@ def test_other_runs_do_not_stand_in() -> None:
 def test_a_grids_best_point_is_judged() -> None:
     """As LoRA-XS's: each rate is a run of its protocol, and the best median counts."""
     row = row_of("roberta-large", "lora_xs", "query,value,attention.output.dense,output.dense", rank=16)
-    row = row.model_copy(update={"scores": ROW.scores})
+    row = row.model_copy(update={"scores": ROW.scores, "warm_started": []})
     cells = [
         run(score, seed, row, config={"method.lr": lr, "method.lr_head": 1e-3})
         for lr, centre in ((6e-4, 80.0), (1e-3, CENTRE))
@@ -112,6 +161,8 @@ def test_a_grids_best_point_is_judged() -> None:
     assert (own.ruling, own.runs, own.measured) == ("reproduced", 5, pytest.approx(CENTRE))
     off = [record for record in cells if record.config["method"]["lr"] == 6e-4]
     assert judged(*off, row=row).ruling == "not reproduced"
+    lucky = run(99.0, 0, row, config={"method.lr": 6e-4, "method.lr_head": 6e-4})
+    assert judged(lucky, *cells, row=row).measured == pytest.approx(CENTRE)  # one seed is no point of the grid
     other = run(CENTRE, 0, row, config={"method.lr": 5e-2})
     assert "method.lr=0.05" in judged(other, row=row).reason
 
@@ -121,6 +172,7 @@ def test_one_seed_is_judged_over_its_questions() -> None:
     published_at = row.scores["gsm8k"].value
     base = run(50.0, 0, row, "math", 100_000)
     right = round(10 * published_at)
+    row = row.model_copy(update={"scored_rows": {"gsm8k": 1000, "math": 5000}})
     solved = make_solving_record({"paper": right / 1000}, 1000).exams["gsm8k"]
     solved = solved.model_copy(
         update={"predictions": ["The answer is: 5"] * right + ["The answer is: 6"] * (1000 - right)}
