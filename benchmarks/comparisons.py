@@ -74,7 +74,7 @@ def compare(sheet: Sheet, root: Path, score: str = "held_out", targets: str | No
             continue
         found.append((one, other, shared))
     if not found:
-        why = f" ({'; '.join(left_out)})" if left_out else ""
+        why = f" ({len(left_out)} left out, such as {left_out[0]})" if left_out else ""
         raise SuiteError(f"{sheet.title}: fewer than two rows can be compared{why}")
     accuracy = all(run.scores.primary == "accuracy" for run in sheet.finished)
     pairs = [_pair(one, other, shared, parts, accuracy) for one, other, shared in found]
@@ -98,7 +98,9 @@ def _of_run(run: Record, root: Path, score: str) -> np.ndarray:
     path = records.record_path(root, run.task, run.backbone.name, run.method, run.targets, run.seed, run.identity)
     own = predictions.read(path)
     if own is None:
-        raise SuiteError(f"{run.task}, seed {run.seed} left no predictions ({predictions.place(path).name})")
+        raise SuiteError(
+            f"{run.task}, seed {run.seed} left no predictions, as runs did not once: force=true trains it again"
+        )
     answered, labels, task = getattr(own, score), own.labels, tasks.build(run.config["task"])
     if score != "held_out":
         return _within(answered, labels, task)
