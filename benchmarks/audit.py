@@ -39,7 +39,7 @@ def columns(found: Sequence[Entry], brief: bool = False) -> list[tuple[str, list
         "printed": [e.printed for e in found],
         "stored": [f"{e.stored:,.15g}" for e in found],
         "trained": [f"{e.trained:,}" for e in found],
-        "bytes": ["-" if e.adapter_bytes is None else f"{e.adapter_bytes:,}" for e in found],
+        "bytes": [f"{e.adapter_bytes:,}" for e in found],
     }
     if not brief:
         made["regenerated"] = [f"{e.regenerated:,}" for e in found]
@@ -83,13 +83,7 @@ def _text(found: Sequence[Entry], one_by_one: bool, console: Console) -> None:
         for entry in found:
             console.print(_card(entry))
         return
-    table = Table(box=box.SIMPLE_HEAD)
-    shown = columns(found, brief=True)
-    for heading, _ in shown:
-        table.add_column(heading, overflow="fold")
-    for cells in zip(*(column for _, column in shown), strict=True):
-        table.add_row(*cells)
-    console.print(table)
+    console.print(grids.terminal(columns(found, brief=True)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from benchmarks import comparisons, grids, ranks, sheets
@@ -79,13 +77,7 @@ def _dumped(sheet: Sheet, compared: Compared) -> dict:
 
 
 def _text(sheet: Sheet, compared: Compared, console: Console) -> None:
-    table = Table(title=sheet.title, box=box.SIMPLE_HEAD, title_justify="left")
-    shown = columns(compared, _scale(sheet))
-    for heading, _ in shown:
-        table.add_column(heading, justify="left" if heading in ("method", "against") else "right", overflow="fold")
-    for cells in zip(*(column for _, column in shown), strict=True):
-        table.add_row(*(Text(cell) for cell in cells))
-    console.print(table)
+    console.print(grids.terminal(columns(compared, _scale(sheet)), sheet.title))
     for line in said(compared, sheet):
         console.print(Text(line))
 

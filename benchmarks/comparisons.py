@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 
@@ -79,7 +79,7 @@ def compare(sheet: Sheet, root: Path, score: str = "held_out", targets: str | No
     accuracy = all(run.scores.primary == "accuracy" for run in sheet.finished)
     pairs = [_pair(one, other, shared, parts, accuracy) for one, other, shared in found]
     corrected = intervals.holm([pair.overall.p for pair in pairs])
-    pairs = [Pair(**{**vars(pair), "corrected": own}) for pair, own in zip(pairs, corrected, strict=True)]
+    pairs = [replace(pair, corrected=own) for pair, own in zip(pairs, corrected, strict=True)]
     return Compared(score, sheet.tasks, _ranks(parts, sheet.tasks), sorted(pairs, key=lambda p: p.overall.p), left_out)
 
 

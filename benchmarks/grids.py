@@ -1,6 +1,10 @@
-"""Tables of (heading, cells) columns as text: in Markdown and in LaTeX."""
+"""Tables of (heading, cells) columns: in Markdown, in LaTeX and for a terminal."""
 
 from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
 
 Columns = Sequence[tuple[str, Sequence[str]]]
 
@@ -24,6 +28,16 @@ def latex(columns: Columns) -> list[str]:
     ruled = "".join("l" if heading in _TEXT else "r" for heading, _ in columns)
     begin = rf"\begin{{tabular}}{{{ruled}}}"
     return [begin, r"\toprule", headings, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
+
+
+def terminal(columns: Columns, title: str | None = None) -> Table:
+    """Return a table for rich to print."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    for heading, _ in columns:
+        table.add_column(heading, justify="left" if heading in _TEXT else "right", overflow="fold")
+    for cells in zip(*(column for _, column in columns), strict=True):
+        table.add_row(*(Text(cell) for cell in cells))  # Text: a "[" is not markup
+    return table
 
 
 def _lines(columns: Columns) -> list[Sequence[str]]:

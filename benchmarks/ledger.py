@@ -19,7 +19,6 @@ from methods.base import Method, Site, sizes_of
 from methods.sites import find_sites
 
 _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9}
-_TAKES_NO_PART = ("dropout", "lr", "lr_head", "name")
 
 
 class Entry(Typed):
@@ -27,7 +26,7 @@ class Entry(Typed):
 
     ``follows``: ``stored``, rounded to the printed digits, is the printed figure; ``expected`` is whether that is known
     to be so. ``reading``: what else gives it, where that does not. ``regenerated`` numbers are frozen, and made again
-    from ``regenerated_from``, so no file holds them. ``adapter_bytes`` is None where the backbone itself is trained.
+    from ``regenerated_from``, so no file holds them.
     """
 
     source: str
@@ -45,7 +44,7 @@ class Entry(Typed):
     formula: str
     trained: int
     stored: float
-    adapter_bytes: int | None
+    adapter_bytes: int
     regenerated: int
     regenerated_from: str | None
     head: int
@@ -79,32 +78,27 @@ def _entry(row: PublishedRow) -> Entry:
     model = _model(row.backbone, row.benchmark == "glue")
     head = list(config.backbone.head)
     sites = find_sites(model, plan.target_names(config), head, config.backbone.fused) if method.adapts_sites else []
-    heads = sum(p.numel() for name in head for p in model.get_submodule(name).parameters())
-    whole = model.num_parameters() - heads
-    if method.trains_backbone:
-        trained, stored, size = whole, float(whole), None
-    else:
-        counts = counting.count(method, model, head, sites)
-        trained, stored, size = counts.trained, counts.stored, counts.adapter_bytes
+    counts = counting.count(method, model, head, sites)
+    stored = counts.stored
     frozen = sum(tensor.numel() for tensor in method.frozen(sites).values()) if sites else 0
     follows = rounded(stored, row.parameters_as_printed) == row.parameters_as_printed
     return Entry(
         **row.model_dump(include={"source", "arxiv", "table", "benchmark", "backbone", "method", "run_by"}),
         targets=row.target_names,
-        hyperparameters={k: v for k, v in asdict(method).items() if k not in _TAKES_NO_PART},
+        hyperparameters={k: v for k, v in asdict(method).items() if k != "dropout"},
         maps=len(sites),
         printed=row.parameters_as_printed,
         derived=rounded(stored, row.parameters_as_printed),
         formula="all of the backbone" if method.trains_backbone else _checked(method, sites, stored),
-        trained=trained,
+        trained=counts.trained,
         stored=stored,
-        adapter_bytes=size,
+        adapter_bytes=counts.adapter_bytes,
         regenerated=frozen,
         regenerated_from=_origin(method) if frozen else None,
-        head=heads,
+        head=counts.head,
         follows=follows,
         expected=row.count_follows,
-        reading=None if follows else _reading(row, method, sites, stored, heads),
+        reading=None if follows else _reading(row, method, sites, stored, counts.head),
     )
 
 

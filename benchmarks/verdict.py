@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from benchmarks import grids, published, sheets, verdicts
@@ -58,12 +56,7 @@ def _measured(verdict: Verdict) -> str:
 def _text(found: Sequence[Verdict], console: Console) -> None:
     shown = [v for v in found if v.ruling != "not run"]
     if shown:
-        table = Table(box=box.SIMPLE_HEAD)
-        for heading, _ in columns(shown):
-            table.add_column(heading, overflow="fold")
-        for cells in zip(*(column for _, column in columns(shown)), strict=True):
-            table.add_row(*(Text(cell) for cell in cells))
-        console.print(table)
+        console.print(grids.terminal(columns(shown)))
     console.print(Text(counted(found)))
     console.print(Text(_SAID))
 

@@ -96,9 +96,7 @@ class _Part(BaseModel):
 
 
 class _Message(BaseModel):
-    content: str | list[_Part] | None = (
-        None  # none of a refusal, or of a judge that thought until its tokens were spent
-    )
+    content: str | list[_Part] | None = None  # none of a refusal, or of thoughts that spent all tokens
 
     @property
     def text(self) -> str:
