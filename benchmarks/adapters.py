@@ -9,7 +9,7 @@ import torch
 
 import methods
 from benchmarks.errors import SuiteError
-from benchmarks.records import write_atomic
+from benchmarks.files import write_atomic
 from methods.base import Method, Site, Tensors, digest
 
 _SKETCH = 4

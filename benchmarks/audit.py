@@ -10,11 +10,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import grids, ledger, published
+from benchmarks import conf, grids, ledger, published
+from benchmarks.command import BAD_INPUT
 from benchmarks.errors import SuiteError
+from benchmarks.files import write_atomic
 from benchmarks.ledger import Entry
-from benchmarks.records import write_atomic
-from benchmarks.run import BAD_INPUT
 
 _TITLE = """# The ledger of parameter counts
 
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--row", metavar="WORDS", help='only rows whose name has all these words, as cards: "llama2-7b vb_lora"'
     )
-    parser.add_argument("--published", type=Path, default=published.PUBLISHED, help="the published tables' folder")
+    parser.add_argument("--published", type=Path, default=conf.PUBLISHED, help="the published tables' folder")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write there what would be printed")
     options = parser.parse_args(arguments)
     try:

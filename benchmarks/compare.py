@@ -13,9 +13,10 @@ from rich.text import Text
 from benchmarks import comparisons, grids, ranks, sheets
 from benchmarks.comparisons import Compared
 from benchmarks.errors import SuiteError
+from benchmarks.files import write_atomic
 from benchmarks.intervals import Difference
-from benchmarks.measures import LOG_LIKELIHOOD, key_of
-from benchmarks.records import write_atomic
+from benchmarks.measures import key_of
+from benchmarks.schema import LOG_LIKELIHOOD
 from benchmarks.sheets import Sheet
 
 _ROOT = Path("results")

@@ -9,12 +9,12 @@ from statistics import mean
 import numpy as np
 from scipy.stats import rankdata
 
-from benchmarks import intervals, predictions, records, tasks
+from benchmarks import intervals, predictions, store, tasks
 from benchmarks.errors import SuiteError
 from benchmarks.intervals import Difference
 from benchmarks.measures import key_of
 from benchmarks.metrics import UndefinedMetric
-from benchmarks.records import Record
+from benchmarks.schema import Record
 from benchmarks.sheets import Row, Sheet
 from benchmarks.tasks import Task
 
@@ -106,7 +106,7 @@ def _parts(row: Row, wanted: Sequence[str], root: Path, score: str) -> Parts:
 
 
 def _of_run(run: Record, root: Path, score: str) -> np.ndarray:
-    path = records.record_path(root, run.task, run.backbone.name, run.method, run.targets, run.seed, run.identity)
+    path = store.record_path(root, run.task, run.backbone.name, run.method, run.targets, run.seed, run.identity)
     own = predictions.read(path)
     if own is None:
         raise SuiteError(

@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from benchmarks.records import Parameters
+from benchmarks.schema import Parameters
 from methods.base import Method, Site, Tensors
 
 

@@ -1,4 +1,4 @@
-"""Rows from the hub, a directory or the suite's own grammar; tokens; batches in each run's own order."""
+"""Rows from the hub, a directory or the suite's own grammar; and as tokens."""
 
 import hashlib
 import json
@@ -15,7 +15,6 @@ from benchmarks import embedded
 from benchmarks.errors import SuiteError, first_line
 from benchmarks.tasks import Instance, Source, Task, Text
 
-_POOL = 50
 _ALL: Mapping[str, int | None] = MappingProxyType({})
 
 
@@ -138,19 +137,3 @@ def tokenise(rows: Rows, split: str, task: Task, tokenizer, backbone: str, max_l
         new_fingerprint=hashlib.sha256(facts.encode()).hexdigest()[:32],
     )
     return encoded.to_list()
-
-
-def order(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """Return an epoch's batches of row numbers in the order of a run: shuffled, then bucketed by length.
-
-    Which rank of length comes when depends on the epoch alone, so that the runs of a group, which hold different rows,
-    hold rows of about one length at a time; the rows depend on the run's seed.
-    """
-    shuffled = np.random.default_rng([seed, epoch]).permutation(len(lengths))
-    pools = [shuffled[i : i + _POOL * batch_size] for i in range(0, len(shuffled), _POOL * batch_size)]
-    batches = [
-        by_length[i : i + batch_size]
-        for by_length in (pool[np.argsort(lengths[pool], kind="stable")] for pool in pools)
-        for i in range(0, len(by_length), batch_size)
-    ]
-    return [batches[i] for i in np.random.default_rng(epoch).permutation(len(batches))]

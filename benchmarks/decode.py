@@ -18,7 +18,7 @@ from torch import Tensor
 from benchmarks import data
 from benchmarks.errors import SuiteError
 from benchmarks.group import RunGroup
-from benchmarks.records import Solved, Written
+from benchmarks.schema import Solved, Written
 from benchmarks.tasks import Decoding, Instance, Text
 
 _SEQUENCES = 320  # beams of all runs and prompts that go through the model at a time, where memory allows

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
-from benchmarks.records import Environment
+from benchmarks.schema import Environment
 
 _PACKAGES = ("torch", "transformers", "datasets", "accelerate", "numpy", "scikit-learn", "scipy", "math-verify")
 _CODE = ("benchmarks", "methods", "conf", "pyproject.toml")

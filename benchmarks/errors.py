@@ -1,5 +1,8 @@
 """The one error a person is shown as a line instead of a traceback."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class SuiteError(Exception):
     """Bad input: the message says what was wrong and what would be right, in one line."""
@@ -12,3 +15,8 @@ class JobFailed(SuiteError):
 def first_line(error: BaseException) -> str:
     """Return the first line of what an error says, or its name where it says nothing."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def nearest(wanted: str, existing: Iterable[str]) -> str:
+    """Return the one of ``existing`` that is most like what was wanted."""
+    return difflib.get_close_matches(wanted, list(existing), n=1, cutoff=0.0)[0]

@@ -21,19 +21,21 @@ from benchmarks import (
     data,
     decode,
     environment,
+    files,
     plan,
     predictions,
     quantization,
-    records,
     saved,
+    schema,
+    selection,
     starts,
+    store,
     train,
 )
 from benchmarks.errors import SuiteError, first_line
 from benchmarks.group import RunGroup
-from benchmarks.measures import LOG_LIKELIHOOD
 from benchmarks.plan import Experiment, Run
-from benchmarks.records import Parameters, Record, Solved, Written
+from benchmarks.schema import LOG_LIKELIHOOD, Parameters, Record, Solved, Written
 from benchmarks.tasks import Text
 from benchmarks.tracking import RunInfo, Tracker
 from methods.base import Site, Tensors
@@ -57,7 +59,7 @@ class Began:
     """The run that others begin from: its record's path, and what their records say of it."""
 
     record: Path
-    fact: records.Start
+    fact: schema.Start
 
 
 def run_experiment(config: DictConfig) -> None:
@@ -69,7 +71,7 @@ def run_experiment(config: DictConfig) -> None:
     done = [] if config.force else [run for run in runs if plan.is_done(run, console)]
     if config.adapter.save:
         for run in done:
-            if not (records.folder_of(run.path) / "adapter").exists():
+            if not (store.folder_of(run.path) / "adapter").exists():
                 console.print(f"{run.label} is done and left no adapter: force=true trains it again and saves one")
     if len(done) == len(runs):
         folder = done[0].path.parent
@@ -107,18 +109,18 @@ def _begun(start: Experiment) -> Began:
             run_experiment(config)
             best = starts.best_of(paths)
     if best is None:
-        raise SuiteError(f"nothing can begin from {start.label}: {records.read(paths[0]).error}")
-    failed = sum(records.read(path).status == "failed" for path in paths)
+        raise SuiteError(f"nothing can begin from {start.label}: {store.read(paths[0]).error}")
+    failed = sum(store.read(path).status == "failed" for path in paths)
     which = f"the best of {len(paths)} runs, {failed} failed" if len(paths) > 1 else "its run"
     say(f"  begins from {start.label}, {which}: {best}; start=null begins from the backbone")
-    own = records.read(best)
-    fact = records.Start(task=own.task, identity=own.identity, runs=len(paths), train_rows=own.data.train_rows)
+    own = store.read(best)
+    fact = schema.Start(task=own.task, identity=own.identity, runs=len(paths), train_rows=own.data.train_rows)
     return Began(best, fact)
 
 
 def _checkpoint(experiment: Experiment, runs: list[Run]) -> Path:
     facts = {"group": [run.identity for run in runs], "keeps_best": experiment.config.adapter.save, "answered": True}
-    return Path(experiment.config.cache) / "checkpoints" / f"{records.identity_of(facts)}.pt"
+    return Path(experiment.config.cache) / "checkpoints" / f"{store.identity_of(facts)}.pt"
 
 
 def _train_group(experiment: Experiment, runs: list[Run], wanted: list[Run], feed: Feed, begun: Began | None) -> None:
@@ -144,7 +146,7 @@ def _train_group(experiment: Experiment, runs: list[Run], wanted: list[Run], fee
         if _out_of_memory(error):
             raise SuiteError(f"{experiment.label}: no memory to load the backbone: {first_line(error)}") from error
         raise
-    described = records.Backbone(
+    described = schema.Backbone(
         name=experiment.backbone,
         path=backbone.path,
         fingerprint=experiment.fingerprint,
@@ -187,7 +189,7 @@ def _train_group(experiment: Experiment, runs: list[Run], wanted: list[Run], fee
                     own = predictions.chosen(
                         record.epochs, record.scores.primary, answered, feed.dev.labels, feed.dev.halves
                     )
-                    predictions.write(run.path, own, experiment.task)
+                    predictions.write(run.path, own, experiment.task.answers_classes)
                 _leave(experiment, run, record, frozen, sites, progress.kept[index])
             tracker.finish(index, record)
     finally:
@@ -249,7 +251,7 @@ def _leave(
 ) -> None:
     """Write a run's record, before it its adapter as it was at the best epoch, and say how it ended."""
     if experiment.config.adapter.save and record.status == "finished":
-        directory = records.folder_of(run.path) / "adapter"
+        directory = store.folder_of(run.path) / "adapter"
         adapters.save(
             directory=directory,
             name=record.method,
@@ -263,7 +265,7 @@ def _leave(
             resumable=experiment.config.adapter.resumable,
         )
         experiment.console.print(f"  adapter: {directory}")
-    records.write(run.path, record)
+    store.write(run.path, record)
     experiment.console.print(_outcome(run, record))
 
 
@@ -293,7 +295,7 @@ def _frozen(experiment: Experiment, sites: list[Site]) -> Tensors:
     method = experiment.method
     if method.frozen_from_weights is None:
         return method.frozen(sites) if sites else {}
-    name = records.identity_of(
+    name = store.identity_of(
         {
             "method": experiment.config.method.name,
             "hyperparameters": [getattr(method, name) for name in method.frozen_from_weights],
@@ -307,7 +309,7 @@ def _frozen(experiment: Experiment, sites: list[Site]) -> Tensors:
     path = Path(experiment.config.cache) / "frozen" / f"{name}.safetensors"
     with experiment.accelerator.main_process_first():
         if not path.exists():
-            records.write_atomic(path, adapters.to_bytes(method.frozen(sites)))
+            files.write_atomic(path, adapters.to_bytes(method.frozen(sites)))
     return safetensors.torch.load_file(path)
 
 
@@ -356,7 +358,7 @@ def _record(
     group: list[Run],
     begun: Began | None,
     counts: Parameters,
-    backbone: records.Backbone,
+    backbone: schema.Backbone,
     progress: train.Progress,
     written: Answers,
     index: int,
@@ -375,7 +377,7 @@ def _record(
         started_from=begun and begun.fact,
         config=run.config,
         tuning=run.tuning,
-        data=records.Data(
+        data=schema.Data(
             source=rows.source,
             dataset=rows.dataset,
             fingerprint=rows.fingerprint,
@@ -385,7 +387,7 @@ def _record(
         backbone=backbone,
         parameters=counts,
         epochs=history,
-        scores=None if failure else train.summarise(history, experiment.task.primary),
+        scores=None if failure else selection.summarise(history, experiment.task.primary),
         generation=None if failure else next((w for w in written.values() if isinstance(w, Written)), None),
         exams={} if failure else {name: own for name, own in written.items() if isinstance(own, Solved)},
         cost=None if failure else progress.cost(),

@@ -12,7 +12,7 @@ from functools import cache
 from omegaconf import OmegaConf
 from torch import nn
 
-from benchmarks import backbones, counting, plan, recipes, tasks
+from benchmarks import backbones, conf, counting, plan, recipes, tasks
 from benchmarks.errors import SuiteError
 from benchmarks.published import PublishedRow, Typed
 from methods.base import Method, Site, sizes_of
@@ -73,7 +73,7 @@ def entries(rows: Iterable[PublishedRow]) -> list[Entry]:
 
 
 def _entry(row: PublishedRow) -> Entry:
-    config = recipes.composed(recipes.overrides(row))
+    config = conf.composed(recipes.overrides(row))
     method = plan.method_of(config)
     model = _model(row.backbone, row.benchmark == "glue")
     head = list(config.backbone.head)
@@ -104,7 +104,7 @@ def _entry(row: PublishedRow) -> Entry:
 
 @cache
 def _model(backbone: str, classifies: bool) -> nn.Module:
-    config = recipes.composed([f"backbone={backbone}"]).backbone
+    config = conf.composed([f"backbone={backbone}"]).backbone
     kind = tasks.Classification if classifies else tasks.Generation
     return backbones.on_meta(OmegaConf.to_container(config.shape), kind)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import mean, median, stdev
 from typing import Any
 
-from benchmarks.records import Mark, Record
+from benchmarks.schema import LOG_LIKELIHOOD, Mark, Record
 
 ABSENT = "-"
 HELD_OUT = (
@@ -13,7 +13,6 @@ HELD_OUT = (
 )
 PERCENT = ("bleu", "meteor", "rouge_l")  # papers print these x100 with one digit, and other scores of texts with two
 
-LOG_LIKELIHOOD = "log_likelihood"  # the score on dev of every task of text
 JUDGED = "mt_bench_turn_1"
 
 Getter = Callable[[Record], float | None]

@@ -11,11 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 import methods
-from benchmarks import backbones, checks, data, quantization, records, starts, tasks
+from benchmarks import backbones, checks, data, quantization, starts, store, tasks
 from benchmarks.errors import SuiteError
 from benchmarks.group import RunSettings, TrainSettings
 from benchmarks.points import Point, check_rates, points_of
-from benchmarks.records import Tuning
+from benchmarks.schema import Tuning
 from benchmarks.tasks import Task
 from methods.base import Method
 
@@ -184,7 +184,7 @@ def is_done(run: Run, console: Console) -> bool:
     """
     if not run.path.exists():
         return False
-    record = records.read(run.path)
+    record = store.read(run.path)
     if record.status == "failed":
         console.print(f"{run.label} failed before ({record.error}): tried again")
         return False
@@ -260,7 +260,7 @@ def _run(experiment: Experiment, point: Point, seed: int, begun: list[str]) -> R
     """Return one run; ``begun`` are the identities of those that it may begin from, the best of which will be it."""
     config = experiment.config
     resolved, identity = _identified(experiment, point, seed, begun)
-    path = records.record_path(
+    path = store.record_path(
         root=Path(config.results),
         task=experiment.task.name,
         backbone=experiment.backbone,
@@ -283,4 +283,4 @@ def _identified(experiment: Experiment, point: Point, seed: int, begun: list[str
         OmegaConf.update(config, key, value)
     resolved = settings_of(config) | {"precision": experiment.precision, "seed": seed}
     fingerprints = [experiment.fingerprint, experiment.rows.fingerprint, *begun]
-    return resolved, records.identity_of(resolved | {"fingerprints": fingerprints})
+    return resolved, store.identity_of(resolved | {"fingerprints": fingerprints})

@@ -7,8 +7,9 @@ import numpy as np
 import safetensors.numpy
 
 from benchmarks.errors import SuiteError
-from benchmarks.records import Epoch, Scores, write_atomic
-from benchmarks.tasks import Task
+from benchmarks.files import write_atomic
+from benchmarks.schema import Epoch
+from benchmarks.selection import chosen_epochs
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,6 @@ class Predictions:
     held_out: np.ndarray
 
 
-def chosen_epochs(history: list[Epoch], primary: str) -> tuple[int, tuple[int, int]]:
-    """Return the best epoch, from 0, and the one that each half of dev is scored at: the best on the other half.
-
-    Of epochs that tie, the earliest is the best one.
-    """
-    first, second = np.array([epoch.halves for epoch in history]).T
-    best = int(np.argmax([epoch.scores[primary] for epoch in history]))
-    return best, (int(np.argmax(second)), int(np.argmax(first)))
-
-
 def chosen(
     history: list[Epoch], primary: str, answered: np.ndarray, labels: np.ndarray, halves: np.ndarray
 ) -> Predictions:
@@ -44,30 +35,13 @@ def chosen(
     return Predictions(labels, halves, answered[best], answered[-1], held_out)
 
 
-def scores(predictions: Predictions, task: Task) -> dict[str, float]:
-    """Return best, last and held-out again; held-out is the mean of the two halves' own."""
-    both = [predictions.halves == half for half in (0, 1)]
-    of_halves = [task.score(predictions.held_out[own], predictions.labels[own])[task.primary] for own in both]
-    return {
-        "best": task.score(predictions.best, predictions.labels)[task.primary],
-        "last": task.score(predictions.last, predictions.labels)[task.primary],
-        "held_out": sum(of_halves) / 2,
-    }
-
-
-def stored(own: Scores) -> dict[str, float]:
-    """Return a record's scores by the names that ``scores`` gives."""
-    return {"best": own.best, "last": own.last, "held_out": own.held_out}
-
-
 def place(record: Path) -> Path:
     """Return where the predictions of a record's run lie."""
     return record.with_suffix(".safetensors")
 
 
-def write(record: Path, predictions: Predictions, task: Task) -> None:
-    """Write them beside the record: what is a class as a byte, what is a number in float32."""
-    classes = task.has_head and np.issubdtype(predictions.labels.dtype, np.integer)
+def write(record: Path, predictions: Predictions, classes: bool) -> None:
+    """Write them beside the record: ``classes`` as bytes, and numbers in float32."""
     kinds = {field.name: np.uint8 if classes else np.float32 for field in fields(Predictions)} | {"halves": np.uint8}
     arrays = {name: np.ascontiguousarray(getattr(predictions, name), kind) for name, kind in kinds.items()}
     write_atomic(place(record), safetensors.numpy.save(arrays))

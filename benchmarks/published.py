@@ -12,9 +12,9 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from benchmarks.conf import PUBLISHED
 from benchmarks.errors import SuiteError
 
-PUBLISHED = Path(__file__).resolve().parents[1] / "results" / "published"
 NO_TARGETS = "-"  # of a row or a run whose method adapts no chosen maps: it stands beside any targets
 
 

@@ -1,12 +1,8 @@
 """Every published row's run: the overrides that make it, from conf/recipe."""
 
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
-
 import methods
 from benchmarks.errors import SuiteError
 from benchmarks.published import PublishedRow
-from benchmarks.run import CONF
 
 
 def overrides(row: PublishedRow, task: str | None = None) -> list[str]:
@@ -26,9 +22,3 @@ def overrides(row: PublishedRow, task: str | None = None) -> list[str]:
     if row.rank is not None:
         chosen.append(f"method.rank={row.rank}")
     return chosen
-
-
-def composed(chosen: list[str]) -> DictConfig:
-    """Return the config of a run."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("run", chosen)

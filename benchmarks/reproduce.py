@@ -13,11 +13,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import experiment, plan, published, recipes, records, starts
+from benchmarks import conf, experiment, plan, published, recipes, starts, store
+from benchmarks.command import BAD_INPUT
+from benchmarks.conf import CONF
 from benchmarks.errors import SuiteError
 from benchmarks.plan import Experiment, Run
 from benchmarks.published import PublishedRow
-from benchmarks.run import BAD_INPUT, CONF
 
 _WARM_UP = [
     "data.train_rows=256",
@@ -87,7 +88,7 @@ def tasks_of(row: PublishedRow, wanted: Sequence[str]) -> list[str]:
 def planned(row: PublishedRow, task: str, more: Sequence[str], accelerator: Accelerator, console: Console) -> Planned:
     """Compose and check one job, and see which of its runs are done; loads its rows and finds its backbone."""
     overrides = [*recipes.overrides(row, task), *more]
-    job = plan.prepare(recipes.composed(overrides), accelerator, console)
+    job = plan.prepare(conf.composed(overrides), accelerator, console)
     runs = plan.runs_of(job)
     return Planned(row, task, overrides, job, runs, [run for run in runs if plan.is_done(run, console)])
 
@@ -113,7 +114,7 @@ def with_starts(jobs: Sequence[Planned]) -> list[Planned]:
 def warmed_up(job: Planned) -> float:
     """Return how many rows a second a group of this job learns, from a short run of it that is kept in the cache."""
     cache = Path(job.experiment.config.cache) / "warm-up"
-    config = recipes.composed([*job.overrides, *_WARM_UP, f"results={cache}"])
+    config = conf.composed([*job.overrides, *_WARM_UP, f"results={cache}"])
     for split, rows in job.experiment.rows.splits.items():
         if f"{split}_rows" in config.data:
             config.data[f"{split}_rows"] = min(config.data[f"{split}_rows"], len(rows))
@@ -121,7 +122,7 @@ def warmed_up(job: Planned) -> float:
     runs = plan.runs_of(plan.prepare(config, job.experiment.accelerator, quiet))
     if not all(plan.is_done(run, quiet) for run in runs):
         experiment.run_experiment(config)
-    record = records.read(runs[0].path)
+    record = store.read(runs[0].path)
     if record.cost is None:
         raise SuiteError(f"the warm-up of {job.experiment.label} failed: {record.error}")
     return record.cost.samples_per_second
@@ -160,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{name}", default="", metavar="A,B", help=f"these {what} alone")
     parser.add_argument("--plan", action="store_true", help="say what it will take, and run nothing but a warm-up")
     parser.add_argument("--launcher", choices=_LAUNCHERS, help="Hydra's own; submitit is Slurm, by submitit")
-    parser.add_argument("--published", type=Path, default=published.PUBLISHED, help="the published tables' folder")
+    parser.add_argument("--published", type=Path, default=conf.PUBLISHED, help="the published tables' folder")
     parser.add_argument("settings", nargs="*", help="of every run, as for benchmarks.run: seeds=[0,1] data.root=DIR")
     options = parser.parse_intermixed_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)

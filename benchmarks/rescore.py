@@ -9,11 +9,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import data, predictions, records, tasks
+from benchmarks import data, predictions, store, tasks
+from benchmarks.conf import LOCAL
 from benchmarks.errors import SuiteError
-from benchmarks.measures import LOG_LIKELIHOOD
-from benchmarks.records import Mark, Record
-from benchmarks.tables import LOCAL
+from benchmarks.predictions import Predictions
+from benchmarks.schema import LOG_LIKELIHOOD, Mark, Record, Scores
+from benchmarks.tasks import Task
 from benchmarks.tasks.instruction import marks
 
 Line = tuple[str, str, str, str, bool]  # what was scored, how, the stored score, the new one, whether they are one
@@ -22,6 +23,22 @@ Line = tuple[str, str, str, str, bool]  # what was scored, how, the stored score
 def again(record: Record) -> dict[str, dict[str, Mark]]:
     """Return each exam's marks, by extractor, from the record's predictions and answers."""
     return {name: marks(solved.predictions, solved.answers, solved.kind) for name, solved in record.exams.items()}
+
+
+def scores(predictions: Predictions, task: Task) -> dict[str, float]:
+    """Return best, last and held-out again; held-out is the mean of the two halves' own."""
+    both = [predictions.halves == half for half in (0, 1)]
+    of_halves = [task.score(predictions.held_out[own], predictions.labels[own])[task.primary] for own in both]
+    return {
+        "best": task.score(predictions.best, predictions.labels)[task.primary],
+        "last": task.score(predictions.last, predictions.labels)[task.primary],
+        "held_out": sum(of_halves) / 2,
+    }
+
+
+def stored(own: Scores) -> dict[str, float]:
+    """Return a record's scores by the names that ``scores`` gives."""
+    return {"best": own.best, "last": own.last, "held_out": own.held_out}
 
 
 def _of_exams(record: Record) -> list[Line]:
@@ -38,11 +55,11 @@ def _of_dev(record: Record, path: Path) -> list[Line]:
     own = predictions.read(path)
     if own is None or record.scores is None:
         return []
-    before, task = predictions.stored(record.scores), tasks.build(record.config["task"])
+    before, task = stored(record.scores), tasks.build(record.config["task"])
     scale, digits = (1, 3) if record.scores.primary == LOG_LIKELIHOOD else (100, 1)
     return [
         (f"dev, {name}", record.scores.primary, *(f"{scale * each:.{digits}f}" for each in (before[name], now)), same)
-        for name, now in predictions.scores(own, task).items()
+        for name, now in scores(own, task).items()
         for same in [abs(before[name] - now) < 1e-6]  # of float32 where a prediction is a number
     ]
 
@@ -77,7 +94,7 @@ def _rescore(paths: list[Path], root: str | None, cache: Path, console: Console)
     table = Table("record", "scored", "by", "stored", "now", title="Of dev and exams x100 ± s.e.; others as they are")
     same, left_out = True, []
     for path in paths:
-        record = records.read(path)
+        record = store.read(path)
         lines = _of_dev(record, path) + _of_exams(record)
         try:
             lines += _of_text(record, path, root, cache)

@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from benchmarks import adapters, backbones, quantization, records, tasks
+from benchmarks import adapters, backbones, quantization, store, tasks
 from benchmarks.errors import SuiteError
 from benchmarks.tasks import Task
 from methods.base import Method, Site, Tensors
@@ -138,7 +138,7 @@ def fill(model: nn.Module, tensors: Tensors, source: Path) -> None:
 def _directory(run: Path) -> Path:
     """Return the adapter folder that a run's record, folder or adapter folder stands for."""
     if run.is_file():
-        run = records.folder_of(run)
+        run = store.folder_of(run)
     for directory in (run, run / "adapter"):
         if (directory / "adapter.json").is_file():
             return directory

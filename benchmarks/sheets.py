@@ -16,7 +16,8 @@ from typing import Any
 
 from benchmarks.errors import SuiteError
 from benchmarks.measures import Kind, Measure, kind_of
-from benchmarks.records import Record, read
+from benchmarks.schema import Record
+from benchmarks.store import read
 
 DIGITS = 6  # of a fingerprint, enough to tell two apart by eye
 

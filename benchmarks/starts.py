@@ -14,10 +14,10 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from omegaconf import DictConfig, OmegaConf
 
-from benchmarks import records
-from benchmarks.errors import SuiteError
+from benchmarks import store
+from benchmarks.conf import CONF
+from benchmarks.errors import SuiteError, nearest
 from benchmarks.group import RunGroup
-from benchmarks.run import CONF, nearest
 
 
 def job_of(config: DictConfig) -> DictConfig:
@@ -43,7 +43,7 @@ def job_of(config: DictConfig) -> DictConfig:
 
 def tensors_of(record: Path) -> Path:
     """Return the file of what a run trained, from its record's path; it is there where the run kept its adapter."""
-    return records.folder_of(record) / "adapter" / "trained.safetensors"
+    return store.folder_of(record) / "adapter" / "trained.safetensors"
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def best_of(paths: list[Path]) -> Path | None:
     """Return the record that is best on dev, the first of those that tie; None before all ended, or if all failed."""
     if not all(path.exists() for path in paths):
         return None
-    finished = {path: record for path in paths if (record := records.read(path)).status == "finished"}
+    finished = {path: record for path in paths if (record := store.read(path)).status == "finished"}
     return max(finished, key=lambda path: finished[path].scores.best, default=None)
 
 

@@ -17,16 +17,16 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks import figure, grids, tuning, verdicts
+from benchmarks.conf import LOCAL, ROOT
 from benchmarks.errors import SuiteError
+from benchmarks.files import write_atomic
 from benchmarks.measures import ABSENT, Measure, key_of, kind_of
 from benchmarks.published import PublishedRow, find
 from benchmarks.published import load as load_published
-from benchmarks.records import Record, write_atomic
+from benchmarks.schema import Record
 from benchmarks.sheets import DIGITS, Row, Sheet, checked, flat, load, rows_of, sheets_of
 from benchmarks.tuning import Tuned
 
-ROOT = Path("results")
-LOCAL = ROOT / "local"
 _TUNED = (
     "A configuration multiplies the method's default learning rates. The one with the best mean over seeds is chosen "
     "on one half of dev, with an epoch for each seed, and scored on the other half, both ways, averaged; two are named "

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from benchmarks.records import Epoch, Parameters, Record
+from benchmarks.schema import Epoch, Parameters, Record
 
 # Silent, and without what W&B gathers by itself (console, git, code, packages, machine, system metrics): the record
 # has its own environment, and these are nearly all of what starting a run costs. A server that goes away ends the

@@ -13,11 +13,11 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object, send_to_device
 
-from benchmarks import data
+from benchmarks import order
+from benchmarks.files import write_atomic
 from benchmarks.group import Batch, RunGroup
 from benchmarks.metrics import UndefinedMetric
-from benchmarks.predictions import chosen_epochs
-from benchmarks.records import Cost, Epoch, Scores, write_atomic
+from benchmarks.schema import Cost, Epoch
 from benchmarks.tasks import Example, Task
 from methods.base import Tensors
 
@@ -115,7 +115,7 @@ def fit(
 def _train_epoch(group: RunGroup, task: Task, train: Split, tokenizer, progress: Progress, on_step) -> np.ndarray:
     """Train one epoch. Returns (S,) mean losses over the rows; a failed run's is nan."""
     size = group.train_settings.batch_size
-    orders = [data.order(train.lengths, size, run.seed, progress.epoch) for run in group.runs]
+    orders = [order.batches(train.lengths, size, run.seed, progress.epoch) for run in group.runs]
     total = torch.zeros(len(group.runs), device=group.accelerator.device)
     _forget_peak_memory(group.accelerator.device)
     started = time.perf_counter()
@@ -208,21 +208,6 @@ def _is_best(history: list[Epoch], primary: str) -> bool:
 def _copy(group: RunGroup, index: int) -> dict[str, Tensors]:
     parts = {"trained": group.trained(index), "head": group.head(index)}
     return {part: {n: t.cpu().clone() for n, t in tensors.items()} for part, tensors in parts.items()}
-
-
-def summarise(history: list[Epoch], primary: str) -> Scores:
-    """Return best, last and held-out. Of epochs that tie, the earliest is the best one.
-
-    Held-out: the epoch that is best on one half of dev, scored on the other; both ways; their mean.
-    """
-    best, (first, second) = chosen_epochs(history, primary)
-    return Scores(
-        primary=primary,
-        best=history[best].scores[primary],
-        best_epoch=best + 1,
-        last=history[-1].scores[primary],
-        held_out=(history[first].halves[0] + history[second].halves[1]) / 2,
-    )
 
 
 def _save(group: RunGroup, progress: Progress, path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 from benchmarks.predictions import chosen_epochs
-from benchmarks.records import Record
+from benchmarks.schema import Record
 from benchmarks.sheets import Row, Sheet, refuse_twice, rows_of
 
 Configuration = list[Record]  # its runs, by seed

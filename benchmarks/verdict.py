@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from benchmarks import grids, published, sheets, verdicts
+from benchmarks.command import BAD_INPUT
 from benchmarks.errors import SuiteError
-from benchmarks.run import BAD_INPUT
 from benchmarks.verdicts import Ruling, Verdict
 
 _ROOTS = (Path("results"), Path("results/local"))

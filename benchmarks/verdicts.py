@@ -9,12 +9,12 @@ import numpy as np
 from omegaconf import OmegaConf
 
 import methods
-from benchmarks import intervals, plan, recipes, starts
+from benchmarks import conf, intervals, plan, recipes, starts
 from benchmarks.intervals import Interval
 from benchmarks.maths import scores as maths
 from benchmarks.measures import JUDGED, Measure, key_of, kind_of
 from benchmarks.published import NO_TARGETS, PublishedRow, Typed
-from benchmarks.records import Record, Start
+from benchmarks.schema import Record, Start
 from benchmarks.sheets import flat
 
 Ruling = Literal["reproduced", "within the spread", "not reproduced", "not comparable", "not run"]
@@ -77,7 +77,7 @@ def _verdict(row: PublishedRow, key: str, candidates: Sequence[Record]) -> Verdi
     own = [run for run in candidates if run.task == task and run.targets in (row.target_names, NO_TARGETS)]
     if not own:
         return Verdict(**facts, **nothing, runs=0, ruling="not run", reason="no record")
-    config = recipes.composed(recipes.overrides(row, task))
+    config = conf.composed(recipes.overrides(row, task))
     right, reasons = [], Counter()
     for record in own:
         differing = differences(record, row, key, config)

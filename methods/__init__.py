@@ -2,12 +2,16 @@
 
 import importlib
 import pkgutil
+from typing import TYPE_CHECKING
 
-from methods.base import Method
+if TYPE_CHECKING:
+    from methods.base import Method
 
 
-def find() -> dict[str, type[Method]]:
+def find() -> dict[str, type["Method"]]:
     """Return every method in this folder by its file's name, sorted."""
+    from methods.base import Method  # here, so that methods.errors can be imported without torch
+
     found = {}
     for module_info in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{module_info.name}")

@@ -8,11 +8,9 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from methods.errors import MethodError
+
 Tensors = dict[str, Tensor]
-
-
-class MethodError(ValueError):
-    """A method cannot be built as asked; the message is one line and says what would do."""
 
 
 @dataclass(frozen=True)

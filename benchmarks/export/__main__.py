@@ -15,9 +15,9 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from benchmarks import saved
+from benchmarks.conf import CONF
 from benchmarks.errors import SuiteError
 from benchmarks.export import inward, outward
-from benchmarks.run import CONF
 from methods.base import MethodError
 
 _OUTWARD = {"peft": outward.to_peft, "peft-native": outward.to_peft_native}

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmarks import adapters
 from benchmarks.errors import SuiteError
-from benchmarks.records import write_atomic
+from benchmarks.files import write_atomic
 from methods.base import Tensors
 
 SHARED = "base_model."  # before the name of a tensor that all modules share

@@ -1,17 +1,17 @@
 """MT-Bench of a trained run: ``python -m benchmarks.mt_bench answer=RUN``, then ``judge=RUN judge.yes=true``."""
 
 import os
-import re
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 import hydra
-import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from benchmarks import command
+from benchmarks.command import BAD_INPUT
+from benchmarks.conf import CONF
 from benchmarks.errors import SuiteError
-from benchmarks.run import BAD_INPUT, CONF, dotted, nearest
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="mt_bench")
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def _refuse(error: Exception) -> NoReturn:
-    print(f"error: {_line(error)}", file=sys.stderr)
+    command.say(error, "mt_bench")
     sys.exit(2)
 
 
@@ -61,15 +61,6 @@ def _nested(argument: str) -> str:
         return argument
     escaped = value.replace("'", r"\'")
     return f"{key}.run='{escaped}'"
-
-
-def _line(error: Exception) -> str:
-    """Say in one line what was wrong and what would be right."""
-    text = " ".join(str(error).split())
-    if unknown := re.match(r"Could not override '([^']+)'", text):
-        known = list(dotted(yaml.safe_load((CONF / "mt_bench.yaml").read_text())))
-        return f"{unknown[1]} is no setting; nearest: {nearest(unknown[1], known)}"
-    return text
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from benchmarks import records
+from benchmarks import files, store
 from benchmarks.errors import SuiteError
 from benchmarks.mt_bench.questions import Question
-from benchmarks.records import Typed
+from benchmarks.schema import Typed
 
 
 class Origin(Typed):
@@ -42,7 +42,7 @@ def find(run: str) -> Path:
     """
     place = Path(run)
     if place.is_file():
-        return records.folder_of(place) / "mt_bench"
+        return store.folder_of(place) / "mt_bench"
     if (place / "adapter.json").is_file():
         return place.absolute().parent / "mt_bench"
     if place.is_dir():
@@ -87,7 +87,7 @@ def write_answers(folder: Path, answers: Iterable[Answer]) -> None:
         json.dumps(answer.model_dump(), ensure_ascii=False) + "\n"
         for answer in sorted(answers, key=lambda answer: answer.question_id)
     ]
-    records.write_atomic(answers_file(folder), "".join(lines).encode())
+    files.write_atomic(answers_file(folder), "".join(lines).encode())
 
 
 def missing(answers: dict[int, Answer], questions: list[Question]) -> list[int]:

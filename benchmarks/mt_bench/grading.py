@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import records
+from benchmarks import files, schema, store
 from benchmarks.errors import SuiteError
 from benchmarks.mt_bench import folder, judge, judgments, prompts, scores
 from benchmarks.mt_bench.judge import Judge, Price
@@ -44,11 +44,11 @@ def grade(settings: dict[str, Any], asked: Questions) -> None:
         judge.ask_all(asking, left, file)
     found = judgments.read(file).judgments
     judged = _judged(asking, texts, asked, folder.answers_file(place), [found[request.key] for request in wanted])
-    records.write_atomic(place / "judged.json", (judged.model_dump_json(indent=1) + "\n").encode())
+    files.write_atomic(place / "judged.json", (judged.model_dump_json(indent=1) + "\n").encode())
     _show(judged, file, place / "judged.json")
-    record = records.of_folder(place.parent)
+    record = store.of_folder(place.parent)
     if record is not None:
-        records.write(record, records.read(record).model_copy(update={"mt_bench": _in_short(judged)}))
+        store.write(record, store.read(record).model_copy(update={"mt_bench": _in_short(judged)}))
         print(f"written: {record}, for the tables")
 
 
@@ -86,9 +86,9 @@ def _judged(asking: Judge, texts: Prompts, asked: Questions, answers: Path, made
     )
 
 
-def _in_short(judged: scores.Judged) -> records.Judged:
+def _in_short(judged: scores.Judged) -> schema.Judged:
     first = judged.scores.first
-    return records.Judged(
+    return schema.Judged(
         judge=judged.judge,
         prompts=f"{judged.prompts.name} ({judged.prompts.sha256[:12]})",
         source=judged.source,

@@ -6,7 +6,7 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import records
+from benchmarks import schema
 from benchmarks.errors import SuiteError
 from benchmarks.mt_bench.folder import Answer
 from benchmarks.mt_bench.questions import Question
@@ -58,7 +58,7 @@ def read(file: Path | None) -> Prompts:
         if _fields(templates[name][1]) != fields:
             wanted = ", ".join(f"{{{field}}}" for field in sorted(fields))
             raise SuiteError(f"judge.prompts={place}: the template of {name} must have {wanted}, and no other field")
-    return Prompts(records.OWN_PROMPTS if file is None else file.name, hashlib.sha256(content).hexdigest(), templates)
+    return Prompts(schema.OWN_PROMPTS if file is None else file.name, hashlib.sha256(content).hexdigest(), templates)
 
 
 def _fields(template: str) -> set[str | None] | None:

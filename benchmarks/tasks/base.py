@@ -48,6 +48,11 @@ class Task:
         return Source(self.dataset, self.config, split, self.revision, self.columns, self.fault)
 
     @property
+    def answers_classes(self) -> bool:
+        """Say whether what is answered to a row is a class, and not a number."""
+        return False
+
+    @property
     def benchmark(self) -> str:
         """Return the benchmark that the task is of: "glue" of "glue/mrpc"."""
         return self.name.partition("/")[0]

@@ -36,6 +36,11 @@ class Classification(Task):
         return [*self.text, self.label]
 
     @property
+    def answers_classes(self) -> bool:
+        """Say whether what is answered to a row is a class, and not a number."""
+        return self.labels is not None
+
+    @property
     def half_by(self) -> list[str]:
         """Return the columns that decide which half of dev a row is in."""
         return self.columns

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from benchmarks import checks
 from benchmarks.nlg import e2e, meteor
-from benchmarks.records import Written
+from benchmarks.schema import Written
 from benchmarks.tasks.base import Source
 from benchmarks.tasks.text import Instance, Text
 

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks import checks
 from benchmarks.errors import SuiteError
 from benchmarks.maths import scores
-from benchmarks.records import Mark, Solved
+from benchmarks.schema import Mark, Solved
 from benchmarks.tasks.base import Example, Source
 from benchmarks.tasks.text import IGNORED, Instance, Text
 

@@ -11,7 +11,7 @@ import transformers
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks import checks, records
+from benchmarks import checks, schema
 from benchmarks.errors import SuiteError
 from benchmarks.tasks.base import Example, Task
 
@@ -81,7 +81,7 @@ class Text(Task, ABC):
     @abstractmethod
     def mark(
         self, name: str, predictions: list[str], instances: list[Instance], seconds: float
-    ) -> records.Written | records.Solved:
+    ) -> schema.Written | schema.Solved:
         """Return what was written for a set of instances, with its scores; ``seconds`` are of the decoding."""
 
     @abstractmethod

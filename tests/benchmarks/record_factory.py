@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from benchmarks.records import Record, identity_of, record_path, write
+from benchmarks.schema import Record
+from benchmarks.store import identity_of, record_path, write
 
 TEXT_SCORES = {"bleu": 0.681, "nist": 8.62, "nist_p": 8.71, "meteor": 0.462, "rouge_l": 0.705, "cider": 2.444}
 

@@ -16,7 +16,7 @@ from benchmarks import adapters, backbones, data, tasks
 from benchmarks import saved as runs
 from benchmarks.errors import SuiteError
 from benchmarks.experiment import run_experiment
-from benchmarks.records import Record
+from benchmarks.schema import Record
 from benchmarks.tasks import Task
 from methods.adapter import Adapter
 from methods.base import Method

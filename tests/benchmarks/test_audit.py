@@ -10,7 +10,7 @@ import safetensors.torch
 from omegaconf import OmegaConf
 
 import methods
-from benchmarks import audit, counting, grids, ledger, published, recipes
+from benchmarks import audit, conf, counting, grids, ledger, published
 from benchmarks.errors import SuiteError
 from benchmarks.ledger import Entry
 from benchmarks.plan import method_of
@@ -64,7 +64,7 @@ def test_the_committed_ledger_is_what_is_derived(found: list[Entry]) -> None:
 @pytest.fixture
 def planted(tmp_path: Path) -> Path:
     """Return a copy of results/published with one wrong count, and one of the known wrong ones mended."""
-    copy = shutil.copytree(published.PUBLISHED, tmp_path / "published")
+    copy = shutil.copytree(conf.PUBLISHED, tmp_path / "published")
     for name, old, new in (
         ("vb_lora-table1-glue.yaml", "parameters_as_printed: 0.295M", "parameters_as_printed: 0.259M"),
         ("vb_lora-table2-e2e.yaml", "parameters_as_printed: 0.35M", "parameters_as_printed: 0.39M"),
@@ -131,11 +131,11 @@ def test_where_a_paper_and_its_script_disagree_both_have_a_recipe() -> None:
     glue = ["task=glue/mrpc", "method=vb_lora"]
     for backbone, keys in {"roberta-base": (30, 60), "roberta-large": (3e-3, 6e-3)}.items():
         chosen = [*glue, f"backbone={backbone}"]
-        own, script = (recipes.composed([*chosen, *more]) for more in ([], [f"recipe={backbone}/vb_lora-script"]))
+        own, script = (conf.composed([*chosen, *more]) for more in ([], [f"recipe={backbone}/vb_lora-script"]))
         at = "train.epochs" if backbone == "roberta-base" else "method.lr_head"
         assert tuple(OmegaConf.select(config, at) for config in (own, script)) == keys
     chosen = ["task=alpaca", "method=vb_lora", "backbone=llama2-13b"]
-    own, script = (recipes.composed([*chosen, *more]) for more in ([], ["recipe=llama2-13b/vb_lora-script"]))
+    own, script = (conf.composed([*chosen, *more]) for more in ([], ["recipe=llama2-13b/vb_lora-script"]))
     assert [(method_of(c).rank, method_of(c).vectors) for c in (own, script)] == [(6, 2048), (4, 4096)]
 
 
@@ -154,7 +154,7 @@ def test_a_whole_backbones_file_is_counted_without_writing_it(bert: Path, tmp_pa
     ],
 )
 def test_a_row_that_cannot_be_counted_is_one_line(change: tuple[str, str], wanted: str, tmp_path: Path, capsys) -> None:
-    copy = shutil.copytree(published.PUBLISHED, tmp_path / "published")
+    copy = shutil.copytree(conf.PUBLISHED, tmp_path / "published")
     file = copy / "vb_lora-table1-glue.yaml"
     file.write_text(file.read_text().replace(*change, 1))
     for other in copy.glob("*.yaml"):

@@ -12,8 +12,8 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob
 from omegaconf import OmegaConf
 
 import methods
-from benchmarks import backbones, metrics, plan, published, records, tasks
-from benchmarks.run import CONF
+from benchmarks import backbones, metrics, plan, published, store, tasks
+from benchmarks.conf import CONF
 from methods.sites import find_sites
 
 
@@ -122,14 +122,14 @@ COMMITTED = sorted((CONF.parent / "results" / "records" / "glue").rglob("seed0-*
 @pytest.mark.parametrize("path", COMMITTED, ids=lambda path: "/".join(path.parts[-4:-1]))
 def test_a_committed_record_has_the_identity_that_its_command_gives(path: Path) -> None:
     """What a setting is called when it is new must not make old runs others."""
-    record = records.read(path)
+    record = store.read(path)
     chosen = [f"task={record.task}", f"method={record.method}"]
     chosen += [] if record.targets == "-" else [f"targets={record.targets}"]
     settings = plan.settings_of(tiny.compose(["experiment=glue-minilm", "backbone=minilm", *chosen]))
     resolved = settings | {"precision": record.environment.precision, "seed": 0}
     assert resolved == record.config
     fingerprints = [record.backbone.fingerprint, record.data.fingerprint]
-    assert records.identity_of(resolved | {"fingerprints": fingerprints}) == record.identity == path.stem[6:]
+    assert store.identity_of(resolved | {"fingerprints": fingerprints}) == record.identity == path.stem[6:]
 
 
 def test_there_are_committed_records() -> None:

@@ -9,8 +9,8 @@ import tiny
 from omegaconf import OmegaConf
 
 from benchmarks import backbones, data, embedded
+from benchmarks.conf import CONF
 from benchmarks.errors import SuiteError
-from benchmarks.run import CONF
 from benchmarks.tasks import Task, build
 
 ALL = sorted(str(path.relative_to(CONF / "task").with_suffix("")) for path in (CONF / "task").rglob("*.yaml"))

@@ -11,7 +11,7 @@ from test_run import error
 from tokenizers.processors import TemplateProcessing
 
 import methods
-from benchmarks import predictions, records, rescore, tasks
+from benchmarks import predictions, rescore, store, tasks
 from benchmarks.errors import SuiteError
 from benchmarks.tasks import IGNORED, Instruction
 
@@ -174,12 +174,12 @@ def test_a_record_is_scored_again_from_itself(
     assert tiny.command_line(monkeypatch, tiny.instructing_job("none", llama, sums, tmp_path)) == 0
     (path,) = tmp_path.rglob("records/**/*.json")
     assert rescore.main([str(path)]) == 0
-    record = records.read(path)
+    record = store.read(path)
     # The same record of a run that knew two of the three answers, and its scores as they were before.
     solved = record.exams["gsm8k"]
     right = [f"The answer is: {answer.partition('#### ')[2]}" for answer in solved.answers]
     knowing = solved.model_copy(update={"predictions": [*right[:2], "Nobody knows."]})
-    records.write(path, record.model_copy(update={"exams": {"gsm8k": knowing}}))
+    store.write(path, record.model_copy(update={"exams": {"gsm8k": knowing}}))
     capsys.readouterr()
     assert rescore.main([str(path)]) == 1
     told = capsys.readouterr().out
@@ -187,6 +187,6 @@ def test_a_record_is_scored_again_from_itself(
     assert told.count("0.0 ± 0.0") == len(solved.marks)
     assert told.count("log_likelihood") == 3 and told.count("DIFFERS") == len(solved.marks)
     predictions.place(path).unlink()
-    records.write(path, record.model_copy(update={"exams": {}}))
+    store.write(path, record.model_copy(update={"exams": {}}))
     assert rescore.main([str(path)]) == 2
     assert "cannot be scored again" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tiny
 
-from benchmarks import predictions, records, rescore, tasks
+from benchmarks import predictions, rescore, store, tasks
 from benchmarks.errors import SuiteError
 
 
@@ -31,12 +31,12 @@ def test_stored_predictions_give_the_stored_scores(
     paths = finished(tmp_path)
     assert len(paths) == 2
     for path in paths:
-        record, own = records.read(path), predictions.read(path)
+        record, own = store.read(path), predictions.read(path)
         assert own.best.shape == own.labels.shape == own.halves.shape == (40,)
         assert own.best.dtype == (np.float32 if task == "glue/stsb" else np.uint8)
         assert set(own.halves.tolist()) == {0, 1}
-        again = predictions.scores(own, tasks.build(record.config["task"]))
-        assert again == pytest.approx(predictions.stored(record.scores), abs=1e-6)
+        again = rescore.scores(own, tasks.build(record.config["task"]))
+        assert again == pytest.approx(rescore.stored(record.scores), abs=1e-6)
         assert predictions.place(path).stat().st_size < 2000
     assert rescore.main([str(path) for path in paths]) == 0
     one, other = (predictions.read(path) for path in paths)

@@ -11,7 +11,7 @@ import tiny
 
 from benchmarks import decode
 from benchmarks.experiment import run_experiment
-from benchmarks.records import Record
+from benchmarks.schema import Record
 
 # A batch has an odd number of rows, so the processes' shares of it differ.
 MORE = ("targets=all", "seeds=[0,1]", "train.batch_size=5")

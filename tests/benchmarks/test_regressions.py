@@ -14,11 +14,11 @@ from accelerate import Accelerator
 from rich.console import Console
 from torch import nn
 
-from benchmarks import backbones, data, heads, plan, records
+from benchmarks import backbones, data, heads, plan, schema, store
 from benchmarks.errors import SuiteError
 from benchmarks.experiment import run_experiment
 from benchmarks.group import RunGroup
-from benchmarks.records import Epoch
+from benchmarks.schema import Epoch
 from benchmarks.tasks import Classification
 from benchmarks.tracking import Tracker
 from benchmarks.train import Split
@@ -53,7 +53,7 @@ def distilbert(bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def train(method: str, backbone: Path, glue: Path, root: Path, *overrides: str) -> dict[int, records.Record]:
+def train(method: str, backbone: Path, glue: Path, root: Path, *overrides: str) -> dict[int, schema.Record]:
     run_experiment(tiny.compose(tiny.job(method, backbone, glue, root, *overrides)))
     return tiny.read(root)
 
@@ -144,15 +144,15 @@ def test_a_kill_between_the_records_of_a_group_loses_nothing(
     bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    write = records.write
+    write = store.write
 
-    def one(path: Path, record: records.Record) -> None:
+    def one(path: Path, record: schema.Record) -> None:
         if list((killed / "results").rglob("*.json")):
             raise KeyboardInterrupt
         write(path, record)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(records, "write", one)
+        patch.setattr(store, "write", one)
         train("lora", bert, glue, killed, *THREE)
     assert len(tiny.read(killed)) == 1
     found = train("lora", bert, glue, killed, *THREE)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import published, recipes, records, reproduce, verdicts
+from benchmarks import conf, published, recipes, reproduce, store, verdicts
 
 ROOT = Path(__file__).parents[2]
 TABLE = """
@@ -70,7 +70,7 @@ def test_a_table_is_planned_then_run_and_then_done(
     assert reproduce.main([*table, "--method", "lora", "--launcher", "joblib"]) == 0
     told = capsys.readouterr().out
     assert "4 runs, 0 done, 4 to do: about 0:00:" in told
-    found = [records.read(path) for path in (tmp_path / "results").rglob("*.json")]
+    found = [store.read(path) for path in (tmp_path / "results").rglob("*.json")]
     assert sorted((record.task, record.seed) for record in found) == [
         ("glue/cola", 0),
         ("glue/cola", 1),
@@ -81,7 +81,7 @@ def test_a_table_is_planned_then_run_and_then_done(
     (row, _) = published.load(tmp_path / "published")
     for record in found:
         task = record.task.partition("/")[2]
-        config = recipes.composed([*recipes.overrides(row, record.task), "train.epochs=1", "train.batch_size=16"])
+        config = conf.composed([*recipes.overrides(row, record.task), "train.epochs=1", "train.batch_size=16"])
         assert verdicts.differences(record, row, task, config) == ["the suite's own data"]
     assert [line[3:] for line in plan_of(capsys, *table)] == [["2", "2", "0"], ["2", "2", "0"], ["2", "0", "2"]]
     assert plan_of(capsys, *table, "--task", "sst2", "--method", "lora") == [["lora", "qv", "glue/sst2", "2", "2", "0"]]
@@ -94,7 +94,7 @@ def test_submitits_local_executor_spreads_a_row(
         monkeypatch.setenv(name, value)
     chosen = ["--method", "lora", "--launcher", "submitit_local", "seeds=[0]"]
     assert reproduce.main(["someone", "1", *settings, *chosen]) == 0
-    found = [records.read(path) for path in (tmp_path / "results").rglob("*.json")]
+    found = [store.read(path) for path in (tmp_path / "results").rglob("*.json")]
     assert sorted(record.task for record in found) == ["glue/cola", "glue/sst2"]
 
 
@@ -109,10 +109,8 @@ def test_what_a_table_begins_from_is_planned_and_trained_first(
     assert (cola[2], sst2[2]) == ("glue/cola", "glue/sst2")
     assert reproduce.main(table) == 0
     capsys.readouterr()
-    (began,) = (
-        records.read(path) for path in (tmp_path / "results" / "starts").rglob("*.json") if "seed0" in path.stem
-    )
-    found = [records.read(path) for path in (tmp_path / "results" / "records").rglob("*.json")]
+    (began,) = (store.read(path) for path in (tmp_path / "results" / "starts").rglob("*.json") if "seed0" in path.stem)
+    found = [store.read(path) for path in (tmp_path / "results" / "records").rglob("*.json")]
     assert [(record.seed, record.started_from.identity) for record in found] == [(1, began.identity)] * 2
     assert plan_of(capsys, *table) == [
         ["lora", "qv", "glue/cola", "1", "1", "0"],
@@ -139,7 +137,7 @@ def test_every_published_row_composes_on_each_of_its_tasks() -> None:
     jobs = [(row, task) for row in published.load() for task in reproduce.tasks_of(row, [])]
     assert len(jobs) == 21 * 6 + 8 + 10 + 8
     for row, task in jobs[::7]:  # a sample: every row is composed for the ledger
-        config = recipes.composed(recipes.overrides(row, task))
+        config = conf.composed(recipes.overrides(row, task))
         assert len(config.seeds) == {"glue": 5, "e2e": 3, "alpaca": 1, "math": 1}[row.benchmark]
 
 

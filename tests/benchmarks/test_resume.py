@@ -11,7 +11,7 @@ import record_factory
 import tiny
 import torch
 
-from benchmarks import records, sheets
+from benchmarks import sheets, store
 from benchmarks.group import RunGroup
 
 ROOT = Path(__file__).parents[2]
@@ -117,9 +117,9 @@ KILLED = """
 import os, signal
 from pathlib import Path
 from benchmarks import records, sheets
-record = records.read(Path({source!r}))
+record = store.read(Path({source!r}))
 os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-records.write(Path({path!r}), record)
+store.write(Path({path!r}), record)
 """
 
 
@@ -138,7 +138,7 @@ def test_a_process_killed_while_it_writes_leaves_no_half_record(before: bool, tm
     assert len(strays) == 1
     assert path.exists() == before
     assert [record.scores.best for record in sheets.load(tmp_path / "target")] == [0.25] * before
-    records.write(path, records.read(source))
+    store.write(path, store.read(source))
     assert [record.scores.best for record in sheets.load(tmp_path / "target")] == [0.5]
 
 

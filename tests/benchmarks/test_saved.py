@@ -14,7 +14,7 @@ from benchmarks import backbones, data, saved
 from benchmarks.errors import SuiteError
 from benchmarks.experiment import run_experiment
 from benchmarks.nlg import meteor
-from benchmarks.records import Record
+from benchmarks.schema import Record
 from methods.adapter import Adapter
 from methods.dropout import Rows
 

@@ -13,7 +13,7 @@ import torch
 from accelerate import Accelerator
 from rich.console import Console
 
-from benchmarks import experiment, plan, published, recipes, records, starts
+from benchmarks import conf, experiment, plan, published, recipes, starts, store
 from benchmarks.errors import SuiteError
 
 WARM = ("start=glue/mnli", "adapter.save=true", "adapter.resumable=true")
@@ -51,21 +51,21 @@ def test_runs_begin_with_the_adapter_and_with_what_fits_of_the_head(
     settings = (rates, "method.lr_head=0.0", "train.epochs=1", "seeds=[3,4]")
     three, four = trained(roberta, glue, tmp_path, *settings, method=method)
     (start,) = begun_from(tmp_path)
-    assert [record.task for record in map(records.read, (start, three, four))] == [
+    assert [record.task for record in map(store.read, (start, three, four))] == [
         "glue/mnli",
         "glue/mrpc",
         "glue/mrpc",
     ]
-    assert records.read(start).seed == 0
+    assert store.read(start).seed == 0
     for record in (three, four):
-        began = records.read(record).started_from
+        began = store.read(record).started_from
         assert (began.identity, began.task, began.runs, began.train_rows) == (
-            records.read(start).identity,
+            store.read(start).identity,
             "glue/mnli",
             1,
             43,
         )
-        assert records.read(record).config["start"] == "glue/mnli"
+        assert store.read(record).config["start"] == "glue/mnli"
         assert same(left(record, "trained"), left(start, "trained")) == list(left(start, "trained"))
         assert {name.removeprefix("classifier.") for name in same(left(record, "head"), left(start, "head"))} == {
             "dense.weight",
@@ -75,7 +75,7 @@ def test_runs_begin_with_the_adapter_and_with_what_fits_of_the_head(
     alone = trained(roberta, glue, tmp_path / "alone", *settings, "start=null", method=method)[0]
     drawn = [name for name in left(alone, "trained") if not name.endswith(".B")]  # LoRA's B is 0 for every seed
     assert drawn and not set(drawn) & set(same(left(alone, "trained"), left(three, "trained")))
-    assert records.read(alone).started_from is None and "start" not in records.read(alone).config
+    assert store.read(alone).started_from is None and "start" not in store.read(alone).config
 
 
 def test_a_start_is_trained_once_and_again_where_its_adapter_was_lost(bert: Path, glue: Path, tmp_path: Path) -> None:
@@ -112,10 +112,10 @@ def test_a_start_that_another_command_trains_is_waited_for(
 def test_the_best_of_a_grid_is_begun_from(bert: Path, glue: Path, tmp_path: Path) -> None:
     settings = ("grid={method.lr:[1e-5,3e-2]}", "train.epochs=4", "train.batch_size=4")
     found = trained(bert, glue, tmp_path, *settings)
-    scores = {run.identity: run.scores.best for run in map(records.read, begun_from(tmp_path))}
+    scores = {run.identity: run.scores.best for run in map(store.read, begun_from(tmp_path))}
     assert len(set(scores.values())) == 2  # or the choice would show nothing
-    assert {records.read(path).started_from.identity for path in found} == {max(scores, key=scores.get)}
-    assert {records.read(path).started_from.runs for path in found} == {2}
+    assert {store.read(path).started_from.identity for path in found} == {max(scores, key=scores.get)}
+    assert {store.read(path).started_from.runs for path in found} == {2}
 
 
 def test_what_a_run_begins_from_is_in_its_identity(bert: Path, glue: Path, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def begins_from_mnli() -> dict[tuple[str, str, int | None], set[str]]:
     """Return by row of GLUE the tasks that its recipe begins from mnli."""
     return {
         (row.backbone, row.method, row.rank): {
-            task for task in row.train_rows if recipes.composed(recipes.overrides(row, f"glue/{task}")).start
+            task for task in row.train_rows if conf.composed(recipes.overrides(row, f"glue/{task}")).start
         }
         for row in published.load()
         if row.benchmark == "glue" and row.method != "none"
@@ -189,7 +189,7 @@ def test_the_papers_that_begin_from_mnli_are_lora_and_lora_xs_on_three_tasks() -
 def test_a_start_is_the_tasks_own_recipe(method: str) -> None:
     """What mrpc begins from is what ``task=glue/mnli seeds=[0]`` trains: its own epochs, rates and grid."""
     row = next(r for r in published.load() if (r.backbone, r.method) == ("roberta-large", method))
-    job = starts.job_of(recipes.composed(recipes.overrides(row, "glue/mrpc")))
-    own = recipes.composed([*recipes.overrides(row, "glue/mnli"), "seeds=[0]"])
+    job = starts.job_of(conf.composed(recipes.overrides(row, "glue/mrpc")))
+    own = conf.composed([*recipes.overrides(row, "glue/mnli"), "seeds=[0]"])
     assert plan.settings_of(job) == plan.settings_of(own)
     assert (job.grid, job.seeds, job.start) == (own.grid, own.seeds, None)

@@ -9,7 +9,7 @@ from rich.console import Console
 from benchmarks import tables
 from benchmarks.errors import SuiteError
 from benchmarks.published import PublishedRow
-from benchmarks.records import Start
+from benchmarks.schema import Start
 from benchmarks.sheets import rows_of, sheets_of
 from benchmarks.tables import main, render, terminal_table
 

@@ -13,7 +13,7 @@ import wandb
 from record_factory import make_solving_record, make_text_record
 
 from benchmarks import tracking
-from benchmarks.records import Backbone, Cost, Data, Environment, Epoch, Parameters, Record, Scores
+from benchmarks.schema import Backbone, Cost, Data, Environment, Epoch, Parameters, Record, Scores
 from benchmarks.tracking import RunInfo, Tracker, summary
 
 PARAMETERS = Parameters(trained=1200, stored=1216.5, head=1538, adapter_bytes=4800, head_bytes=6152)

@@ -10,10 +10,9 @@ from record_factory import make_record, save
 from test_compare import leave
 from test_tables import grids, rendered, seeds, shown
 
-from benchmarks import comparisons, records, sheets, tables, tuning
-from benchmarks.measures import LOG_LIKELIHOOD
-from benchmarks.records import Epoch, Record, Tuning
-from benchmarks.train import summarise
+from benchmarks import comparisons, sheets, store, tables, tuning
+from benchmarks.schema import LOG_LIKELIHOOD, Epoch, Record, Tuning
+from benchmarks.selection import summarise
 
 Halves = Sequence[tuple[float, float]]  # a run's scores on dev's halves, by epoch
 
@@ -269,8 +268,8 @@ def test_records_from_before_tunings_are_read_and_a_default_says_nothing_of_one(
     (path,) = save(tmp_path, make_record())
     path.write_text(path.read_text().replace(' "tuning": null,\n', ""))
     assert "tuning" not in path.read_text()
-    assert records.read(path).tuning is None
-    assert records.read(path).stands and not tried(0, [(0.5, 0.5)], 3.0).stands
+    assert store.read(path).tuning is None
+    assert store.read(path).stands and not tried(0, [(0.5, 0.5)], 3.0).stands
 
 
 def test_two_methods_are_tuned_and_not_twice(

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from record_factory import make_record, make_solving_record, save
 
-from benchmarks import plan, published, recipes, verdict, verdicts
+from benchmarks import conf, plan, published, recipes, verdict, verdicts
 from benchmarks.published import PublishedRow
-from benchmarks.records import Record, Start, Tuning
+from benchmarks.schema import Record, Start, Tuning
 from benchmarks.verdicts import Verdict
 
 ROWS = published.load()
@@ -37,14 +37,14 @@ def run(
     **facts: Any,
 ) -> Record:
     """Return a run's record by the row's recipe; ``score`` is x100."""
-    config = plan.settings_of(recipes.composed(recipes.overrides(row, task))) | {"seed": seed, "precision": "bf16"}
+    config = plan.settings_of(conf.composed(recipes.overrides(row, task))) | {"seed": seed, "precision": "bf16"}
     changes = facts.pop("config", {})
     for name, value in changes.items():
         part, _, key = name.partition(".")
         config[part] = config[part] | {key: value}
     chosen = {"source": "hub", "backbone": row.backbone} | facts
     record = make_record(task, row.method, row.target_names, seed, score / 100, config=config, **chosen)
-    own = recipes.composed(recipes.overrides(row, task)).backbone
+    own = conf.composed(recipes.overrides(row, task)).backbone
     return record.model_copy(
         update={
             "data": record.data.model_copy(update={"train_rows": rows, "validation_rows": dev}),

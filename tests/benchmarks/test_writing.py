@@ -12,7 +12,7 @@ import transformers
 from test_run import error
 
 import methods
-from benchmarks import decode, embedded, records, rescore
+from benchmarks import decode, embedded, rescore, schema, store
 from benchmarks.embedded import e2e_nlg
 from benchmarks.group import RunGroup
 from benchmarks.nlg import e2e, meteor
@@ -46,7 +46,7 @@ def job(method: str, gpt2: Path, restaurants: Path, root: Path, *overrides: str)
     return tiny.writing_job(method, gpt2, restaurants, root, *adapts, *rate, *overrides)
 
 
-def train(monkeypatch, method: str, *arguments, **settings) -> dict[int, records.Record]:
+def train(monkeypatch, method: str, *arguments, **settings) -> dict[int, schema.Record]:
     assert tiny.command_line(monkeypatch, job(method, *arguments, **settings)) == 0
     return tiny.read(arguments[2])
 
@@ -60,11 +60,11 @@ def test_texts_are_scored_again_on_their_own_references(
     root = ["--data-root", str(restaurants)]
     assert rescore.main([str(path), *root, *cache]) == 0
     assert "3 instances" in capsys.readouterr().out
-    record = records.read(path)
+    record = store.read(path)
     (test,) = restaurants.rglob("test*.parquet")
     changed = [*record.generation.predictions[:-1], pq.read_table(test)["human_reference"][-1].as_py()]
     written = record.generation.model_copy(update={"predictions": changed})
-    records.write(path, record.model_copy(update={"generation": written}))
+    store.write(path, record.model_copy(update={"generation": written}))
     assert rescore.main([str(path), *root, *cache]) == 1
     assert "DIFFERS" in capsys.readouterr().out
     assert rescore.main([str(path), *cache]) == 2

@@ -4,12 +4,11 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-import hydra
 import pytest
 from omegaconf import DictConfig
 
 import methods
-from benchmarks import records, run, sheets
+from benchmarks import conf, run, schema, sheets
 
 # What fits a backbone whose maps are 32 and 64 wide, by hyperparameter, for whatever method has it.
 FITTING = {"rank": 2, "vectors": 12, "vector_length": 32}
@@ -89,8 +88,7 @@ def instructing_job(method: str, backbone: Path, data: Path | str, root: Path, *
 
 
 def compose(overrides: list[str]) -> DictConfig:
-    with hydra.initialize_config_dir(str(run.CONF), version_base="1.3"):
-        return hydra.compose("run", overrides)
+    return conf.composed(overrides)
 
 
 def command_line(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> int:
@@ -104,7 +102,7 @@ def command_line(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> int:
     return 0
 
 
-def read(root: Path) -> dict[int, records.Record]:
+def read(root: Path) -> dict[int, schema.Record]:
     """Return the records of a job by seed; two of one seed are an error."""
     found = sheets.load(root / "results")
     by_seed = {record.seed: record for record in found}

@@ -16,7 +16,7 @@ from hydra import compose, initialize_config_dir
 
 from benchmarks import published
 from benchmarks.backbones import on_meta
-from benchmarks.run import CONF
+from benchmarks.conf import CONF
 from benchmarks.tasks import Classification, Generation
 from methods import find
 from methods.base import Method, Site

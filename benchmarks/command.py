@@ -1,0 +1,71 @@
+"""What all commands share: bad input as one line, and how wide they print."""
+
+import functools
+import os
+import re
+import sys
+from collections.abc import Callable
+
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+
+from benchmarks import conf
+from benchmarks.errors import JobFailed, SuiteError, nearest
+from methods.errors import MethodError
+
+BAD_INPUT = (SuiteError, MethodError, HydraException, OmegaConfBaseException)
+_PIPE_WIDTH = 200  # a pipe has no width of its own, and nobody reads a table that is folded at 80 columns
+
+
+def entry(main: Callable[..., int | None]) -> Callable[..., int]:
+    """Wrap a command's ``main``: bad input becomes one line on standard error, and 2 the exit status."""
+
+    @functools.wraps(main)
+    def wrapped(*arguments) -> int:
+        try:
+            return main(*arguments) or 0
+        except JobFailed:  # it has said why
+            return 2
+        except BAD_INPUT as error:
+            say(error)
+            return 2
+
+    return wrapped
+
+
+def say(error: Exception, config: str = "run") -> None:
+    """Print an error as one line; of several processes one speaks. ``config`` names the file in conf/ that was read."""
+    if os.environ.get("RANK", "0") == "0":
+        print(f"error: {line_of(error, config)}", file=sys.stderr)
+
+
+def console() -> Console:
+    """Return a console as wide as the terminal, or as a table needs where the output goes elsewhere."""
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+
+
+def listed(group: str) -> str:
+    """Return what a group of conf/ offers, for a message."""
+    return f"there are: {', '.join(conf.options(group))}"
+
+
+def line_of(error: Exception, config: str = "run") -> str:
+    """Say in one line what was wrong and what would be right."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, wanted = error.missing_cfg_file.partition("/")
+        if group in conf.GROUPS:
+            return f"{group}={wanted} is unknown; nearest: {nearest(wanted, conf.options(group))}; {listed(group)}"
+    if lacking := re.match(r"Interpolation key 'by_task\.(\w+)\.(\w+)' not found full_key: (\S+)", text):
+        setting, task, key = lacking.groups()
+        return f"the recipe has no {setting} for {task}: say {key}=VALUE; '~recipe' does without the recipe"
+    if unknown := re.match(r"Could not override '([^']+)'", text):
+        known = conf.settings(config)
+        inner = getattr(error.__cause__, "full_key", None)  # what a mapping holds, such as tune={lr:[1,3]}
+        if inner and inner.startswith(f"{unknown[1]}.") and inner not in known:
+            return f"{inner} is not a setting; nearest: {nearest(inner, known)}"
+        if unknown[1] in known:
+            return f"{unknown[1]} is a setting of another task, backbone or method than the chosen ones"
+        return f"{unknown[1]} is not a setting; nearest: {nearest(unknown[1], known)}"
+    return text
