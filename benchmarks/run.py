@@ -16,7 +16,9 @@ from benchmarks.errors import JobFailed, SuiteError, nearest
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="run")
 def _job(config: DictConfig) -> None:
-    from benchmarks.experiment import run_experiment  # here, so that --help and --cfg job do not wait for torch
+    from benchmarks.training.experiment import (
+        run_experiment,  # here, so that --help and --cfg job do not wait for torch
+    )
 
     try:
         run_experiment(config)

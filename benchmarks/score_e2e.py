@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.errors import SuiteError
-from benchmarks.nlg import e2e, meteor
+from benchmarks.tasks.scoring.e2e import e2e, meteor
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,13 +10,15 @@ from accelerate import Accelerator
 from omegaconf import DictConfig
 from rich.console import Console
 
-from benchmarks import backbones, checks, decode, saved
+from benchmarks import checks
 from benchmarks.errors import SuiteError
-from benchmarks.group import RunGroup, RunSettings, TrainSettings
+from benchmarks.models import backbones, saved
 from benchmarks.mt_bench import folder
 from benchmarks.mt_bench.folder import Answer, Origin
 from benchmarks.mt_bench.questions import Question, Questions
 from benchmarks.tasks import Decoding, Instruction
+from benchmarks.training import decode
+from benchmarks.training.group import RunGroup, RunSettings, TrainSettings
 
 
 def write(config: DictConfig, asked: Questions) -> None:

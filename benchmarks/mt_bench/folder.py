@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from benchmarks import files, store
 from benchmarks.errors import SuiteError
 from benchmarks.mt_bench.questions import Question
-from benchmarks.schema import Typed
+from benchmarks.records import files, store
+from benchmarks.records.schema import Typed
 
 
 class Origin(Typed):

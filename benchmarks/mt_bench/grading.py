@@ -7,13 +7,13 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import files, schema, store
 from benchmarks.errors import SuiteError
 from benchmarks.mt_bench import folder, judge, judgments, prompts, scores
 from benchmarks.mt_bench.judge import Judge, Price
 from benchmarks.mt_bench.judgments import Judgment
 from benchmarks.mt_bench.prompts import Prompts
 from benchmarks.mt_bench.questions import Questions
+from benchmarks.records import files, schema, store
 
 
 def grade(settings: dict[str, Any], asked: Questions) -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from benchmarks.errors import SuiteError
-from benchmarks.schema import Typed
+from benchmarks.records.schema import Typed
 
 # The first [[n]] of the text. FastChat takes the first [n] where there is none, which may be "nums[1]" as well.
 _RATING = re.compile(r"\[\[(\d+\.?\d*)\]\]")

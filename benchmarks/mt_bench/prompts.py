@@ -6,10 +6,10 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import schema
 from benchmarks.errors import SuiteError
 from benchmarks.mt_bench.folder import Answer
 from benchmarks.mt_bench.questions import Question
+from benchmarks.records import schema
 
 OWN = Path(__file__).parents[2] / "conf" / "judge_prompts.jsonl"
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from benchmarks import checks, data
+from benchmarks import checks
 from benchmarks.errors import SuiteError
 from benchmarks.tasks import Source
+from benchmarks.tasks import rows as data
 
 NEED_REFERENCES = ("math", "reasoning", "coding")  # the categories that are judged with reference answers
 

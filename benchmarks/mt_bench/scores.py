@@ -9,7 +9,7 @@ from rich.table import Table
 
 from benchmarks.mt_bench.judgments import Judgment
 from benchmarks.mt_bench.questions import Question
-from benchmarks.schema import Typed
+from benchmarks.records.schema import Typed
 
 
 class Score(Typed):

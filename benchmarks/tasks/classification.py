@@ -10,9 +10,9 @@ import transformers
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks import metrics
 from benchmarks.errors import SuiteError
 from benchmarks.tasks.base import Example, Task
+from benchmarks.tasks.scoring import glue as metrics
 
 
 @dataclass(frozen=True)

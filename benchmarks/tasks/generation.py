@@ -7,9 +7,9 @@ from typing import Any
 from torch import Tensor
 
 from benchmarks import checks
-from benchmarks.nlg import e2e, meteor
-from benchmarks.schema import Written
+from benchmarks.records.schema import Written
 from benchmarks.tasks.base import Source
+from benchmarks.tasks.scoring.e2e import e2e, meteor
 from benchmarks.tasks.text import Instance, Text
 
 

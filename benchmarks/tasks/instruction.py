@@ -7,9 +7,9 @@ from typing import Any
 
 from benchmarks import checks
 from benchmarks.errors import SuiteError
-from benchmarks.maths import scores
-from benchmarks.schema import Mark, Solved
+from benchmarks.records.schema import Mark, Solved
 from benchmarks.tasks.base import Example, Source
+from benchmarks.tasks.scoring.maths import scores
 from benchmarks.tasks.text import IGNORED, Instance, Text
 
 

@@ -11,8 +11,9 @@ import transformers
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks import checks, schema
+from benchmarks import checks
 from benchmarks.errors import SuiteError
+from benchmarks.records import schema
 from benchmarks.tasks.base import Example, Task
 
 IGNORED = -100  # the label of a token that the loss passes over

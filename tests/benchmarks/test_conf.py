@@ -5,15 +5,20 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-import tiny
 import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob
 from omegaconf import OmegaConf
+from support import tiny
 
 import methods
-from benchmarks import backbones, metrics, plan, published, store, tasks
+from benchmarks import tasks
 from benchmarks.conf import CONF
+from benchmarks.models import backbones
+from benchmarks.papers import published
+from benchmarks.records import store
+from benchmarks.tasks.scoring import glue as metrics
+from benchmarks.training import job as plan
 from methods.sites import find_sites
 
 

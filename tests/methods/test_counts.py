@@ -14,9 +14,9 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from benchmarks import published
-from benchmarks.backbones import on_meta
 from benchmarks.conf import CONF
+from benchmarks.models.backbones import on_meta
+from benchmarks.papers import published
 from benchmarks.tasks import Classification, Generation
 from methods import find
 from methods.base import Method, Site

@@ -11,9 +11,9 @@ import torch
 from accelerate import Accelerator
 
 import methods
-from benchmarks.group import Batch, RunGroup, RunSettings, TrainSettings
-from benchmarks.ledger import evaluated
+from benchmarks.papers.ledger import evaluated
 from benchmarks.tasks import Classification
+from benchmarks.training.group import Batch, RunGroup, RunSettings, TrainSettings
 from methods.adapter import Adapter
 from methods.base import Method, Site, delta, digest, kind
 from methods.dropout import Rows

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 import safetensors.torch
-import tiny
 import torch
 import transformers
+from support import tiny
 from test_instruction import RATES
 
-from benchmarks import decode, saved
+from benchmarks.models import saved
 from benchmarks.mt_bench import __main__ as command
 from benchmarks.mt_bench import answer
+from benchmarks.training import decode
 from methods.adapter import Adapter
 from methods.base import Tensors
 from methods.dropout import Rows

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-import record_factory
+from support import record_factory
 
 from benchmarks.errors import SuiteError
 from benchmarks.mt_bench import folder

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import judging
 import pytest
-from judging import completion, endpoint, judgments_of, run_with_answers
+from support import judging
+from support.judging import completion, endpoint, judgments_of, run_with_answers
 
 from benchmarks.mt_bench import folder
 from benchmarks.mt_bench.folder import Answer

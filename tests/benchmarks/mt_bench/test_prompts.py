@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-import judging
 import pytest
+from support import judging
 
 from benchmarks.errors import SuiteError
 from benchmarks.mt_bench import prompts

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import embedded
-from benchmarks.embedded import mt_bench_prompts
 from benchmarks.errors import SuiteError
 from benchmarks.mt_bench import questions
+from benchmarks.tasks import embedded
+from benchmarks.tasks.embedded import mt_bench_prompts
 
 HUB = Path(__file__).parents[4] / "shared" / "data" / "mt_bench"
 EIGHT = {"writing", "roleplay", "reasoning", "math", "coding", "extraction", "stem", "humanities"}

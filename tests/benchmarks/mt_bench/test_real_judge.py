@@ -9,8 +9,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import judging
 import pytest
+from support import judging
 
 from benchmarks.mt_bench import judgments
 from benchmarks.mt_bench.scores import Judged

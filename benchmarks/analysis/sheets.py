@@ -1,0 +1,242 @@
+"""Records sorted into sheets, each one a table file, and within a sheet into rows.
+
+A sheet holds one benchmark on one backbone, and never mixes what cannot be compared: generated data stands apart from
+real data, and one task's runs on different rows of data stand in different sheets.
+"""
+
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import mean, median, stdev
+from typing import Any
+
+from benchmarks.analysis.measures import Kind, Measure, kind_of
+from benchmarks.errors import SuiteError
+from benchmarks.records.schema import Record
+from benchmarks.records.store import read
+
+DIGITS = 6  # of a fingerprint, enough to tell two apart by eye
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One method, targets and variant: per task, the finished runs that differ in nothing but the seed."""
+
+    method: str
+    targets: str
+    variant: str
+    cells: dict[str, list[Record]]
+
+    @cached_property
+    def runs(self) -> list[Record]:
+        """Return all runs of the row, every task's."""
+        return [run for cell in self.cells.values() for run in cell]
+
+    @property
+    def stored(self) -> list[float]:
+        """Return each run's stored numbers."""
+        return [run.parameters.stored for run in self.runs]
+
+    def mean(self, measure: Measure) -> float:
+        """Return the mean over the row's tasks of the average over seeds, in the measure's unit."""
+        return measure.scale * mean(measure.average(measure.values(cell)) for cell in self.cells.values())
+
+    def spread_of_mean(self, measure: Measure) -> float | None:
+        """Return the deviation over seeds of the mean over tasks; None below two seeds that every task ran."""
+        by_seed = [
+            {run.seed: value for run in cell if (value := measure.value(run)) is not None}
+            for cell in self.cells.values()
+        ]
+        seeds = set.intersection(*(set(cell) for cell in by_seed))
+        if len(seeds) < 2:
+            return None
+        return measure.scale * stdev(mean(cell[seed] for cell in by_seed) for seed in sorted(seeds))
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """The records of one table file; ``fingerprint`` is set where a task's runs on other data were split off."""
+
+    benchmark: str
+    backbone: str
+    embedded: bool
+    fingerprint: str | None
+    records: list[Record]
+
+    @property
+    def stem(self) -> str:
+        """Return the name of its files, without suffix."""
+        parts = [self.benchmark, "embedded" if self.embedded else "", self.backbone, (self.fingerprint or "")[:DIGITS]]
+        return "-".join(part for part in parts if part)
+
+    @property
+    def title(self) -> str:
+        """Return what the sheet is, in one line."""
+        data = f": generated data, not {self.benchmark.upper()}" if self.embedded else ""
+        split = f" (data {self.fingerprint[:DIGITS]})" if self.fingerprint else ""
+        return f"{self.benchmark}, {self.backbone}{split}{data}"
+
+    @cached_property
+    def finished(self) -> list[Record]:
+        """Return the finished runs, but for those that were trained to choose learning rates."""
+        return [record for record in self.records if record.stands]
+
+    @cached_property
+    def tasks(self) -> list[str]:
+        """Return the tasks that have a finished run."""
+        return sorted({record.task for record in self.finished})
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Return the sheet's rows."""
+        return rows_of(self.finished)
+
+    @cached_property
+    def kind(self) -> Kind:
+        """Return how its runs are shown."""
+        return kind_of(self.finished)
+
+    @cached_property
+    def complete(self) -> list[Row]:
+        """Return the rows that ran every task: a mean over fewer compares with nothing."""
+        return [row for row in self.rows if list(row.cells) == self.tasks]
+
+
+def load(root: Path) -> list[Record]:
+    """Read every record below ``root``/records; raises SuiteError naming the file that lacks what a table needs."""
+    paths = sorted((root / "records").rglob("*.json"))
+    return [checked(read(path), str(path)) for path in paths]
+
+
+def checked(record: Record, where: str) -> Record:
+    """Return the record; raises SuiteError where a finished run lacks a score, or a failed one its reason."""
+    if record.status == "failed":
+        if not record.error:
+            raise SuiteError(f"{where}: failed without a reason: delete it, and the same command trains it again")
+        return record
+    if record.scores is None or record.cost is None or not record.epochs:
+        lacking = [name for name in ("scores", "cost", "epochs") if not getattr(record, name)]
+        raise SuiteError(
+            f"{where}: finished without {', '.join(lacking)}: delete it, and the same command trains again"
+        )
+    for epoch in record.epochs:
+        if record.scores.primary not in epoch.scores:
+            raise SuiteError(f"{where}: epoch {epoch.epoch} lacks the metric {record.scores.primary!r}")
+    numbers = {f"scores.{name}": getattr(record.scores, name) for name in ("best", "last", "held_out")}
+    if record.generation:
+        numbers |= {f"generation.scores.{name}": value for name, value in record.generation.scores.items()}
+    for name, value in numbers.items():
+        if not math.isfinite(value):
+            raise SuiteError(f"{where}: {name} is not a number: a run without scores is to be recorded as failed")
+    return record
+
+
+def rows_of(records: Iterable[Record]) -> list[Row]:
+    """Group finished records into rows, smallest first within a method and its targets.
+
+    Runs that differ in more than the seed are never in one cell: what differs is the row's ``variant``. Which settings
+    tell variants apart is seen within each task, since one row may well use other settings on another task.
+    """
+    by_method = defaultdict(list)
+    for record in sorted(records, key=lambda r: (r.task, r.method, r.targets, r.seed, r.identity)):
+        by_method[record.method, record.targets].append(record)
+    rows = []
+    for (method, targets), runs in sorted(by_method.items()):
+        settings = [_settings(run) for run in runs]
+        keys = _differing(runs, settings)
+        variants = defaultdict(lambda: defaultdict(list))
+        for run, own in zip(runs, settings, strict=True):
+            label = ", ".join(f"{key}={own.get(key, 'unset')}" for key in keys)
+            variants[label][run.task].append(run)
+        rows += [Row(method, targets, label, dict(cells)) for label, cells in variants.items()]
+    for row in rows:
+        for cell in row.cells.values():
+            refuse_twice(cell)
+    return sorted(rows, key=lambda row: (row.method, row.targets, median(row.stored), row.variant))
+
+
+def _settings(record: Record) -> dict[str, str]:
+    """Return what a run is but for its seed, flat: the config by dotted key, and the fingerprints of what it ran on."""
+    facts = {
+        "backbone name": record.backbone.name,
+        "backbone fingerprint": record.backbone.fingerprint[:DIGITS],
+        "data fingerprint": record.data.fingerprint[:DIGITS],
+    }
+    if record.started_from:
+        facts["started from"] = record.started_from.identity[:DIGITS]
+    config = {key: value for key, value in record.config.items() if key != "seed"}
+    return facts | dict(flat(config))
+
+
+def flat(tree: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
+    """Yield (dotted key, value as text) of each leaf; an empty mapping is a leaf."""
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _differing(runs: Sequence[Record], settings: Sequence[dict[str, str]]) -> list[str]:
+    """Return the keys in which two runs of one task differ, sorted."""
+    by_task = defaultdict(list)
+    for run, own in zip(runs, settings, strict=True):
+        by_task[run.task].append(own)
+    keys = {key for own in settings for key in own}
+    return sorted(key for key in keys if any(len({own.get(key) for own in task}) > 1 for task in by_task.values()))
+
+
+def refuse_twice(cell: Sequence[Record]) -> None:
+    """Raise SuiteError where one seed is there twice: its median would count a run twice."""
+    seen = {}
+    for run in cell:
+        if run.seed in seen:
+            what = f"{run.task}, {run.method}, {run.targets}, seed {run.seed}"
+            raise SuiteError(f"two records of the same run ({what}): {seen[run.seed]} and {run.identity}: delete one")
+        seen[run.seed] = run.identity
+
+
+def sheets_of(records: Iterable[Record]) -> list[Sheet]:
+    """Split records into table files.
+
+    Where runs of one task differ in their data's fingerprint, the one with most finished runs stays in the main file
+    and each other one goes to a file of its own.
+    """
+    groups = defaultdict(list)
+    for record in records:
+        groups[record.task.partition("/")[0], record.backbone.name, record.data.source == "embedded"].append(record)
+    sheets = []
+    for group, members in sorted(groups.items()):
+        main = _main_fingerprints(members)
+        split = defaultdict(list)
+        for record in members:
+            digest = record.data.fingerprint
+            split["" if digest == main[record.task] else digest].append(record)
+        sheets += [Sheet(*group, digest or None, runs) for digest, runs in sorted(split.items())]
+    twice = [stem for stem, count in Counter(sheet.stem for sheet in sheets).items() if count > 1]
+    if twice:
+        raise SuiteError(f"two tables would be named {twice[0]}: give one of the backbones another name")
+    for sheet in sheets:
+        _refuse_two_metrics(sheet)
+    return sheets
+
+
+def _main_fingerprints(records: Iterable[Record]) -> dict[str, str]:
+    """Return for each task the data fingerprint with most finished runs; ties go to the first in sorted order."""
+    finished = defaultdict(Counter)
+    for record in records:
+        finished[record.task][record.data.fingerprint] += record.stands
+    return {task: min(counts, key=lambda digest: (-counts[digest], digest)) for task, counts in finished.items()}
+
+
+def _refuse_two_metrics(sheet: Sheet) -> None:
+    for task in sheet.tasks:
+        primary = sorted({run.scores.primary for run in sheet.finished if run.task == task})
+        if len(primary) > 1:
+            raise SuiteError(
+                f"{task} on {sheet.backbone} is scored by {' and by '.join(primary)}: move one's records away"
+            )

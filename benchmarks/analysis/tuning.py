@@ -1,0 +1,152 @@
+"""Default beside tuned: what choosing learning rates on held-out data gave each row of a sheet, and what it cost."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import mean
+
+from benchmarks.analysis.sheets import Row, Sheet, refuse_twice, rows_of
+from benchmarks.records.predictions import chosen_epochs
+from benchmarks.records.schema import Record
+
+Configuration = list[Record]  # its runs, by seed
+
+_DEFAULT = (1.0, 1.0)  # the factors of lr and lr_head
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """The tuning of one row on one task.
+
+    ``given`` are the factors of lr and lr_head that were tried, the default's among them; ``failed`` of them have a
+    seed that failed and ``unfinished`` one that is not there, and neither is chosen. ``runs`` are the default's, of
+    the seeds that were tuned, and ``scores`` the tuned held-out score of each seed; where there is none, ``reason``
+    says why. ``chosen`` names what each half of dev is scored by. The seconds of training are those of all
+    configurations and of the default alone; of ``uncounted`` runs they are not known.
+    """
+
+    row: Row
+    task: str
+    given: frozenset[tuple[float, float]]
+    failed: int
+    unfinished: int
+    runs: list[Record]
+    scores: dict[int, float]
+    chosen: list[str]
+    reason: str
+    seconds: float
+    default_seconds: float
+    uncounted: int
+
+
+def tunings(sheet: Sheet) -> list[Tuned]:
+    """Return what was tuned in a sheet, by task and row."""
+    tried = _by_default(sheet.records)
+    begun = [run for run in sheet.records if run.tuning is None and run.identity in tried]
+    rows = rows_of([*sheet.finished, *(run for run in begun if run.status == "failed")])
+    shares = _shares(sheet.records)
+    made = []
+    for task in sorted({run.task for run in begun}):
+        for row in rows:
+            if default := [run for run in row.cells.get(task, []) if run.identity in tried]:
+                configurations = _configurations(default, [run for own in default for run in tried[own.identity]])
+                made.append(_tuned(row, task, configurations, shares))
+    return made
+
+
+def without_default(sheet: Sheet) -> list[Record]:
+    """Return the runs of a tuning whose default run has left no record, so that they stand beside nothing."""
+    there = {run.identity for run in sheet.records if run.tuning is None}
+    return [run for default, runs in _by_default(sheet.records).items() if default not in there for run in runs]
+
+
+def _by_default(records: Iterable[Record]) -> dict[str, list[Record]]:
+    tried = defaultdict(list)
+    for run in records:
+        if run.tuning is not None:
+            tried[run.tuning.default].append(run)
+    return tried
+
+
+def _configurations(default: Configuration, others: Iterable[Record]) -> list[Configuration]:
+    """Return the default and the others by their factors, those nearest the default first."""
+    found = defaultdict(list, {_DEFAULT: default})
+    for run in others:
+        found[run.tuning.lr, run.tuning.lr_head].append(run)
+    for runs in found.values():
+        runs.sort(key=lambda run: run.seed)
+        refuse_twice(runs)
+    return [found[factors] for factors in sorted(found, key=lambda factors: (_distance(factors), factors))]
+
+
+def _distance(factors: tuple[float, float]) -> float:
+    return round(sum(abs(math.log(factor)) for factor in factors), 9)  # a half is as far as a double
+
+
+def _tuned(row: Row, task: str, configurations: Sequence[Configuration], shares: dict[str, float]) -> Tuned:
+    default = configurations[0]
+    seeds = [run.seed for run in default]
+    failed = [own for own in configurations if any(run.status == "failed" for run in own)]
+    whole = [own for own in configurations if [run.seed for run in own if run.status == "finished"] == seeds]
+    compared = whole[:1] == [default]
+    by_half = [best_on(1 - half, whole) for half in (0, 1)] if compared else []
+    runs = [run for own in configurations for run in own]
+    return Tuned(
+        row=row,
+        task=task,
+        given=frozenset(_factors(own) for own in configurations),
+        failed=len(failed),
+        unfinished=len(configurations) - len(whole) - len(failed),
+        runs=default if compared else [],
+        scores=held_out(by_half) if compared else {},
+        chosen=[_label(own) for own in by_half],
+        reason="" if compared else f"the default failed: {next(run.error for run in default if run.error)}",
+        seconds=sum(shares.get(run.identity, 0.0) for run in runs),
+        default_seconds=sum(shares.get(run.identity, 0.0) for run in default),
+        uncounted=sum(run.identity not in shares for run in runs),
+    )
+
+
+def best_on(half: int, configurations: Sequence[Configuration]) -> Configuration:
+    """Return the configuration with the best mean over seeds of each run's best score on a half of dev.
+
+    Of those that tie, the first.
+    """
+    # Rounded, so that means of the same answers tie whatever their last bits are.
+    return max(
+        configurations, key=lambda runs: round(mean(max(e.halves[half] for e in run.epochs) for run in runs), 12)
+    )
+
+
+def held_out(by_half: Sequence[Configuration]) -> dict[int, float]:
+    """Return each seed's score, the mean over dev's halves; ``by_half`` are what each of them is scored by.
+
+    As in a run's own held-out score, a half is scored at the epoch that is best on the other one.
+    """
+    return {one.seed: (_on(0, one) + _on(1, other)) / 2 for one, other in zip(*by_half, strict=True)}
+
+
+def _on(half: int, run: Record) -> float:
+    _, epochs = chosen_epochs(run.epochs, run.scores.primary)
+    return run.epochs[epochs[half]].halves[half]
+
+
+def _factors(configuration: Configuration) -> tuple[float, float]:
+    tuning = configuration[0].tuning
+    return _DEFAULT if tuning is None else (tuning.lr, tuning.lr_head)
+
+
+def _label(configuration: Configuration) -> str:
+    tuning = configuration[0].tuning
+    return "default" if tuning is None else tuning.label
+
+
+def _shares(records: Iterable[Record]) -> dict[str, float]:
+    """Return each run's share of the seconds that its group trained, by identity; all in one pass have an equal one.
+
+    A record has the seconds of the whole group. One that failed has none, and the others of its group have.
+    """
+    records = list(records)
+    seconds = {tuple(run.group): run.cost.train_seconds for run in records if run.cost is not None}
+    return {run.identity: seconds[g] / len(g) for run in records if (g := tuple(run.group)) in seconds}

@@ -1,0 +1,47 @@
+"""An adapter folder as peft 0.21.2 lays it out: adapter_config.json and adapter_model.safetensors."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from benchmarks.errors import SuiteError
+from benchmarks.models import adapter_files as adapters
+from benchmarks.records.files import write_atomic
+from methods.base import Tensors
+
+SHARED = "base_model."  # before the name of a tensor that all modules share
+MODEL = "base_model.model."  # before the name of a module of the backbone
+_CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+
+
+def write(directory: Path, config: dict[str, Any], tensors: Tensors) -> None:
+    """Write both files; while they are replaced there is no config, so that a reader never sees two halves."""
+    (directory / _CONFIG).unlink(missing_ok=True)
+    write_atomic(directory / _WEIGHTS, adapters.to_bytes(tensors))
+    write_atomic(directory / _CONFIG, (json.dumps(config, indent=2, sort_keys=True) + "\n").encode())
+
+
+def read(directory: Path) -> tuple[dict[str, Any], Tensors]:
+    """Return the config and the tensors. Raises SuiteError for a folder without them."""
+    try:
+        return json.loads((directory / _CONFIG).read_text()), safetensors.torch.load_file(directory / _WEIGHTS)
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise SuiteError(
+            f"{directory} is no adapter of peft ({error}): name a folder with {_CONFIG} and {_WEIGHTS}"
+        ) from error
+
+
+def take(tensors: Tensors, name: str, *shape: int) -> Tensor:
+    """Remove a tensor from those that were read, and return it. Raises SuiteError where none of that shape is there."""
+    if name not in tensors:
+        raise SuiteError(f"{_WEIGHTS} holds no {name}: the adapter is not whole")
+    if tensors[name].shape != shape:
+        raise SuiteError(
+            f"{name} is {list(tensors[name].shape)} in {_WEIGHTS}, where task, backbone and {_CONFIG} make it "
+            f"{list(shape)}: name those that the adapter was trained with"
+        )
+    return tensors.pop(name)

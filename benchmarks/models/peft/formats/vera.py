@@ -1,0 +1,59 @@
+"""peft's VeRA: d and b a module, as here; A and B of all modules beside them, or left to be drawn from their seed."""
+
+from typing import Any
+
+import torch
+
+from benchmarks.errors import SuiteError
+from benchmarks.models.peft.folder import MODEL, SHARED, take
+from methods.base import Site, Tensors
+from methods.vera import VeRA
+
+PEFT_TYPE = "VERA"
+MARK = ".vera_lambda_"
+SETTINGS = ("r", "d_initial", "projection_prng_key", "save_projection", "vera_dropout")
+HARMLESS = ("init_weights",)
+_KINDS = {"d": "vera_lambda_d", "b": "vera_lambda_b"}
+
+
+def write(method: VeRA, trained: Tensors, frozen: Tensors, sites: list[Site]) -> tuple[dict[str, Any], Tensors]:
+    """Return settings and tensors, A and B among them."""
+    settings = {
+        "r": method.rank,
+        "d_initial": method.d_initial,
+        "projection_prng_key": method.projection_seed,
+        "save_projection": True,
+        "vera_dropout": method.dropout,
+    }
+    tensors = {f"{SHARED}vera_{side}": frozen[side] for side in ("A", "B")}
+    for site in sites:
+        for own, theirs in _KINDS.items():
+            tensors[f"{MODEL}{site.name}.{theirs}"] = trained[f"{site.name}.{own}"]
+    return settings, tensors
+
+
+def read(config: dict[str, Any], tensors: Tensors, sites: list[Site]) -> tuple[VeRA, Tensors]:
+    """Return the method, and d and b of every site. Raises SuiteError for an A or B that its seed does not give here.
+
+    The suite keeps no A and B: it draws them again.
+    """
+    method = VeRA(
+        rank=config["r"],
+        d_initial=config["d_initial"],
+        projection_seed=config["projection_prng_key"],
+        dropout=config["vera_dropout"],
+    )
+    if config["save_projection"]:
+        for side, drawn in method.frozen(sites).items():
+            saved = take(tensors, f"{SHARED}vera_{side}", *drawn.shape).float()
+            # peft computes the bound of the draw in another order, which moves the last bit.
+            if not torch.allclose(saved, drawn, rtol=1e-6, atol=0.0):
+                raise SuiteError(
+                    f"vera_{side} is not what projection_prng_key={method.projection_seed} draws for these modules in "
+                    "float32, and the suite draws it again instead of keeping it: such an adapter cannot be read"
+                )
+    trained = {}
+    for site in sites:
+        for (own, theirs), size in zip(_KINDS.items(), (method.rank, site.out_features), strict=True):
+            trained[f"{site.name}.{own}"] = take(tensors, f"{MODEL}{site.name}.{theirs}", size)
+    return method, trained

@@ -1,0 +1,127 @@
+"""From a run's adapter to peft's: as a plain LoRA, or in peft's own format of the method."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
+
+import methods
+from benchmarks.errors import SuiteError
+from benchmarks.models import saved
+from benchmarks.models.peft import folder, formats
+from benchmarks.models.peft.folder import MODEL
+from benchmarks.models.saved import Opened, Saved
+from methods.base import Factors, Site, Tensors
+
+
+def to_peft(run: Saved, cache: Path, out: Path) -> None:
+    """Write any method's factors as a plain LoRA whose scale is 1. Raises SuiteError for a run that has none.
+
+    B takes in C and v. The parts of one module become one LoRA of their ranks' sum. In float32, so the product differs
+    from the run's by rounding.
+    """
+    _check(run)
+    opened = saved.load(run, cache)
+    factors = opened.method.factors(opened.trained, opened.frozen, opened.sites)
+    modules: dict[str, list[Site]] = {}
+    for site in opened.sites:
+        modules.setdefault(site.module or site.name, []).append(site)
+    ranks, tensors = {}, {}
+    for name, sites in modules.items():
+        A, B = _joined(sites, factors, _outputs(opened.model.get_submodule(name)))
+        ranks[name] = len(A)
+        tensors[f"{MODEL}{name}.lora_A.weight"] = A
+        tensors[f"{MODEL}{name}.lora_B.weight"] = B
+    usual = max(ranks.values(), key=list(ranks.values()).count)
+    others = {name: rank for name, rank in ranks.items() if rank != usual}
+    settings = {
+        "peft_type": "LORA",
+        "r": usual,
+        "lora_alpha": usual,
+        "rank_pattern": others,
+        "alpha_pattern": others,
+        "lora_dropout": opened.method.dropout,
+    }
+    folder.write(out, settings | _common(run, opened, list(modules)), tensors | _head(opened))
+
+
+def to_peft_native(run: Saved, cache: Path, out: Path) -> None:
+    """Write peft's own format of the run's method. Raises SuiteError where peft has none, or cannot hold the run."""
+    _check(run)
+    native = {name: found for name, found in formats.find().items() if hasattr(found, "write")}
+    if run.method not in native:
+        raise SuiteError(
+            f"peft has no format of its own for method {run.method} (for {', '.join(native)} it has): "
+            "--to peft writes it as a plain LoRA"
+        )
+    opened = saved.load(run, cache)
+    if parts := [site.name for site in opened.sites if site.module]:
+        raise SuiteError(
+            f"peft's {run.method} adapts a module as a whole, and this run adapts parts of one, such as {parts[0]}: "
+            "--to peft writes it as a plain LoRA"
+        )
+    found = native[run.method]
+    settings, tensors = found.write(opened.method, opened.trained, opened.frozen, opened.sites)
+    common = _common(run, opened, [site.name for site in opened.sites])
+    folder.write(out, settings | common | {"peft_type": found.PEFT_TYPE}, tensors | _head(opened))
+
+
+def _check(run: Saved) -> None:
+    method = methods.find()[run.method]
+    if method.trains_backbone:
+        raise SuiteError(
+            f"method {run.method} trains the whole backbone and has no low-rank factors: open the run with "
+            "benchmarks.saved.load, and keep its model with save_pretrained"
+        )
+    if not method.adapts_sites:
+        raise SuiteError(f"method {run.method} adapts no map, so there are no factors to export: take a run that does")
+    if run.backbone["random"]:
+        raise SuiteError(
+            f"{run.directory} adapts random weights, which are drawn and lie in no file that peft could load: "
+            "take a run on a backbone that has files"
+        )
+
+
+def _joined(sites: list[Site], factors: dict[str, Factors], outputs: int) -> tuple[Tensor, Tensor]:
+    """Return A (R, d_in) and B (outputs, R) of a module, R the sum of its sites' ranks."""
+    A = torch.cat([factors[site.name].A for site in sites])
+    B, start = A.new_zeros(outputs, len(A)), 0
+    for site in sites:
+        own = _folded(factors[site.name])
+        B[site.start : site.start + site.out_features, start : start + own.shape[1]] = own
+        start += own.shape[1]
+    return A, B
+
+
+def _folded(factors: Factors) -> Tensor:
+    """Return v * (B C), (d_out, r)."""
+    B = factors.B
+    if factors.C is not None:
+        B = B * factors.C if factors.C.ndim == 1 else B @ factors.C
+    return B if factors.v is None else factors.v[:, None] * B
+
+
+def _outputs(module: nn.Module) -> int:
+    return module.weight.shape[1] if isinstance(module, Conv1D) else module.out_features
+
+
+def _common(run: Saved, opened: Opened, modules: list[str]) -> dict[str, Any]:
+    """Return what adapter_config.json says whatever the method."""
+    head = run.backbone["head"]
+    path = run.backbone["path"]
+    on_disk = path.startswith("package:") or Path(path).exists()
+    return {
+        "base_model_name_or_path": str(opened.directory.absolute()) if on_disk else path,
+        "task_type": "SEQ_CLS" if head else "CAUSAL_LM",
+        "inference_mode": True,
+        "bias": "none",
+        "target_modules": modules,
+        "modules_to_save": head or None,
+        "fan_in_fan_out": any(isinstance(opened.model.get_submodule(name), Conv1D) for name in modules),
+    }
+
+
+def _head(opened: Opened) -> Tensors:
+    return {f"{MODEL}{name}": tensor for name, tensor in opened.head.items()}

@@ -1,0 +1,157 @@
+"""The ledger: what each published parameter count is made of, and whether it follows from the method's definition.
+
+Each row's method and maps come from its recipe in conf/, its backbone is built at its real shape on the meta device,
+and the counts are those of the ``init`` and ``pack`` that training and saving use.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from functools import cache
+
+from omegaconf import OmegaConf
+from torch import nn
+
+from benchmarks import conf, tasks
+from benchmarks.errors import SuiteError
+from benchmarks.models import backbones, counting
+from benchmarks.papers import recipes
+from benchmarks.papers.published import PublishedRow, Typed
+from benchmarks.training import job as plan
+from methods.base import Method, Site, sizes_of
+from methods.sites import find_sites
+
+_UNITS = {"K": 10**3, "M": 10**6, "B": 10**9}
+
+
+class Entry(Typed):
+    """One published row's count. ``stored`` counts as the method's paper does, the head never in it.
+
+    ``follows``: ``stored``, rounded to the printed digits, is the printed figure; ``expected`` is whether that is known
+    to be so. ``reading``: what else gives it, where that does not. ``regenerated`` numbers are frozen, and made again
+    from ``regenerated_from``, so no file holds them.
+    """
+
+    source: str
+    arxiv: str
+    table: int | str
+    benchmark: str
+    backbone: str
+    method: str
+    targets: str
+    run_by: str | None
+    hyperparameters: dict[str, int | float]
+    maps: int
+    printed: str
+    derived: str
+    formula: str
+    trained: int
+    stored: float
+    adapter_bytes: int
+    regenerated: int
+    regenerated_from: str | None
+    head: int
+    follows: bool
+    expected: bool
+    reading: str | None
+
+    @property
+    def name(self) -> str:
+        """Return what a person calls the row."""
+        rank = f" r={self.hyperparameters['rank']}" if "rank" in self.hyperparameters else ""
+        by = f" ({self.run_by})" if self.run_by else ""
+        return f"{self.source}-table{self.table} {self.backbone} {self.method} {self.targets}{rank}{by}"
+
+    @property
+    def verdict(self) -> str:
+        """Return in words whether the printed figure follows."""
+        if self.follows:
+            return "follows"
+        return f"does not follow: {self.derived}" + (f"; {self.reading} gives it" if self.reading else "")
+
+
+def entries(rows: Iterable[PublishedRow]) -> list[Entry]:
+    """Return the ledger's rows. Raises SuiteError for a figure that cannot be read, or a row without a recipe."""
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: PublishedRow) -> Entry:
+    config = conf.composed(recipes.overrides(row))
+    method = plan.method_of(config)
+    model = _model(row.backbone, row.benchmark == "glue")
+    head = list(config.backbone.head)
+    sites = find_sites(model, plan.target_names(config), head, config.backbone.fused) if method.adapts_sites else []
+    counts = counting.count(method, model, head, sites)
+    stored = counts.stored
+    frozen = sum(tensor.numel() for tensor in method.frozen(sites).values()) if sites else 0
+    follows = rounded(stored, row.parameters_as_printed) == row.parameters_as_printed
+    return Entry(
+        **row.model_dump(include={"source", "arxiv", "table", "benchmark", "backbone", "method", "run_by"}),
+        targets=row.target_names,
+        hyperparameters={k: v for k, v in asdict(method).items() if k != "dropout" and v is not None},
+        maps=len(sites),
+        printed=row.parameters_as_printed,
+        derived=rounded(stored, row.parameters_as_printed),
+        formula="all of the backbone" if method.trains_backbone else _checked(method, sites, stored),
+        trained=counts.trained,
+        stored=stored,
+        adapter_bytes=counts.adapter_bytes,
+        regenerated=frozen,
+        regenerated_from=_origin(method) if frozen else None,
+        head=counts.head,
+        follows=follows,
+        expected=row.count_follows,
+        reading=None if follows else _reading(row, method, sites, stored, counts.head),
+    )
+
+
+@cache
+def _model(backbone: str, classifies: bool) -> nn.Module:
+    config = conf.composed([f"backbone={backbone}"]).backbone
+    kind = tasks.Classification if classifies else tasks.Generation
+    return backbones.on_meta(OmegaConf.to_container(config.shape), kind)
+
+
+def _checked(method: Method, sites: list[Site], stored: float) -> str:
+    """Return the method's formula, which must give the count that its ``init`` gives."""
+    formula, given = method.formula, evaluated(method.formula, method, sites)
+    if given != stored:
+        name = type(method).__name__
+        raise SuiteError(f"{name} stores {stored:,.15g} numbers, and its formula {formula} gives {given:,.15g}")
+    return formula
+
+
+def evaluated(formula: str, method: Method, sites: list[Site]) -> float:
+    """Return what a formula of a method's file gives for its hyperparameters and these sites."""
+    return eval(formula, {"__builtins__": {}}, asdict(method) | sizes_of(sites))  # the repository's own words
+
+
+def _origin(method: Method) -> str:
+    if method.frozen_from_weights is not None:
+        return "the backbone's weights"
+    return ", ".join(f"{name}={value}" for name, value in asdict(method).items() if name.endswith("_seed"))
+
+
+def _reading(row: PublishedRow, method: Method, sites: list[Site], stored: float, head: int) -> str | None:
+    """Return which other way to count gives the printed figure."""
+    printed = row.parameters_as_printed
+    others = {name: evaluated(formula, method, sites) for name, formula in method.readings.items()}
+    others |= {"with the head": stored + head} if head else {}
+    for name, value in others.items():
+        if rounded(value, printed) == printed:
+            return f"{name} ({value:,.0f})"
+    return "cutting off the digits" if rounded(stored, printed, ROUND_DOWN) == printed else None
+
+
+def rounded(count: float, printed: str, rounding: str = ROUND_HALF_UP) -> str:
+    """Return a count with the unit and the digits of a printed figure: 23,904 is "0.024M" as "0.023M" is.
+
+    Raises SuiteError for a figure that is no number with K, M or B.
+    """
+    number, unit = printed[:-1], printed[-1:]
+    try:
+        digits = Decimal(1).scaleb(Decimal(number).as_tuple().exponent)
+        exact = Decimal(count) / _UNITS[unit]
+    except (ArithmeticError, KeyError) as error:
+        raise SuiteError(f"the printed count {printed!r} is no figure such as 0.023M, 6.1K or 7B") from error
+    return f"{exact.quantize(digits, rounding)}{unit}"

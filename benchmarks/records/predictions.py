@@ -1,0 +1,62 @@
+"""What a run answered on dev, kept beside its record, so that any score of it is computed again without training."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+
+from benchmarks.errors import SuiteError
+from benchmarks.records.files import write_atomic
+from benchmarks.records.schema import Epoch
+from benchmarks.records.selection import chosen_epochs
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Arrays (rows,), in dev's order: labels, halves (0 or 1), and what was answered at the epochs that scores are of.
+
+    ``best`` and ``last`` are of one epoch; in ``held_out`` each half's rows are of the epoch that is best on the other.
+    """
+
+    labels: np.ndarray
+    halves: np.ndarray
+    best: np.ndarray
+    last: np.ndarray
+    held_out: np.ndarray
+
+
+def chosen(
+    history: list[Epoch], primary: str, answered: np.ndarray, labels: np.ndarray, halves: np.ndarray
+) -> Predictions:
+    """Return the predictions that a run's scores are of. answered: (epochs, rows)."""
+    best, (first, second) = chosen_epochs(history, primary)
+    held_out = np.where(halves == 0, answered[first], answered[second])
+    return Predictions(labels, halves, answered[best], answered[-1], held_out)
+
+
+def place(record: Path) -> Path:
+    """Return where the predictions of a record's run lie."""
+    return record.with_suffix(".safetensors")
+
+
+def write(record: Path, predictions: Predictions, classes: bool) -> None:
+    """Write them beside the record: ``classes`` as bytes, and numbers in float32."""
+    kinds = {field.name: np.uint8 if classes else np.float32 for field in fields(Predictions)} | {"halves": np.uint8}
+    arrays = {name: np.ascontiguousarray(getattr(predictions, name), kind) for name, kind in kinds.items()}
+    write_atomic(place(record), safetensors.numpy.save(arrays))
+
+
+def read(record: Path) -> Predictions | None:
+    """Return the predictions of a record's run; None where it left none, as runs did not once.
+
+    Raises SuiteError for a file that holds something else.
+    """
+    file = place(record)
+    if not file.exists():
+        return None
+    try:
+        arrays = safetensors.numpy.load_file(file)
+        return Predictions(**{field.name: arrays[field.name] for field in fields(Predictions)})
+    except (KeyError, safetensors.SafetensorError) as error:
+        raise SuiteError(f"{file} holds no run's predictions ({error}): force=true trains the run again") from error

@@ -1,0 +1,62 @@
+"""One record a run, at a path made of the run's identity.
+
+A record is written to a temporary file and renamed, so a reader sees a whole record or none.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from benchmarks.errors import SuiteError
+from benchmarks.records.files import write_atomic
+from benchmarks.records.schema import Record
+
+
+def identity_of(facts: dict[str, Any]) -> str:
+    """Hash what a run is: (task, backbone, method, hyperparameters, seed, data and model revision)."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def record_path(root: Path, task: str, backbone: str, method: str, targets: str, seed: int, identity: str) -> Path:
+    """Return where the run's record lies below ``root``."""
+    folder = method if targets == "-" else f"{method}-{targets.replace(',', '+')}"
+    return root / "records" / task / backbone / folder / f"seed{seed}-{identity}.json"
+
+
+def folder_of(record: Path) -> Path:
+    """Return where a run leaves what is no record, from its record's path: records/a/b.json has runs/a/b.
+
+    Raises SuiteError for a file that is no run's record.
+    """
+    parts = record.parts
+    if record.suffix != ".json" or "records" not in parts:
+        raise SuiteError(f"{record} is no run's record: name one of results/local/records/**/*.json")
+    root = len(parts) - 1 - parts[::-1].index("records")
+    return Path(*parts[:root], "runs", *parts[root + 1 :]).with_suffix("")
+
+
+def of_folder(folder: Path) -> Path | None:
+    """Return the record of the run that left a folder; None for a folder that was moved away from it."""
+    folder = folder.absolute()
+    roots = [root for root in folder.parents if root.name == "runs"]
+    places = (root.parent / "records" / f"{folder.relative_to(root)}.json" for root in roots)
+    return next((place for place in places if place.is_file()), None)
+
+
+def write(path: Path, record: Record) -> None:
+    """Write one record atomically."""
+    write_atomic(path, (record.model_dump_json(indent=1) + "\n").encode())
+
+
+def read(path: Path) -> Record:
+    """Read one record; raises SuiteError naming the file where it cannot be read."""
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except (ValidationError, OSError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+        raise SuiteError(
+            f"{path} is not a readable record ({reason}): move it away, and the same command trains that run again"
+        ) from error

@@ -1,0 +1,284 @@
+"""The run group: S runs of one method on one frozen backbone, trained in one pass."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import transformers
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from benchmarks import checks
+from benchmarks.errors import SuiteError
+from benchmarks.models import heads, quantization
+from benchmarks.tasks import Task
+from methods.adapter import Adapter
+from methods.base import Method, Site, Tensors, kind
+from methods.dropout import Rows
+
+_SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup")
+_PAGED = "paged_adamw_32bit"
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What may differ between the runs of a group. ``lr`` is one number, or one for each kind of trained tensor."""
+
+    seed: int
+    lr: float | dict[str, float]
+    lr_head: float
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """What all runs of a group share."""
+
+    epochs: int
+    batch_size: int
+    max_length: int
+    schedule: str
+    warmup_ratio: float
+    weight_decay: float
+    max_grad_norm: float | None = None  # None: gradients are not clipped
+    warmup_steps: int | None = None  # in the place of the ratio
+    accumulate: int | None = None  # in how many parts a batch goes through the model; None: in one
+    optimizer: str | None = None  # None: AdamW; or paged_adamw_32bit, whose state can leave a GPU
+    gradient_checkpointing: bool | None = None  # compute activations again where they are needed, to hold fewer
+
+    def __post_init__(self) -> None:
+        """Check what a person may have mistyped."""
+        for name in ("epochs", "batch_size", "max_length"):
+            checks.whole(f"train.{name}", getattr(self, name), 1)
+        checks.whole("train.warmup_steps", self.warmup_steps, 0, null=True)
+        checks.whole("train.accumulate", self.accumulate, 1, null=True)
+        for name in ("warmup_ratio", "weight_decay"):
+            checks.number(f"train.{name}", getattr(self, name), least=0)
+        checks.number("train.max_grad_norm", self.max_grad_norm, least=1e-12, null=True)
+        if self.schedule not in _SCHEDULES:
+            raise SuiteError(f"train.schedule={self.schedule} is unknown: {', '.join(_SCHEDULES)} are there")
+        if self.optimizer not in (None, _PAGED):
+            raise SuiteError(
+                f"train.optimizer={self.optimizer} is unknown: null, which is AdamW, and {_PAGED} are there"
+            )
+        if self.gradient_checkpointing not in (None, True, False):
+            raise SuiteError(f"train.gradient_checkpointing={self.gradient_checkpointing} is neither true nor false")
+
+    def check_device(self, device: torch.device) -> None:
+        """Raise SuiteError for an optimizer that ``device`` has not."""
+        if self.optimizer == _PAGED and device.type != "cuda":
+            raise SuiteError(
+                f"train.optimizer={_PAGED} keeps its state on a GPU, and this is {device.type}: "
+                "train.optimizer=null is the same AdamW without paging"
+            )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The S runs' rows of one step, or of a part of it, run by run.
+
+    inputs: (S * n, tokens); labels: (S * n, ...); the rest: (S, n). ``weights`` are the rows' shares of their run's
+    loss in the whole step; a row that only fills up a process's share has 0.
+    """
+
+    inputs: dict[str, Any]
+    labels: Tensor
+    weights: Tensor
+    examples: Tensor
+
+
+class RunGroup:
+    """A backbone with S adapters and S heads, and one optimizer that treats each run as if it were alone.
+
+    Every trained tensor has a leading run axis; a run's slice of it is a view that shares its memory. Clipping,
+    learning rates and the optimizer work on the views, so no update of one run sees another. The backbone's own
+    weights, where a method trains them, have no run axis: such a group has one run.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        head: list[str],
+        method: Method,
+        sites: list[Site],
+        frozen: Tensors,
+        runs: list[RunSettings],
+        train: TrainSettings,
+        rows: int,
+        accelerator: Accelerator,
+        precision: str,
+    ) -> None:
+        if method.trains_backbone and len(runs) > 1:
+            raise SuiteError(
+                f"{len(runs)} runs cannot share one pass where the backbone itself is trained: "
+                "each run needs a backbone of its own (group_size=1)"
+            )
+        self.runs, self.train_settings, self.accelerator = runs, train, accelerator
+        self.rows = Rows()
+        templates = {name: model.get_submodule(name) for name in head}
+        generators = [torch.Generator().manual_seed(run.seed) for run in runs]
+        std = model.config.initializer_range if templates else 0.0
+        drawn = [{n: heads.init(t, std, g) for n, t in templates.items()} for g in generators]
+        initial = [method.init(sites, g) for g in generators]
+
+        model.requires_grad_(method.trains_backbone)
+        # A trained backbone stays in float32 and is cast operation by operation; a frozen one is cast once.
+        casts = precision == "bf16" and method.trains_backbone
+        self._autocast = torch.autocast(accelerator.device.type, torch.bfloat16) if casts else nullcontext()
+        if precision == "bf16" and not method.trains_backbone:
+            for parameter in model.parameters():  # and no buffer: the tables of rotary positions need their digits
+                if parameter.is_floating_point():  # which quantised weights are not
+                    parameter.data = parameter.data.to(torch.bfloat16)
+        self.heads = {
+            n: heads.GroupHead(t, [run[n] for run in drawn], self.rows, accelerator.device)
+            for n, t in templates.items()
+        }
+        self.rows.install(model)
+        for name, module in self.heads.items():
+            parent, _, attribute = name.rpartition(".")
+            setattr(model.get_submodule(parent), attribute, module)
+        self.model = model.to(accelerator.device)
+        if train.gradient_checkpointing:
+            self.model.activation_checkpointing_enable({"use_reentrant": False})
+        self.adapter = Adapter(self.model, method, sites, initial, frozen, self.rows)
+        self.steps = train.epochs * -(-rows // train.batch_size)
+        self._collect()
+
+    def _collect(self) -> None:
+        settings = self.train_settings
+        warmup = round(self.steps * settings.warmup_ratio) if settings.warmup_steps is None else settings.warmup_steps
+        head_parameters = {f"{n}.{k}": p for n, module in self.heads.items() for k, p in module.trained.items()}
+        self._backbone = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+        self._stacked = self.adapter.trained | head_parameters
+        self._views: list[list[Tensor]] = []
+        groups = []
+        for index, run in enumerate(self.runs):
+            views = {name: nn.Parameter(p.data[index]) for name, p in self._stacked.items()}
+            views |= self._backbone
+            self._views.append(list(views.values()))
+            for name, view in views.items():
+                rate = run.lr_head if name in head_parameters else _rate(run.lr, name)
+                # An adapter's vectors are weights; a head's and a backbone's are biases and norms, which never decay.
+                decays = name in self.adapter.trained or view.ndim > 1
+                decay = settings.weight_decay if decays else 0.0
+                groups.append({"params": [view], "lr": rate, "weight_decay": decay})
+        # A group that trains nothing is stepped all the same, for its loss; an optimizer wants something to hold.
+        groups = groups or [{"params": [nn.Parameter(torch.empty(0))], "lr": 0.0, "weight_decay": 0.0}]
+        self._optimizer = self._optimizer_over(_joined(groups))
+        self._scheduler = transformers.get_scheduler(settings.schedule, self._optimizer, warmup, self.steps)
+
+    def _optimizer_over(self, groups: list[dict]) -> torch.optim.Optimizer:
+        if self.train_settings.optimizer is None:
+            return torch.optim.AdamW(groups, fused=True)
+        return quantization.library().optim.PagedAdamW32bit(groups)
+
+    def step(self, task: Task, batches: Sequence[Batch], epoch: int, alive: list[bool]) -> Tensor:
+        """Train one step on the parts of a batch. Returns the (S,) losses.
+
+        A run that is not ``alive``, or whose loss or gradient is not finite, is left as it was, and its loss is nan.
+        """
+        self.model.train()
+        losses = torch.zeros(len(self.runs), device=self.accelerator.device)
+        for batch in batches:
+            seeds = torch.tensor([[run.seed] for run in self.runs], device=batch.examples.device)
+            self.rows.enter(seeds, epoch, batch.examples, self._scheduler.last_epoch)
+            with self._autocast:
+                logits = self.model(**batch.inputs).logits
+            part = (task.loss(logits, batch.labels).view_as(batch.weights) * batch.weights).sum(1)
+            if part.requires_grad:  # not where nothing is trained
+                part.sum().backward()
+            losses += part.detach()
+        losses = self.accelerator.reduce(losses, "sum")
+        self._share_gradients()
+        for index, views in enumerate(self._views):
+            if not (alive[index] and losses[index].isfinite() and self._clip(views)):
+                losses[index] = torch.nan
+                for view in views:
+                    view.grad = None
+        self._optimizer.step()
+        self._scheduler.step()
+        for parameter in (*self._stacked.values(), *self._backbone.values()):
+            parameter.grad = None
+        return losses
+
+    def _share_gradients(self) -> None:
+        """Sum the processes' gradients and hand each run's slices to its views."""
+        parameters = [p for p in (*self._stacked.values(), *self._backbone.values()) if p.grad is not None]
+        if self.accelerator.num_processes > 1 and parameters:
+            flat = self.accelerator.reduce(torch.cat([p.grad.flatten() for p in parameters]), "sum")
+            for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
+                parameter.grad = part.view_as(parameter)
+        stacked = list(self._stacked.values())
+        for index, views in enumerate(self._views):
+            for view, parameter in zip(views, stacked, strict=False):
+                view.grad = None if parameter.grad is None else parameter.grad[index]
+
+    def _clip(self, views: list[Tensor]) -> bool:
+        """Clip a run's gradients, if they are to be; say whether they are finite."""
+        limit = self.train_settings.max_grad_norm
+        norm = nn.utils.clip_grad_norm_(views, math.inf if limit is None else limit)
+        return bool(norm.isfinite())
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Make what is inside forward passes of a model that is not being trained."""
+        self.model.eval()
+        with torch.no_grad(), self._autocast, self.adapter.hold():
+            yield
+
+    def predict(self, task: Task, inputs: dict[str, Any], labels: Tensor) -> Tensor:
+        """Return (S, n) predictions. inputs: (S * n, tokens), run by run; labels: (S * n, ...)."""
+        with self.answering():
+            logits = self.model(**inputs).logits
+        return task.predict(logits, labels).unflatten(0, (len(self.runs), -1))
+
+    def head(self, index: int) -> Tensors:
+        """Return one run's head."""
+        return {f"{n}.{k}": p.detach()[index] for n, module in self.heads.items() for k, p in module.trained.items()}
+
+    def trained(self, index: int) -> Tensors:
+        """Return what one run trained, less the head."""
+        return self.adapter.run(index) | {name: p.detach() for name, p in self._backbone.items()}
+
+    def state(self) -> dict:
+        """Return what going on needs: trained tensors, optimizer and schedule."""
+        return {
+            "trained": {name: p.detach() for name, p in (self._stacked | self._backbone).items()},
+            "optimizer": self._optimizer.state_dict(),
+            "scheduler": self._scheduler.state_dict(),
+        }
+
+    def fill(self, index: int, trained: Tensors, head: Tensors) -> None:
+        """Give one run an adapter's tensors, and some or none of a head's, in the place of what was drawn."""
+        for name, tensor in (trained | head).items():
+            self._stacked[name].data[index].copy_(tensor)
+
+    def restore(self, state: dict) -> None:
+        """Go back to a ``state``; the views follow, since they share the tensors' memory."""
+        for name, parameter in (self._stacked | self._backbone).items():
+            parameter.data.copy_(state["trained"][name])
+        self._optimizer.load_state_dict(state["optimizer"])
+        for own in self._optimizer.state.values():
+            for name, value in own.items():
+                if getattr(value, "is_paged", False):  # a checkpoint's tensors say so still, and are ordinary memory
+                    own[name] = value.clone()
+        self._scheduler.load_state_dict(state["scheduler"])
+
+
+def _rate(lr: float | dict[str, float], name: str) -> float:
+    if not isinstance(lr, dict):
+        return lr
+    if kind(name) not in lr:
+        raise SuiteError(f"method.lr has no rate for '{kind(name)}': it has {', '.join(lr)}")
+    return lr[kind(name)]
+
+
+def _joined(groups: list[dict]) -> list[dict]:
+    """Join the groups that share rate and decay, so that the optimizer's loop is short."""
+    joined: dict[tuple[float, float], dict] = {}
+    for group in groups:
+        settings = (group["lr"], group["weight_decay"])
+        joined.setdefault(settings, group | {"params": []})["params"] += group["params"]
+    return list(joined.values())

@@ -1,0 +1,130 @@
+"""Intervals that cover what they say, tests that err as often as they say; against scipy and simulated truths."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from benchmarks.analysis import intervals
+
+RUNS = 1000
+
+
+@pytest.mark.parametrize("statistic", [np.mean, np.median])
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_an_interval_over_seeds_covers_the_truth(seeds: int, statistic) -> None:
+    random = np.random.default_rng(1)
+    made = [intervals.over_seeds(random.normal(70.0, 0.7, seeds), statistic) for _ in range(RUNS)]
+    assert 930 <= sum(interval.holds(70.0) for interval in made) <= 970
+
+
+def test_of_a_mean_it_is_students() -> None:
+    scores = np.array([86.6, 87.1, 85.9, 86.4, 87.7])
+    own = intervals.over_seeds(scores, np.mean)
+    low, high = stats.t.interval(0.95, 4, scores.mean(), stats.sem(scores))
+    assert (own.low, own.high) == (pytest.approx(low, abs=0.02), pytest.approx(high, abs=0.02))
+    assert own.value == scores.mean()
+
+
+def test_an_interval_over_examples_covers_the_truth() -> None:
+    random = np.random.default_rng(2)
+    covered = 0
+    for _ in range(RUNS):
+        right = random.random(300) < 0.7
+        covered += intervals.over_examples(lambda rows, right=right: right[rows].mean(), 300).holds(0.7)
+    assert 930 <= covered <= 970
+
+
+def simulated(random: np.random.Generator, effect: float, seeds: int = 5, examples: int = 277) -> np.ndarray:
+    """Return differences of two methods whose seeds differ as a whole, as fine-tuned models' do."""
+    hard = random.normal(0, 0.3, examples)
+    shift = random.normal(0, 0.02, (2, seeds, 1))
+    rights = [random.random((seeds, examples)) < np.clip(0.7 + hard + own, 0, 1) for own in shift]
+    return rights[0].astype(float) - rights[1] + effect
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_no_difference_is_rarely_called_one(seeds: int) -> None:
+    random = np.random.default_rng(3)
+    called = sum(intervals.paired(simulated(random, 0.0, seeds)).p < 0.05 for _ in range(RUNS))
+    assert called <= 70
+    assert called >= 10  # and the test is no stone
+
+
+def test_a_difference_is_found_and_its_interval_covers_it() -> None:
+    random = np.random.default_rng(4)
+    made = [intervals.paired(simulated(random, 0.08)) for _ in range(RUNS)]
+    assert sum(own.p < 0.05 for own in made) > 800
+    assert 930 <= sum(own.interval.holds(0.08) for own in made) <= 985
+    assert all((own.p < 0.05) == (not own.interval.holds(0.0)) for own in made)
+    assert all(own.effect > 0 for own in made if own.interval.value > 0)
+
+
+def test_of_one_seed_it_is_the_paired_t_test() -> None:
+    random = np.random.default_rng(5)
+    one, other = random.normal(0.2, 1, (2, 60))
+    own = intervals.paired((one - other)[None])
+    assert own.p == pytest.approx(stats.ttest_rel(one, other).pvalue)
+    assert own.interval.value == pytest.approx((one - other).mean())
+
+
+def test_no_difference_on_several_tasks_is_rarely_called_one() -> None:
+    random = np.random.default_rng(8)
+    called = 0
+    for _ in range(RUNS):
+        tasks = [intervals.paired(simulated(random, 0.0, 3, examples)) for examples in (100, 277)]
+        called += intervals.mean_of(tasks).p < 0.05
+    assert 10 <= called <= 70
+
+
+def test_the_same_answers_are_no_difference() -> None:
+    own = intervals.paired(np.zeros((3, 50)))
+    assert (own.p, own.effect, own.interval.low, own.interval.high) == (1.0, 0.0, 0.0, 0.0)
+
+
+def test_pseudo_values_of_an_accuracy_are_the_right_answers() -> None:
+    right = np.random.default_rng(6).random(50) < 0.6
+    values = intervals.pseudo_values(lambda rows: right[rows].mean(), 50)
+    np.testing.assert_allclose(values, right, atol=1e-9)
+
+
+def test_pseudo_values_of_a_correlation_average_to_it() -> None:
+    random = np.random.default_rng(7)
+    x = random.normal(size=200)
+    y = x + random.normal(size=200)
+    values = intervals.pseudo_values(lambda rows: stats.pearsonr(x[rows], y[rows]).statistic, 200)
+    assert values.mean() == pytest.approx(stats.pearsonr(x, y).statistic, abs=0.01)
+    error = values.std(ddof=1) / 200**0.5
+    assert error == pytest.approx((1 - values.mean() ** 2) / 200**0.5, rel=0.35)  # as theory has it for normals
+
+
+def test_mcnemar_is_the_exact_binomial_test() -> None:
+    right = np.array([True] * 14 + [False] * 5 + [True] * 20)
+    other = np.array([False] * 14 + [True] * 5 + [True] * 20)
+    assert intervals.mcnemar(right, other) == pytest.approx(stats.binomtest(14, 19).pvalue)
+    assert intervals.mcnemar(right, right) == 1.0
+
+
+def test_holms_correction() -> None:
+    assert intervals.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert intervals.holm([0.5, 0.9]) == [1.0, 1.0]
+    assert intervals.holm([]) == []
+
+
+@pytest.mark.parametrize(("seeds", "examples"), [(1, 400), (3, 400), (20, 400), (5, 4000)])
+def test_an_effect_is_in_units_of_one_cell_however_many_there_are(seeds: int, examples: int) -> None:
+    random = np.random.default_rng(9)
+    found = [
+        intervals.paired(
+            0.1
+            + random.normal(0, 0.02, (seeds, 1))
+            + random.normal(0, 0.3, examples)
+            + random.normal(0, 0.3, (seeds, examples))
+        ).effect
+        for _ in range(60)
+    ]
+    assert np.mean(found) == pytest.approx(0.1 / (0.02**2 + 2 * 0.3**2) ** 0.5, rel=0.15)
+
+
+def test_few_examples_that_all_differ_alike_are_no_proof() -> None:
+    assert intervals.paired(np.ones((1, 2))).p == 0.5
+    assert intervals.paired(np.ones((1, 20))).p < 1e-5

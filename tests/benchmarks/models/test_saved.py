@@ -1,0 +1,124 @@
+"""A run is opened again from its record, its folder or its adapter, and refused where it would not be itself."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support import tiny
+
+import methods
+from benchmarks.errors import SuiteError
+from benchmarks.models import backbones, saved
+from benchmarks.records.schema import Record
+from benchmarks.tasks import rows as data
+from benchmarks.tasks.scoring.e2e import meteor
+from benchmarks.training.experiment import run_experiment
+from methods.adapter import Adapter
+from methods.dropout import Rows
+
+# A method that adapts maps, a fused one among them, and whatever adapts none.
+TEXT = ["lora", *(name for name in tiny.GENERATING if not methods.find()[name].adapts_sites)]
+
+
+def trained(method: str, gpt2: Path, restaurants: Path, root: Path) -> tuple[Record, Path]:
+    few = ["train.epochs=1", "data.train_rows=8", "data.validation_rows=8", "task.decode.beams=1"]
+    job = tiny.writing_job(method, gpt2, restaurants, root, "adapter.save=true", *few, "task.decode.max_new_tokens=1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(meteor, "missing", lambda: "these tests go without")  # each of these would start Java
+        run_experiment(tiny.compose(job))
+    (path,) = (root / "results" / "records").rglob("*.json")
+    return tiny.read(root)[0], path
+
+
+@pytest.fixture(scope="module")
+def lora(gpt2: Path, restaurants: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained("lora", gpt2, restaurants, tmp_path_factory.mktemp("lora"))[1]
+
+
+@pytest.mark.parametrize("method", TEXT)
+def test_a_run_of_text_answers_dev_as_it_did(method: str, gpt2: Path, restaurants: Path, tmp_path: Path) -> None:
+    record, path = trained(method, gpt2, restaurants, tmp_path)
+    run = saved.find(path)
+    opened = saved.load(run, tmp_path / "cache")
+    assert (run.method, run.backbone["path"], run.backbone["fused"]) == (method, str(gpt2), {"c_attn": ["q", "k", "v"]})
+    Adapter(opened.model, opened.method, opened.sites, [opened.trained], opened.frozen, Rows())
+    task, tokenizer = run.task, backbones.tokenizer(opened.directory)
+    task.ready(tokenizer)
+    rows = data.load(task, str(restaurants), tmp_path / "cache", {"validation": 8})
+    fingerprint = run.backbone["fingerprint"]
+    examples = data.tokenise(rows, "validation", task, tokenizer, fingerprint, record.config["train"]["max_length"])
+    answers = []
+    for example in examples:
+        inputs, labels = task.collate([example], tokenizer)
+        with torch.no_grad():
+            answers.append(task.predict(opened.model(**inputs).logits, labels))
+    score = task.score(torch.cat(answers).numpy(), np.array(task.labels_of(examples)))
+    # The run padded its rows to batches and these are alone: float32 rounding.
+    assert score["log_likelihood"] == pytest.approx(record.scores.best, abs=1e-5)
+
+
+def test_record_folder_and_adapter_name_the_same_run(lora: Path) -> None:
+    folder = Path(str(lora).replace("/records/", "/runs/")).with_suffix("")
+    found = [saved.find(path) for path in (lora, folder, folder / "adapter")]
+    assert found[0].directory == folder / "adapter"
+    assert found[0] == found[1] == found[2]
+
+
+def test_what_is_no_run_is_an_error_of_one_line(lora: Path, tmp_path: Path) -> None:
+    for wrong in (tmp_path / "nowhere", tmp_path, lora.parent):
+        with pytest.raises(SuiteError, match=r"holds no adapter: name a run's record.*adapter.save=true") as error:
+            saved.find(wrong)
+        assert "\n" not in str(error.value)
+    (tmp_path / "records").mkdir()
+    copy = shutil.copy(lora, tmp_path / "records" / lora.name)
+    with pytest.raises(SuiteError, match="holds no adapter"):
+        saved.find(Path(copy))
+    text = tmp_path / "notes.txt"
+    text.write_text("nothing")
+    with pytest.raises(SuiteError, match="no run's record"):
+        saved.find(text)
+
+
+def altered(lora: Path, directory: Path, change) -> Path:
+    """Copy an adapter and change what its JSON says."""
+    shutil.copytree(saved.find(lora).directory, directory)
+    described = json.loads((directory / "adapter.json").read_text())
+    change(described)
+    (directory / "adapter.json").write_text(json.dumps(described))
+    return directory
+
+
+def test_an_adapter_that_does_not_name_its_backbone_is_refused(lora: Path, tmp_path: Path) -> None:
+    directory = altered(lora, tmp_path / "old", lambda described: described.pop("backbone"))
+    with pytest.raises(SuiteError, match=r"does not say where its backbone lies.*force=true"):
+        saved.find(directory)
+
+
+def test_another_backbone_is_refused(lora: Path, gpt2: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(gpt2, tmp_path / "other")
+    weights = other / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    directory = altered(lora, tmp_path / "moved", lambda described: described["backbone"].update(path=str(other)))
+    with pytest.raises(SuiteError, match=r"is another backbone than .* was trained on"):
+        saved.load(saved.find(directory), tmp_path / "cache")
+
+
+def test_a_path_is_made_absolute_and_a_hub_id_is_not(gpt2: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(gpt2.parent)
+    node = tiny.compose(["task=e2e", "method=none", "backbone=gpt2-medium"]).backbone
+    assert saved.backbone_facts(node, "f")["path"] == "openai-community/gpt2-medium"
+    node.path = gpt2.name
+    assert saved.backbone_facts(node, "f")["path"] == str(gpt2)
+
+
+def test_a_tensor_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    model = torch.nn.Linear(3, 2)
+    with pytest.raises(SuiteError, match=r"holds weight of \[3, 3\] where the backbone has weight of \[2, 3\]"):
+        saved.fill(model, {"weight": torch.zeros(3, 3)}, tmp_path)
+    with pytest.raises(SuiteError, match=r"holds other of \[3\] where the backbone has no other"):
+        saved.fill(model, {"other": torch.zeros(3)}, tmp_path)

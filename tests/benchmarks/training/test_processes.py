@@ -1,0 +1,73 @@
+"""Two processes train the run that one process trains."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import tiny
+
+from benchmarks.records.schema import Record
+from benchmarks.training import decode
+from benchmarks.training.experiment import run_experiment
+
+# A batch has an odd number of rows, so the processes' shares of it differ.
+MORE = ("targets=all", "seeds=[0,1]", "train.batch_size=5")
+
+
+@pytest.mark.parametrize(
+    ("method", "chosen"), [("lora", []), ("vb_lora", ["method.selection=gumbel_softmax"])], ids=["lora", "noise"]
+)
+def test_two_processes_score_classes_as_one(
+    method: str, chosen: list[str], bert: Path, glue: Path, machine: dict[str, str], tmp_path: Path
+) -> None:
+    both(lambda root: tiny.job(method, bert, glue, root, "task=glue/stsb", *MORE, *chosen), machine, tmp_path)
+
+
+def test_two_processes_write_as_one(
+    gpt2: Path, restaurants: Path, machine: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Enough beams that a batch holds two prompts, so that each process has some to answer.
+    more = ("task.decode.instances=null", "task.decode.beams=80", "task.decode.max_new_tokens=4", "method.lr=1e-2")
+    assert decode._SEQUENCES // (2 * 80) == 2
+    one, two = both(lambda root: tiny.writing_job("lora", gpt2, restaurants, root, *MORE, *more), machine, tmp_path)
+    for seed, alone in one.items():
+        assert len(alone.generation.predictions) == 6
+        assert two[seed].generation.predictions == alone.generation.predictions
+        assert two[seed].generation.scores == alone.generation.scores
+
+
+def both(
+    job: Callable[[Path], list[str]], machine: dict[str, str], tmp_path: Path
+) -> tuple[dict[int, Record], dict[int, Record]]:
+    """Run a job with one process and with two; return both's records, having compared them."""
+    run_experiment(tiny.compose(job(tmp_path / "one")))
+    # accelerate launch --cpu starts several processes only through MPI; torchrun is what it starts elsewhere.
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    done = subprocess.run(
+        [*command, "-m", "benchmarks.run", *job(tmp_path / "two")],
+        env=os.environ | machine | {"ACCELERATE_USE_CPU": "true"},
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("seed 0:") == 1  # one process speaks
+    one, two = tiny.read(tmp_path / "one"), tiny.read(tmp_path / "two")
+    assert sorted(one) == sorted(two) == [0, 1]
+    for seed, alone in one.items():
+        other = two[seed]
+        assert other.environment.processes == 2
+        assert other.identity == alone.identity
+        assert other.scores.best_epoch == alone.scores.best_epoch
+        for first, second in zip(alone.epochs, other.epochs, strict=True):
+            # The sums over a batch are taken in another order: float32 rounding, over 18 steps.
+            assert second.train_loss == pytest.approx(first.train_loss, rel=1e-5)
+            assert second.scores == pytest.approx(first.scores, abs=1e-4)
+    assert abs(one[0].epochs[0].train_loss - one[1].epochs[0].train_loss) > 1e-3
+    assert not list((tmp_path / "two" / "cache" / "checkpoints").iterdir())
+    return one, two

@@ -1,0 +1,157 @@
+"""A killed run goes on from its checkpoint, a finished one is not run again, and no record is ever half there."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from support import record_factory, tiny
+
+from benchmarks.analysis import sheets
+from benchmarks.records import store
+from benchmarks.training.group import RunGroup
+
+ROOT = Path(__file__).parents[3]
+
+
+def results(root: Path) -> list[tuple]:
+    """Return what must not depend on how often a run was stopped: everything but times."""
+    return [(r.identity, r.status, r.epochs, r.scores, r.parameters) for r in sheets.load(root / "results")]
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count the steps that are trained from here on."""
+    counted: list[int] = []
+    step = RunGroup.step
+    monkeypatch.setattr(RunGroup, "step", lambda *arguments: (counted.append(1), step(*arguments))[1])
+    return counted
+
+
+@pytest.mark.parametrize(
+    ("method", "chosen"), [("lora", []), ("vb_lora", ["method.selection=gumbel_softmax"])], ids=["lora", "noise"]
+)
+def test_a_killed_run_goes_on_to_the_same_bits(
+    method: str,
+    chosen: list[str],
+    bert: Path,
+    glue: Path,
+    machine: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: list[int],
+) -> None:
+    def job(root: Path) -> list[str]:
+        more = ["seeds=[0,1]", "train.epochs=15", "adapter.save=true", "targets=all"]
+        return tiny.job(method, bert, glue, root, *more, *chosen)
+
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    command = [sys.executable, "-m", "benchmarks.run", *job(killed)]
+    checkpoints = killed / "cache" / "checkpoints"
+    with subprocess.Popen(command, env=os.environ | machine, cwd=ROOT, stdout=subprocess.DEVNULL) as child:
+        limit = time.monotonic() + 120
+        while not list(checkpoints.glob("*.pt")) and child.poll() is None and time.monotonic() < limit:
+            time.sleep(0.002)
+        child.kill()
+    assert child.returncode == -9, "it ended before it could be killed"
+    (checkpoint,) = checkpoints.glob("*.pt")
+    done = torch.load(checkpoint, weights_only=True)["progress"]["epoch"]
+    assert 1 <= done < 15
+    assert not results(killed)
+
+    assert tiny.command_line(monkeypatch, job(killed)) == 0
+    assert len(steps) == 6 * (15 - done)  # 43 rows in batches of 8 are 6 steps
+    assert tiny.command_line(monkeypatch, job(whole)) == 0
+    assert len(results(killed)) == 2
+    assert results(killed) == results(whole)
+    for file in (whole / "results" / "runs").rglob("*.safetensors"):
+        twin = killed / file.relative_to(whole)
+        assert twin.read_bytes() == file.read_bytes()
+    assert not list(checkpoints.glob("*.pt"))
+
+
+def test_the_same_command_twice_trains_once_and_force_trains_again(
+    bert: Path,
+    glue: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: list[int],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    job = tiny.job("lora", bert, glue, tmp_path, "seeds=[0,1]")
+    assert tiny.command_line(monkeypatch, job) == 0
+    assert len(steps) == 12
+    first = results(tmp_path)
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*")}
+    capsys.readouterr()
+
+    assert tiny.command_line(monkeypatch, job) == 0
+    assert "all 2 runs are done" in " ".join(capsys.readouterr().out.split())
+    assert tiny.command_line(monkeypatch, [*job, "adapter.save=true"]) == 0
+    assert "seed 1 is done and left no adapter: force=true" in " ".join(capsys.readouterr().out.split())
+    assert len(steps) == 12
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*")} == files
+
+    assert tiny.command_line(monkeypatch, [*job, "seeds=[0,1,2]"]) == 0  # one more seed is one more run
+    assert len(steps) == 24
+    assert tiny.read(tmp_path)[2].group == [tiny.read(tmp_path)[2].identity]
+
+    assert tiny.command_line(monkeypatch, [*job, "force=true"]) == 0
+    assert len(steps) == 36
+    # On the same machine training again gives the same bits.
+    assert [r for r in results(tmp_path) if r[0] in {f[0] for f in first}] == first
+
+
+def test_two_trainings_from_nothing_give_the_same_bits(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        assert tiny.command_line(monkeypatch, tiny.job("lora", bert, glue, tmp_path / name, "task=glue/stsb")) == 0
+    assert results(tmp_path / "first") == results(tmp_path / "second") != []
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+from benchmarks import records, sheets
+record = store.read(Path({source!r}))
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+store.write(Path({path!r}), record)
+"""
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_process_killed_while_it_writes_leaves_no_half_record(before: bool, tmp_path: Path) -> None:
+    """``before``: whether a record lay there already."""
+    (source,) = record_factory.save(tmp_path / "source", record_factory.make_record(best=0.5))
+    path = tmp_path / "target" / source.relative_to(tmp_path / "source")
+    if before:
+        (at,) = record_factory.save(tmp_path / "target", record_factory.make_record(best=0.25))
+        assert at == path
+    code = KILLED.format(source=str(source), path=str(path))
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
+    assert done.returncode == -9
+    strays = [file for file in path.parent.iterdir() if file != path]
+    assert len(strays) == 1
+    assert path.exists() == before
+    assert [record.scores.best for record in sheets.load(tmp_path / "target")] == [0.25] * before
+    store.write(path, store.read(source))
+    assert [record.scores.best for record in sheets.load(tmp_path / "target")] == [0.5]
+
+
+def test_a_stray_file_stops_no_run(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[int]
+) -> None:
+    job = tiny.job("head", bert, glue, tmp_path)
+    assert tiny.command_line(monkeypatch, job) == 0
+    (path,) = (tmp_path / "results" / "records").rglob("*.json")
+    stray = path.with_name(f".{path.name}.abcd1234")
+    path.rename(stray)
+    stray.write_bytes(stray.read_bytes()[:100])
+    assert not results(tmp_path)
+    assert tiny.command_line(monkeypatch, job) == 0
+    assert len(steps) == 24
+    assert len(results(tmp_path)) == 1

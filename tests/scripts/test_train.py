@@ -1,0 +1,260 @@
+"""The command line: bad input is one line that says what would do, and a sweep goes on past a bad job."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import transformers
+from support import tiny
+
+from benchmarks.analysis import sheets
+from benchmarks.tasks import embedded
+
+
+def error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
+    """Return the one line that a refused command leaves on stderr."""
+    capsys.readouterr()
+    assert tiny.command_line(monkeypatch, arguments) == 2
+    err = capsys.readouterr().err
+    (line,) = err.splitlines()
+    assert line.startswith("error: ")
+    assert "Traceback" not in line
+    return line
+
+
+# (method, overrides, what the line must hold). A key that is to be left out has the value None.
+REFUSED = {
+    "unknown method": ("lora", {"method": "loar"}, ["loar", "nearest: lora;", "vb_lora", "vera"]),
+    "unknown task": ("lora", {"task": "glue/mprc"}, ["glue/mprc", "nearest: glue/mrpc;", "glue/cola"]),
+    "unknown backbone": ("lora", {"backbone": "minilmm"}, ["minilmm", "nearest: minilm;", "roberta-base"]),
+    "no recipe": ("lora", {"recipe": "null"}, ["'~recipe'"]),
+    "unknown recipe": ("lora", {"recipe": "minilm/loar"}, ["minilm/loar", "nearest: minilm/lora;", "minilm/vera"]),
+    "a sweep to show": ("lora", {"--multirun": "", "--cfg": "", "job": ""}, ["--cfg", "--multirun"]),
+    "unknown targets": ("lora", {"targets": "qvv"}, ["targets=qvv", "nearest: qv;", "all"]),
+    "targets that name no map": ("lora", {"targets": "[quary]"}, ["'quary'", "query", "intermediate.dense"]),
+    "unknown key": ("lora", {"train.epoch": "3"}, ["train.epoch", "train.epochs"]),
+    "unknown hyperparameter": ("lora", {"+method.rang": "3"}, ["method.rang", "rank"]),
+    "no method": ("lora", {"method": None, "method.rank": None}, ["method", "vb_lora"]),
+    "no task": ("lora", {"task": None}, ["task", "glue/mrpc"]),
+    "vector length that divides no side": ("vb_lora", {"method.vector_length": "24"}, ["24", "16, 32"]),
+    "rank beyond the SVD": ("lora_xs", {"method.rank": "40"}, ["40", "at most 32"]),
+    "topk beyond the bank": ("vb_lora", {"method.topk": "13"}, ["topk 13", "12"]),
+    "a seed twice": ("lora", {"seeds": "[0,1,0]"}, ["seeds", "0 twice"]),
+    "no seed": ("lora", {"seeds": "[]"}, ["seeds"]),
+    "seeds that are no list": ("lora", {"seeds": "3"}, ["seeds"]),
+    "no such directory": ("lora", {"data.root": "/nowhere"}, ["data.root=/nowhere", "glue"]),
+    "no hub for data": ("lora", {"data.root": "null"}, ["nyu-mll/glue", "data.root=DIR", "data.root=embedded"]),
+    "no hub for weights": (
+        "lora",
+        {"backbone": "roberta-base", "backbone.path": None, "backbone.name": None, "backbone.targets": None},
+        ["FacebookAI/roberta-base", "backbone.path=DIR", "backbone=minilm"],
+    ),
+    "another shape": (
+        "lora",
+        {"backbone": "minilm", "backbone.name": None, "backbone.targets": None},
+        ["hidden_size", "32", "384", "backbone=encoder"],
+    ),
+    "a grid of other keys": ("lora", {"grid": "{train.epochs:[1,2]}"}, ["train.epochs", "method.lr"]),
+    "a rate twice": ("lora", {"grid": "{method.lr:[1e-3,1e-3]}"}, ["0.001", "twice"]),
+    "a grid that is no list": ("lora", {"grid": "{method.lr:1e-3}"}, ["grid", "method.lr"]),
+    "a tuning that is no grid": ("lora", {"tune": "3"}, ["tune=3", "tune.grid={lr:[0.3,1,3]"]),
+    "a tuning of what is not trained": (
+        "head",
+        {"tune.grid": "{lr:[1,3],lr_head:[1,3]}"},
+        ["lr,", "head", "tune lr_head"],
+    ),
+    "factors that are one": ("lora", {"tune.grid": "{lr:[1,3,3.00000000000001]}"}, ["lr x3", "twice"]),
+    "unknown precision": ("lora", {"precision": "fp8"}, ["fp8", "fp32", "bf16"]),
+    "a kind without a rate": ("vb_lora", {"method.lr": None, "~method.lr.logits": ""}, ["method.lr", "logits"]),
+    "unknown schedule": ("lora", {"train.schedule": "linaer"}, ["linaer", "linear"]),
+    "a rank in words": ("lora", {"method.rank": "abc"}, ["method.rank=abc", "whole number"]),
+    "half a rank": ("lora", {"method.rank": "2.5"}, ["method.rank=2.5", "whole number"]),
+    "a rate below zero": ("lora", {"method.lr": "-1"}, ["rate -1"]),
+    "no rate": ("lora", {"method.lr": "null"}, ["rate None"]),
+    "an unknown selection": ("vb_lora", {"method.selection": "gumbel"}, ["selection gumbel", "gumbel_softmax"]),
+    "a rate in words": ("vb_lora", {"method.lr": None, "method.lr.logits": "abc"}, ["rate abc"]),
+    "a grid of words": ("lora", {"grid": "foo"}, ["grid=foo", "method.lr"]),
+    "a group of words": ("lora", {"group_size": "abc"}, ["group_size=abc"]),
+    "a warmup in words": ("lora", {"train.warmup_ratio": "abc"}, ["train.warmup_ratio=abc"]),
+    "nothing left by clipping": ("lora", {"train.max_grad_norm": "0"}, ["train.max_grad_norm=0"]),
+    "no dropout": ("lora", {"backbone.dropout": "2"}, ["backbone.dropout=2"]),
+    "no vector length": ("vb_lora", {"method.vector_length": "0"}, ["vector_length 0"]),
+    "an experiment that is a sweep": (
+        "lora",
+        {"experiment": "quickstart", "method": None, "method.rank": None},
+        ["method", "--multirun", "experiment=quickstart"],
+    ),
+    "a tuning without its grid": ("lora", {"tune": "{lr:[1,3]}"}, ["tune.lr is no setting", "nearest: tune.grid"]),
+    "a task that a recipe has not": (
+        "lora",
+        {"method": "vera", "method.rank": None, "task": "glue/mnli", "recipe": "roberta-base/vera"},
+        ["recipe has no", "for mnli", "method.lr=VALUE", "'~recipe'"],
+    ),
+    "no epochs": ("lora", {"train.epochs": "0"}, ["train.epochs"]),
+    "no rows in a batch": ("lora", {"train.batch_size": "0"}, ["train.batch_size"]),
+}
+
+
+@pytest.mark.parametrize("case", list(REFUSED))
+def test_bad_input_is_one_line_that_says_what_would_do(
+    case: str,
+    bert: Path,
+    glue: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    own_datasets_cache: None,
+) -> None:
+    method, overrides, fragments = REFUSED[case]
+    chosen = dict(part.split("=", 1) for part in tiny.job(method, bert, glue, tmp_path)) | overrides
+    arguments = [f"{key}={value}" if value else key for key, value in chosen.items() if value is not None]
+    line = error(monkeypatch, capsys, arguments)
+    for fragment in fragments:
+        assert fragment in line
+    assert not (tmp_path / "results" / "records").exists()
+
+
+def changed(glue: Path, directory: Path, change) -> Path:
+    """Copy the data and put mrpc's rows through ``change``, without what the files say of their types."""
+    shutil.copytree(glue, directory)
+    for file in (directory / "glue" / "mrpc").glob("*.parquet"):
+        pq.write_table(change(pq.read_table(file).replace_schema_metadata(None)), file)
+    return directory
+
+
+@pytest.mark.usefixtures("own_datasets_cache")
+def test_data_without_the_columns(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = changed(glue, tmp_path / "data", lambda table: table.rename_columns(["first", "sentence2", "label", "idx"]))
+    line = error(monkeypatch, capsys, tiny.job("lora", bert, data, tmp_path))
+    assert "no column sentence1" in line
+    assert "first, sentence2" in line
+
+
+@pytest.mark.usefixtures("own_datasets_cache")
+@pytest.mark.parametrize(
+    ("column", "value", "fragments"),
+    [
+        ("label", 5, ["row 7", "label 5", "not_equivalent, equivalent"]),
+        ("sentence2", None, ["row 7 has None for sentence2"]),
+    ],
+)
+def test_a_row_that_is_none_of_the_task(
+    column: str,
+    value: int | None,
+    fragments: list[str],
+    bert: Path,
+    glue: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def spoil(table: pa.Table) -> pa.Table:
+        rows = table.to_pylist()
+        rows[7][column] = value
+        return pa.Table.from_pylist(rows)
+
+    line = error(monkeypatch, capsys, tiny.job("lora", bert, changed(glue, tmp_path / "data", spoil), tmp_path))
+    assert all(fragment in line for fragment in fragments)
+
+
+@pytest.mark.parametrize("content", [b"{}", b"\xff\x00", b""])
+def test_an_unreadable_record(
+    content: bytes,
+    bert: Path,
+    glue: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    job = tiny.job("head", bert, glue, tmp_path, "train.epochs=1")
+    assert tiny.command_line(monkeypatch, job) == 0
+    (path,) = (tmp_path / "results" / "records").rglob("*.json")
+    path.write_bytes(content)
+    line = error(monkeypatch, capsys, job)
+    assert str(path) in line
+    assert "move it away" in line
+    path.unlink()
+    assert tiny.command_line(monkeypatch, job) == 0
+
+
+def test_a_checkpoint_with_a_head_of_another_size_is_read_without_it(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "finetuned"
+    shutil.copytree(bert, directory)
+    config = transformers.AutoConfig.from_pretrained(bert, num_labels=3)
+    transformers.BertForSequenceClassification(config).save_pretrained(directory)
+    assert tiny.command_line(monkeypatch, tiny.job("head", directory, glue, tmp_path, "train.epochs=1")) == 0
+    assert tiny.read(tmp_path)[0].status == "finished"
+
+
+def test_a_sweep_goes_on_past_a_bad_job(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["targets=qvv,qv,all", "train.epochs=1"]
+    job = tiny.job("lora", bert, glue, tmp_path, *more)
+    assert tiny.command_line(monkeypatch, ["--multirun", *job]) == 2
+    line, hydras = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: targets=qvv")
+    assert hydras.startswith("Error executing job")  # which says the job's overrides
+    assert sorted(record.targets for record in sheets.load(tmp_path / "results")) == ["all", "qv"]
+
+
+def test_a_job_that_is_refused_in_a_launchers_process_fails_the_sweep(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: dict[str, str]
+) -> None:
+    for name, value in machine.items():
+        monkeypatch.setenv(name, value)
+    job = tiny.job("lora", bert, glue, tmp_path, "targets=qvv,qv", "train.epochs=1", "hydra/launcher=joblib")
+    assert tiny.command_line(monkeypatch, ["--multirun", *job]) == 2
+    assert [record.targets for record in sheets.load(tmp_path / "results")] == ["qv"]
+
+
+def test_a_sweep_of_good_jobs_ends_well(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = tiny.job("lora", bert, glue, tmp_path, "task=glue/mrpc,glue/rte", "train.epochs=1")
+    assert tiny.command_line(monkeypatch, ["--multirun", *job]) == 0
+    assert sorted(record.task for record in sheets.load(tmp_path / "results")) == ["glue/mrpc", "glue/rte"]
+
+
+def test_the_embedded_rows_are_used_on_request_alone_and_said_so(
+    bert: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    own_datasets_cache: None,
+) -> None:
+    job = tiny.job("head", bert, "embedded", tmp_path, "train.epochs=1", "train.batch_size=64")
+    assert tiny.command_line(monkeypatch, job) == 0
+    assert "NOT GLUE" in capsys.readouterr().out
+    record = tiny.read(tmp_path)[0]
+    assert (record.data.source, record.data.train_rows) == ("embedded", embedded.glue.TRAIN)
+    assert json.loads(record.model_dump_json())["status"] == "finished"
+
+
+def test_hydras_own_settings_can_be_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tiny.command_line(monkeypatch, ["task=glue/rte", "method=lora", "--cfg", "hydra"]) == 0
+    assert "sweeper:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shown", [["--cfg", "job"], ["--cfg=job"]])
+def test_cfg_job_prints_the_run_and_trains_nothing(
+    shown: list[str],
+    bert: Path,
+    glue: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    job = tiny.job("vb_lora", bert, glue, tmp_path, "seeds=[4,5]")
+    assert tiny.command_line(monkeypatch, [*job, *shown]) == 0
+    printed = capsys.readouterr().out
+    for line in ("name: vb_lora", "vector_length: 32", "name: glue/mrpc", "- 4", f"path: {bert}", "max_length: 128"):
+        assert line in printed
+    assert not (tmp_path / "results").exists()
