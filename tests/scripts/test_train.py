@@ -13,18 +13,6 @@ from support import tiny
 from benchmarks.analysis import sheets
 from benchmarks.tasks import embedded
 
-
-def error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
-    """Return the one line that a refused command leaves on stderr."""
-    capsys.readouterr()
-    assert tiny.command_line(monkeypatch, arguments) == 2
-    err = capsys.readouterr().err
-    (line,) = err.splitlines()
-    assert line.startswith("error: ")
-    assert "Traceback" not in line
-    return line
-
-
 # (method, overrides, what the line must hold). A key that is to be left out has the value None.
 REFUSED = {
     "unknown method": ("lora", {"method": "loar"}, ["loar", "nearest: lora;", "vb_lora", "vera"]),
@@ -111,7 +99,7 @@ def test_bad_input_is_one_line_that_says_what_would_do(
     method, overrides, fragments = REFUSED[case]
     chosen = dict(part.split("=", 1) for part in tiny.job(method, bert, glue, tmp_path)) | overrides
     arguments = [f"{key}={value}" if value else key for key, value in chosen.items() if value is not None]
-    line = error(monkeypatch, capsys, arguments)
+    line = tiny.refused(monkeypatch, capsys, arguments)
     for fragment in fragments:
         assert fragment in line
     assert not (tmp_path / "results" / "records").exists()
@@ -130,7 +118,7 @@ def test_data_without_the_columns(
     bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = changed(glue, tmp_path / "data", lambda table: table.rename_columns(["first", "sentence2", "label", "idx"]))
-    line = error(monkeypatch, capsys, tiny.job("lora", bert, data, tmp_path))
+    line = tiny.refused(monkeypatch, capsys, tiny.job("lora", bert, data, tmp_path))
     assert "no column sentence1" in line
     assert "first, sentence2" in line
 
@@ -158,7 +146,7 @@ def test_a_row_that_is_none_of_the_task(
         rows[7][column] = value
         return pa.Table.from_pylist(rows)
 
-    line = error(monkeypatch, capsys, tiny.job("lora", bert, changed(glue, tmp_path / "data", spoil), tmp_path))
+    line = tiny.refused(monkeypatch, capsys, tiny.job("lora", bert, changed(glue, tmp_path / "data", spoil), tmp_path))
     assert all(fragment in line for fragment in fragments)
 
 
@@ -175,7 +163,7 @@ def test_an_unreadable_record(
     assert tiny.command_line(monkeypatch, job) == 0
     (path,) = (tmp_path / "results" / "records").rglob("*.json")
     path.write_bytes(content)
-    line = error(monkeypatch, capsys, job)
+    line = tiny.refused(monkeypatch, capsys, job)
     assert str(path) in line
     assert "move it away" in line
     path.unlink()

@@ -17,6 +17,9 @@ FITTING = {"rank": 2, "vectors": 12, "vector_length": 32}
 TARGETS = "{qv:[query,value],all:[query,key,value,attention.output.dense,intermediate.dense,output.dense]}"
 CLASSIFYING = [name for name, method in methods.find().items() if method.trains_head]
 GENERATING = [n for n, m in methods.find().items() if m.adapts_sites or m.trains_backbone or not m.trains_head]
+# Learning rates at which a Llama as small as the tests' learns in a few steps.
+RATES = {"lora": "1e-2", "full": "1e-3", "tied_lora": "1e-2", "lora_xs": "1e-1", "vera": "2e-1"}
+
 SHARING = [name for name in CLASSIFYING if not methods.find()[name].trains_backbone]
 
 
@@ -110,3 +113,14 @@ def read(root: Path) -> dict[int, schema.Record]:
     by_seed = {record.seed: record for record in found}
     assert len(by_seed) == len(found)
     return by_seed
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
+    """Return the one line that a refused command leaves on stderr."""
+    capsys.readouterr()
+    assert command_line(monkeypatch, arguments) == 2
+    err = capsys.readouterr().err
+    (line,) = err.splitlines()
+    assert line.startswith("error: ")
+    assert "Traceback" not in line
+    return line

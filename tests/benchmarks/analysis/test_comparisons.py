@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.answers import CLASSES, HALVES, ROWS, leave_answers
 from support.record_factory import make_record, save
 
 from benchmarks import tasks
@@ -13,31 +14,8 @@ from benchmarks.analysis import rescoring as rescore
 from benchmarks.errors import SuiteError
 from benchmarks.records import predictions
 from benchmarks.records.predictions import Predictions
-from benchmarks.records.schema import Record
 from benchmarks.report import comparison_table as compare
 from benchmarks.report import rank_figure as ranks
-
-ROWS = 200
-LABELS = np.random.default_rng(0).integers(0, 2, ROWS)
-HALVES = np.random.default_rng(1).integers(0, 2, ROWS)
-CLASSES = {"name": "glue/mrpc", "labels": ["no", "yes"], "primary": "accuracy", "metric": "accuracy"}
-CLASSES |= dict.fromkeys(("dataset", "config", "train", "validation", "label"), "x") | {"text": ["t"]}
-
-
-def leave(root: Path, method: str, right: float, seeds: int = 3, task: str = "glue/mrpc", **facts) -> list[Record]:
-    """Leave runs whose answers are right as often as that, on the same easy and hard rows, and their predictions."""
-    made = []
-    for seed in range(seeds):
-        random = np.random.default_rng([seed, *method.encode(), *task.encode()])
-        hard = np.random.default_rng(2).normal(0, 0.2, ROWS)
-        answered = np.where(random.random(ROWS) < np.clip(right + hard, 0, 1), LABELS, 1 - LABELS)
-        config = {"task": CLASSES | {"name": task}, "train": {"epochs": 3}}
-        record = make_record(task, method, "qv", seed, (answered == LABELS).mean(), config=config, **facts)
-        (path,) = save(root, record)
-        own = Predictions(LABELS, HALVES, answered, answered, answered)
-        predictions.write(path, own, tasks.build(record.config["task"]).answers_classes)
-        made.append(record)
-    return made
 
 
 def compared(root: Path, **settings) -> comparisons.Compared:
@@ -47,7 +25,7 @@ def compared(root: Path, **settings) -> comparisons.Compared:
 
 def test_methods_that_differ_are_told_apart_and_others_are_not(tmp_path: Path) -> None:
     for method, right in (("alpha", 0.9), ("beta", 0.7), ("gamma", 0.7)):
-        leave(tmp_path, method, right, seeds=5)
+        leave_answers(tmp_path, method, right, seeds=5)
     found = compared(tmp_path)
     by_name = {(pair.one, pair.other): pair for pair in found.pairs}
     assert set(by_name) == {("alpha qv", "beta qv"), ("alpha qv", "gamma qv"), ("beta qv", "gamma qv")}
@@ -63,7 +41,7 @@ def test_methods_that_differ_are_told_apart_and_others_are_not(tmp_path: Path) -
 def test_several_tasks_are_averaged(tmp_path: Path) -> None:
     for task in ("glue/mrpc", "glue/rte"):
         for method, right in (("alpha", 0.8), ("beta", 0.7)):
-            leave(tmp_path, method, right, task=task)
+            leave_answers(tmp_path, method, right, task=task)
     (pair,) = compared(tmp_path).pairs
     values = [pair.by_task[task].interval.value for task in ("glue/mrpc", "glue/rte")]
     assert pair.overall.interval.value == pytest.approx(sum(values) / 2)
@@ -72,8 +50,8 @@ def test_several_tasks_are_averaged(tmp_path: Path) -> None:
 
 def test_tasks_that_are_not_asked_for_leave_no_row_out(tmp_path: Path) -> None:
     for method, right in (("alpha", 0.8), ("beta", 0.7)):
-        leave(tmp_path, method, right)
-    leave(tmp_path, "alpha", 0.8, task="glue/rte")
+        leave_answers(tmp_path, method, right)
+    leave_answers(tmp_path, "alpha", 0.8, task="glue/rte")
     with pytest.raises(SuiteError, match="fewer than two rows"):
         compared(tmp_path)
     assert compare.main(["--root", str(tmp_path), "--tasks", "mrpc", "--write"]) == 0
@@ -85,20 +63,20 @@ def test_tasks_that_are_not_asked_for_leave_no_row_out(tmp_path: Path) -> None:
 
 def test_one_seed_of_an_accuracy_has_mcnemars_p_too(tmp_path: Path) -> None:
     for method, right in (("alpha", 0.9), ("beta", 0.7)):
-        leave(tmp_path, method, right, seeds=1)
+        leave_answers(tmp_path, method, right, seeds=1)
     (pair,) = compared(tmp_path).pairs
     assert pair.mcnemar == pytest.approx(pair.overall.p, abs=0.01) and pair.mcnemar < 0.01
-    leave(tmp_path, "alpha", 0.9, seeds=2)
-    leave(tmp_path, "beta", 0.7, seeds=2)
+    leave_answers(tmp_path, "alpha", 0.9, seeds=2)
+    leave_answers(tmp_path, "beta", 0.7, seeds=2)
     assert compared(tmp_path).pairs[0].mcnemar is None
 
 
 def test_rows_that_cannot_be_compared_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for method in ("alpha", "beta"):
-        leave(tmp_path, method, 0.8)
+        leave_answers(tmp_path, method, 0.8)
     save(tmp_path, make_record("glue/mrpc", "old", "qv"))  # from before predictions were kept
-    leave(tmp_path, "gamma", 0.8, seeds=5)
-    for record in leave(tmp_path, "gamma", 0.8, seeds=3):
+    leave_answers(tmp_path, "gamma", 0.8, seeds=5)
+    for record in leave_answers(tmp_path, "gamma", 0.8, seeds=3):
         (path,) = save(tmp_path, record)
         path.unlink()
     found = compared(tmp_path)
@@ -111,7 +89,7 @@ def test_rows_that_cannot_be_compared_are_named(tmp_path: Path, capsys: pytest.C
 
 def test_formats_and_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for method, right in (("alpha", 0.9), ("beta", 0.7)):
-        leave(tmp_path, method, right)
+        leave_answers(tmp_path, method, right)
     for kind in ("text", "markdown", "latex", "json"):
         assert compare.main(["--root", str(tmp_path), "--format", kind]) == 0
         shown = capsys.readouterr().out
@@ -136,8 +114,8 @@ def test_formats_and_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], wanted: list[str], tmp_path: Path, capsys) -> None:
-    leave(tmp_path, "alpha", 0.9)
-    leave(tmp_path, "beta", 0.9)
+    leave_answers(tmp_path, "alpha", 0.9)
+    leave_answers(tmp_path, "beta", 0.9)
     assert compare.main(["--root", str(tmp_path), *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert all(part in line for part in wanted)

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import tiny
-from support.record_factory import make_record, save
-from test_compare import leave
-from test_tables import grids, rendered, seeds, shown
+from support.answers import leave_answers, make_record, save
+from support.rendering import grids, rendered, seeds, shown
 
 from benchmarks.analysis import comparisons, sheets, tuning
 from benchmarks.records import store
@@ -253,7 +252,7 @@ def test_a_tuning_on_other_rows_does_not_take_the_main_table(tmp_path: Path) -> 
 
 def test_no_comparison_has_a_configuration_of_a_tuning(tmp_path: Path) -> None:
     for method, right in (("alpha", 0.9), ("beta", 0.6)):
-        leave(tmp_path, method, right)
+        leave_answers(tmp_path, method, right)
     (plain,) = sheets.sheets_of(sheets.load(tmp_path))
     before = comparisons.compare(plain, tmp_path)
     for run in plain.records:

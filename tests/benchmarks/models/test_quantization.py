@@ -7,8 +7,6 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from support import tiny
-from test_instruction import RATES
-from test_run import error
 
 import methods
 from benchmarks import tasks
@@ -38,7 +36,7 @@ def loaded(llama: Path, kind: str | None = None) -> torch.nn.Module:
 def test_a_method_learns_over_four_bits(
     method: str, llama: Path, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    more = [f"method.lr={RATES[method]}", "backbone.quantization=nf4", "seeds=[0,1]", "train.schedule=constant"]
+    more = [f"method.lr={tiny.RATES[method]}", "backbone.quantization=nf4", "seeds=[0,1]", "train.schedule=constant"]
     assert tiny.command_line(monkeypatch, tiny.instructing_job(method, llama, sums, tmp_path, *more)) == 0
     found = tiny.read(tmp_path)
     assert len(found) == 2
@@ -108,14 +106,14 @@ BAD = {
 def test_bad_input_is_one_line(case: str, llama: Path, sums: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     method, overrides, wanted = BAD[case]
     more = [f"{key}={value}" for key, value in overrides.items()]
-    line = error(monkeypatch, capsys, tiny.instructing_job(method, llama, sums, tmp_path, *more))
+    line = tiny.refused(monkeypatch, capsys, tiny.instructing_job(method, llama, sums, tmp_path, *more))
     assert all(part in line for part in wanted), line
 
 
 def test_without_bitsandbytes_the_line_says_how_to_get_it(llama, sums, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     more = "backbone.quantization=nf4"
-    line = error(monkeypatch, capsys, tiny.instructing_job("lora", llama, sums, tmp_path, more))
+    line = tiny.refused(monkeypatch, capsys, tiny.instructing_job("lora", llama, sums, tmp_path, more))
     assert "pip install" in line and ".[quantization]" in line
 
 
@@ -125,7 +123,7 @@ def test_a_fused_map_learns_over_integers(
     method: str, kind: str, gpt2: Path, restaurants: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     more = [f"backbone.quantization={kind}", "backbone.fused={c_attn:[q,k,v]}", "targets=[c_attn.q,c_attn.v]"]
-    job = tiny.writing_job(method, gpt2, restaurants, tmp_path, f"method.lr={RATES[method]}", *more)
+    job = tiny.writing_job(method, gpt2, restaurants, tmp_path, f"method.lr={tiny.RATES[method]}", *more)
     assert tiny.command_line(monkeypatch, job) == 0
     record = tiny.read(tmp_path)[0]
     assert record.status == "finished", record.error

@@ -9,7 +9,6 @@ import safetensors.torch
 import torch
 import transformers
 from support import tiny
-from test_instruction import RATES
 
 from benchmarks.models import saved
 from benchmarks.mt_bench import __main__ as command
@@ -29,7 +28,7 @@ def own_cache(own_datasets_cache: None) -> None:
 
 def trained(monkeypatch: pytest.MonkeyPatch, llama: Path, sums: Path, root: Path, method: str, *overrides: str) -> Path:
     """Train a small run that is saved; return its record's path."""
-    rate = [f"method.lr={RATES[method]}"] if method in RATES else []
+    rate = [f"method.lr={tiny.RATES[method]}"] if method in tiny.RATES else []
     more = [*rate, "adapter.save=true", "train.schedule=constant", *overrides]
     assert tiny.command_line(monkeypatch, tiny.instructing_job(method, llama, sums, root, *more)) == 0
     (record,) = root.rglob("records/**/*.json")

@@ -3,96 +3,17 @@
 import json
 
 import pytest
-from rich.console import Console
 from support.record_factory import make_judged_record, make_record, make_solving_record, make_text_record, save
+from support.rendering import PUBLISHED, grids, rendered, seeds, shown
 
 from benchmarks.analysis.sheets import rows_of, sheets_of
 from benchmarks.errors import SuiteError
-from benchmarks.papers.published import PublishedRow
 from benchmarks.records.schema import Start
 from benchmarks.report import tables
 from benchmarks.report.tables import main, render, terminal_table
 
-PROTOCOL = {"experiment": "none", "statistic": "median", "train_rows": {}, "scored_rows": {}}
-PUBLISHED = [
-    PublishedRow(
-        **PROTOCOL,
-        source="paper",
-        arxiv="2401.00001",
-        table=1,
-        benchmark="glue",
-        backbone="roberta-large",
-        method="alpha",
-        targets="qv",
-        parameters=24_000.0,
-        parameters_as_printed="0.024M",
-        scores={"mrpc": {"value": 91.4, "spread": 0.6}, "rte": {"value": 86.65}},
-    ),
-    PublishedRow(
-        **PROTOCOL,
-        source="paper",
-        arxiv="2401.00001",
-        table=2,
-        benchmark="e2e",
-        backbone="gpt2-medium",
-        method="alpha",
-        targets="qv",
-        parameters=98_000.0,
-        parameters_as_printed="0.098M",
-        scores={"bleu": {"value": 70.1}, "nist": {"value": 8.81}},
-    ),
-    PublishedRow(
-        **PROTOCOL,
-        source="paper",
-        arxiv="2401.00001",
-        table=3,
-        benchmark="alpaca",
-        backbone="llama2-7b",
-        method="alpha",
-        targets="qv",
-        parameters=1.0,
-        parameters_as_printed="1",
-        scores={"mt_bench_turn_1": {"value": 5.7}},
-    ),
-    PublishedRow(
-        **PROTOCOL,
-        source="paper",
-        arxiv="2401.00001",
-        table=4,
-        benchmark="math",
-        backbone="mistral-7b",
-        method="alpha",
-        targets="qv",
-        parameters=1.0,
-        parameters_as_printed="1",
-        scores={"gsm8k": {"value": 69.2}},
-    ),
-]
 GPT2 = {"source": "hub", "backbone": "gpt2-medium"}
 NO_METEOR = {"meteor": "no Java runtime was found"}
-
-
-def grids(text: str) -> list[list[dict[str, str]]]:
-    """Read the Markdown tables of a file: per table, per line, heading to cell."""
-    found, lines = [], []
-    for line in [*text.splitlines(), ""]:
-        if line.startswith("| "):
-            lines.append([cell.strip() for cell in line.strip("|").split(" | ")])
-        elif lines:
-            heading, _, *body = lines
-            found.append([dict(zip(heading, cells, strict=True)) for cells in body])
-            lines = []
-    return found
-
-
-def rendered(root, *records, name="glue-embedded-minilm", published=PUBLISHED) -> str:
-    save(root, *records)
-    render(root, published)
-    return (root / "tables" / f"{name}.md").read_text()
-
-
-def seeds(bests, **facts):
-    return [make_record(seed=seed, best=best, **facts) for seed, best in enumerate(bests)]
 
 
 def test_median_spread_and_sizes(tmp_path):
@@ -501,13 +422,6 @@ def test_one_task_scored_by_two_metrics_is_refused(tmp_path):
     save(tmp_path, make_record(), make_record(method="beta", primary="f1"))
     with pytest.raises(SuiteError, match="glue/mrpc on minilm is scored by accuracy and by f1"):
         render(tmp_path, [])
-
-
-def shown(table) -> str:
-    console = Console(width=200)
-    with console.capture() as capture:
-        console.print(table)
-    return capture.get()
 
 
 def test_terminal_table_has_the_main_tables_cells():

@@ -7,7 +7,6 @@ import pytest
 import transformers
 from omegaconf import OmegaConf
 from support import tiny
-from test_run import error
 from tokenizers.processors import TemplateProcessing
 
 import methods
@@ -22,8 +21,7 @@ ROWS = {
     "input": ["2, 3", " "],
     "output": ["The answer is: 5", "5"],
 }
-RATES = {"lora": "1e-2", "full": "1e-3", "tied_lora": "1e-2", "lora_xs": "1e-1", "vera": "2e-1"}
-RATES["vb_lora"] = "{vector_bank:1e-2,logits:1e-2}"
+tiny.RATES["vb_lora"] = "{vector_bank:1e-2,logits:1e-2}"
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +106,7 @@ def test_a_gold_answer_that_no_reading_takes_is_said_before_training() -> None:
 def test_a_method_learns_and_sits_an_exam(
     method: str, llama: Path, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rate = [f"method.lr={RATES[method]}"] if method in RATES else []
+    rate = [f"method.lr={tiny.RATES[method]}"] if method in tiny.RATES else []
     shares = methods.find()[method].adapts_sites
     more = [*rate, f"seeds={[0, 1] if shares else [0]}", "train.schedule=constant"]
     assert tiny.command_line(monkeypatch, tiny.instructing_job(method, llama, sums, tmp_path, *more)) == 0
@@ -165,7 +163,7 @@ def test_bad_input_is_one_line(
 ) -> None:
     overrides, wanted = BAD[case]
     more = [f"{key}={value}" for key, value in overrides.items()]
-    line = error(monkeypatch, capsys, tiny.instructing_job("lora", llama, sums, tmp_path, *more))
+    line = tiny.refused(monkeypatch, capsys, tiny.instructing_job("lora", llama, sums, tmp_path, *more))
     assert all(part in line for part in wanted), line
     assert not list(tmp_path.rglob("records/*"))
 

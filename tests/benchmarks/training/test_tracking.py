@@ -1,33 +1,19 @@
 """Tracking is checked on W&B's own files, read back with W&B's own reader, and on failures that are real."""
 
-import json
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import wandb
 from support.record_factory import make_solving_record, make_text_record
+from support.wandb_files import nobody_logged_in, read_back  # noqa: F401
 
 from benchmarks.records.schema import Backbone, Cost, Data, Environment, Epoch, Parameters, Record, Scores
 from benchmarks.training import tracking
 from benchmarks.training.tracking import RunInfo, Tracker, summary
 
 PARAMETERS = Parameters(trained=1200, stored=1216.5, head=1538, adapter_bytes=4800, head_bytes=6152)
-
-
-@pytest.fixture(autouse=True)
-def nobody_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Hide the person's own W&B settings and login, and leave no W&B service behind."""
-    for name in ("MODE", "API_KEY", "BASE_URL", "SERVICE", "IDENTITY_TOKEN_FILE"):
-        monkeypatch.delenv(f"WANDB_{name}", raising=False)
-    for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "NETRC"):
-        monkeypatch.setenv(name, str(tmp_path / "nobody" / name))
-    yield
-    wandb.teardown()
 
 
 def info(seed: int) -> RunInfo:
@@ -75,28 +61,6 @@ def record(seed: int, failed: bool = False) -> Record:
         ),
         finished_at="2030-01-01T00:00:00Z",
     )
-
-
-def read_back(directory: Path) -> dict[int, dict[str, Any]]:
-    """Read the offline files below ``directory``: what each run holds, by its seed."""
-    runs = {}
-    for file in directory.glob("wandb/offline-run-*/run-*.wandb"):
-        command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(file)]
-        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-        records = [json.loads(line) for line in lines]
-        run: dict[str, Any] = {"summary": {}, "history": [], "exit": None}
-        for item in records:
-            content = item.get(item["type"], {})
-            if item["type"] == "run":
-                run |= {"run": content, "config": content["config"]["update"]}
-            elif item["type"] == "history":
-                run["history"].append(content["item"])
-            elif item["type"] == "summary":
-                run["summary"] |= content["update"]
-            elif item["type"] == "exit":
-                run["exit"] = content["exit_code"]
-        runs[run["config"]["seed"]] = run | {"types": {item["type"] for item in records}}
-    return runs
 
 
 def test_every_run_of_a_group_is_a_run_of_its_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

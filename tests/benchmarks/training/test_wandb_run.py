@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from support import tiny
-from test_tracking import nobody_logged_in, read_back  # noqa: F401
+from support.wandb_files import nobody_logged_in, read_back  # noqa: F401
 
 from benchmarks.training.experiment import run_experiment
 

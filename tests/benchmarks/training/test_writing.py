@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 import transformers
 from support import tiny
-from test_run import error
 
 import methods
 from benchmarks.analysis import rescoring as rescore
@@ -272,7 +271,7 @@ def test_bad_input_is_one_line_that_says_what_would_do(
     method, overrides, fragments = REFUSED[case]
     arguments = tiny.writing_job(method, gpt2, restaurants, tmp_path)
     chosen = dict(part.split("=", 1) for part in arguments) | overrides
-    line = error(monkeypatch, capsys, [f"{key}={value}" for key, value in chosen.items() if value is not None])
+    line = tiny.refused(monkeypatch, capsys, [f"{key}={value}" for key, value in chosen.items() if value is not None])
     for fragment in fragments:
         assert fragment in line
     assert not (tmp_path / "results" / "records").exists()
@@ -281,7 +280,7 @@ def test_bad_input_is_one_line_that_says_what_would_do(
 def test_an_untrained_backbone_has_nothing_to_say_of_classes(
     bert: Path, glue: Path, tmp_path: Path, monkeypatch, capsys
 ) -> None:
-    line = error(monkeypatch, capsys, tiny.job("none", bert, glue, tmp_path))
+    line = tiny.refused(monkeypatch, capsys, tiny.job("none", bert, glue, tmp_path))
     assert "method=none" in line and "classification head" in line
 
 
@@ -295,7 +294,7 @@ def test_a_prompt_without_a_reference(
     rows = pq.read_table(file).to_pylist()
     rows[5]["human_reference"] = value
     pq.write_table(pa.Table.from_pylist(rows), file)
-    line = error(monkeypatch, capsys, job("lora", gpt2, data, tmp_path))
+    line = tiny.refused(monkeypatch, capsys, job("lora", gpt2, data, tmp_path))
     assert "row 5 has" in line
     assert "human_reference" in line
 
@@ -309,5 +308,5 @@ def test_a_tokenizer_without_a_pad_token_is_refused_where_padding_is_seen(
         settings = json.loads((other / file).read_text())
         settings["pad_token"] = None
         (other / file).write_text(json.dumps(settings))
-    line = error(monkeypatch, capsys, tiny.job("lora", other, glue, tmp_path))
+    line = tiny.refused(monkeypatch, capsys, tiny.job("lora", other, glue, tmp_path))
     assert "pad token" in line and "tokenizer_config.json" in line

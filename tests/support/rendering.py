@@ -1,0 +1,93 @@
+"""What the tests of tables share: a sheet of made-up records rendered, and its tables read back."""
+
+from rich.console import Console
+from support.record_factory import make_record, save
+
+from benchmarks.papers.published import PublishedRow
+from benchmarks.report.tables import render
+
+PROTOCOL = {"experiment": "none", "statistic": "median", "train_rows": {}, "scored_rows": {}}
+PUBLISHED = [
+    PublishedRow(
+        **PROTOCOL,
+        source="paper",
+        arxiv="2401.00001",
+        table=1,
+        benchmark="glue",
+        backbone="roberta-large",
+        method="alpha",
+        targets="qv",
+        parameters=24_000.0,
+        parameters_as_printed="0.024M",
+        scores={"mrpc": {"value": 91.4, "spread": 0.6}, "rte": {"value": 86.65}},
+    ),
+    PublishedRow(
+        **PROTOCOL,
+        source="paper",
+        arxiv="2401.00001",
+        table=2,
+        benchmark="e2e",
+        backbone="gpt2-medium",
+        method="alpha",
+        targets="qv",
+        parameters=98_000.0,
+        parameters_as_printed="0.098M",
+        scores={"bleu": {"value": 70.1}, "nist": {"value": 8.81}},
+    ),
+    PublishedRow(
+        **PROTOCOL,
+        source="paper",
+        arxiv="2401.00001",
+        table=3,
+        benchmark="alpaca",
+        backbone="llama2-7b",
+        method="alpha",
+        targets="qv",
+        parameters=1.0,
+        parameters_as_printed="1",
+        scores={"mt_bench_turn_1": {"value": 5.7}},
+    ),
+    PublishedRow(
+        **PROTOCOL,
+        source="paper",
+        arxiv="2401.00001",
+        table=4,
+        benchmark="math",
+        backbone="mistral-7b",
+        method="alpha",
+        targets="qv",
+        parameters=1.0,
+        parameters_as_printed="1",
+        scores={"gsm8k": {"value": 69.2}},
+    ),
+]
+
+
+def grids(text: str) -> list[list[dict[str, str]]]:
+    """Read the Markdown tables of a file: per table, per line, heading to cell."""
+    found, lines = [], []
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("| "):
+            lines.append([cell.strip() for cell in line.strip("|").split(" | ")])
+        elif lines:
+            heading, _, *body = lines
+            found.append([dict(zip(heading, cells, strict=True)) for cells in body])
+            lines = []
+    return found
+
+
+def rendered(root, *records, name="glue-embedded-minilm", published=PUBLISHED) -> str:
+    save(root, *records)
+    render(root, published)
+    return (root / "tables" / f"{name}.md").read_text()
+
+
+def seeds(bests, **facts):
+    return [make_record(seed=seed, best=best, **facts) for seed, best in enumerate(bests)]
+
+
+def shown(table) -> str:
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()

@@ -1,0 +1,44 @@
+"""What the tests of tracking share: nobody's login, and what W&B's offline files hold."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wandb
+
+
+@pytest.fixture(autouse=True)
+def nobody_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Hide the person's own W&B settings and login, and leave no W&B service behind."""
+    for name in ("MODE", "API_KEY", "BASE_URL", "SERVICE", "IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(f"WANDB_{name}", raising=False)
+    for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "NETRC"):
+        monkeypatch.setenv(name, str(tmp_path / "nobody" / name))
+    yield
+    wandb.teardown()
+
+
+def read_back(directory: Path) -> dict[int, dict[str, Any]]:
+    """Read the offline files below ``directory``: what each run holds, by its seed."""
+    runs = {}
+    for file in directory.glob("wandb/offline-run-*/run-*.wandb"):
+        command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(file)]
+        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        records = [json.loads(line) for line in lines]
+        run: dict[str, Any] = {"summary": {}, "history": [], "exit": None}
+        for item in records:
+            content = item.get(item["type"], {})
+            if item["type"] == "run":
+                run |= {"run": content, "config": content["config"]["update"]}
+            elif item["type"] == "history":
+                run["history"].append(content["item"])
+            elif item["type"] == "summary":
+                run["summary"] |= content["update"]
+            elif item["type"] == "exit":
+                run["exit"] = content["exit_code"]
+        runs[run["config"]["seed"]] = run | {"types": {item["type"] for item in records}}
+    return runs
