@@ -1,0 +1,75 @@
+"""Tables as columns: for a terminal, in Markdown, in LaTeX and as JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+FORMATS = ("text", "markdown", "json", "latex")
+_TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_TEX |= {character: "\\" + character for character in "&%$#_{}"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading and a cell for each line; text stands to the left, figures to the right."""
+
+    heading: str
+    cells: Sequence[str]
+    align: Literal["left", "right"] = "right"
+
+
+Columns = Sequence[Column]
+
+
+def text_column(heading: str, cells: Sequence[str]) -> Column:
+    """Return a column whose cells are text, not figures."""
+    return Column(heading, cells, "left")
+
+
+def markdown(columns: Columns) -> list[str]:
+    """Return the lines of a Markdown table."""
+    ruled = ["---" if column.align == "left" else "---:" for column in columns]
+    headings, *rows = _lines(columns)
+    return ["| " + " | ".join(plain(cell) for cell in line) + " |" for line in [headings, ruled, *rows]]
+
+
+def latex(columns: Columns) -> list[str]:
+    """Return the lines of a LaTeX tabular, with booktabs' rules."""
+    headings, *rows = [" & ".join(_tex(cell) for cell in line) + r" \\" for line in _lines(columns)]
+    ruled = "".join(column.align[0] for column in columns)
+    begin = rf"\begin{{tabular}}{{{ruled}}}"
+    return [begin, r"\toprule", headings, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
+
+
+def terminal(columns: Columns, title: str | None = None, caption: str | None = None) -> Table:
+    """Return a table for rich to print."""
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left")
+    for column in columns:
+        table.add_column(column.heading, justify=column.align, overflow="fold")
+    for cells in _lines(columns)[1:]:
+        table.add_row(*(Text(cell) for cell in cells))  # Text: a "[" is not markup
+    return table
+
+
+def as_json(facts: Any) -> str:
+    """Return facts as a JSON document."""
+    return json.dumps(facts, indent=1, ensure_ascii=False)
+
+
+def _lines(columns: Columns) -> list[Sequence[str]]:
+    headings = [column.heading for column in columns]
+    return [headings, *zip(*(column.cells for column in columns), strict=True)]
+
+
+def plain(text: str) -> str:
+    """Return text that cannot break a Markdown table: one line, no bare bar."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(character, character) for character in text)
