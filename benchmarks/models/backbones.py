@@ -17,7 +17,7 @@ from torch import nn
 
 from benchmarks.errors import SuiteError, first_line
 from benchmarks.models import attention, quantization
-from benchmarks.tasks import Task
+from benchmarks.tasks.base import Task
 
 _WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _TOKENIZER = ["*token*.json", "vocab*", "merges.txt", "*.model"]

@@ -9,12 +9,12 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from benchmarks import tasks
 from benchmarks.errors import SuiteError
 from benchmarks.models import adapter_files as adapters
 from benchmarks.models import backbones, quantization
 from benchmarks.records import store
-from benchmarks.tasks import Task
+from benchmarks.tasks.base import Task
+from benchmarks.tasks.build import build
 from methods.base import Method, Site, Tensors
 from methods.sites import find_sites
 
@@ -36,7 +36,7 @@ class Saved:
     @property
     def task(self) -> Task:
         """Return the task that the run was trained for."""
-        return tasks.build(self.run["task"])
+        return build(self.run["task"])
 
 
 @dataclass(frozen=True)

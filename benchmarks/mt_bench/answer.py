@@ -16,7 +16,8 @@ from benchmarks.models import backbones, saved
 from benchmarks.mt_bench import folder
 from benchmarks.mt_bench.folder import Answer, Origin
 from benchmarks.mt_bench.questions import Question, Questions
-from benchmarks.tasks import Decoding, Instruction
+from benchmarks.tasks.instruction import Instruction
+from benchmarks.tasks.text import Decoding
 from benchmarks.training import decode
 from benchmarks.training.group import RunGroup, RunSettings, TrainSettings
 

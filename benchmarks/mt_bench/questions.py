@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from benchmarks import checks
 from benchmarks.errors import SuiteError
-from benchmarks.tasks import Source
 from benchmarks.tasks import rows as data
+from benchmarks.tasks.base import Source
 
 NEED_REFERENCES = ("math", "reasoning", "coding")  # the categories that are judged with reference answers
 

@@ -12,11 +12,13 @@ from functools import cache
 from omegaconf import OmegaConf
 from torch import nn
 
-from benchmarks import conf, tasks
+from benchmarks import conf
 from benchmarks.errors import SuiteError
 from benchmarks.models import backbones, counting
 from benchmarks.papers import recipes
 from benchmarks.papers.published import PublishedRow, Typed
+from benchmarks.tasks.classification import Classification
+from benchmarks.tasks.generation import Generation
 from benchmarks.training import job as plan
 from methods.base import Method, Site, sizes_of
 from methods.sites import find_sites
@@ -108,7 +110,7 @@ def _entry(row: PublishedRow) -> Entry:
 @cache
 def _model(backbone: str, classifies: bool) -> nn.Module:
     config = conf.composed([f"backbone={backbone}"]).backbone
-    kind = tasks.Classification if classifies else tasks.Generation
+    kind = Classification if classifies else Generation
     return backbones.on_meta(OmegaConf.to_container(config.shape), kind)
 
 

@@ -12,7 +12,9 @@ import huggingface_hub
 import numpy as np
 
 from benchmarks.errors import SuiteError, first_line
-from benchmarks.tasks import Instance, Source, Task, Text, embedded
+from benchmarks.tasks import embedded
+from benchmarks.tasks.base import Source, Task
+from benchmarks.tasks.text import Instance, Text
 
 _ALL: Mapping[str, int | None] = MappingProxyType({})
 

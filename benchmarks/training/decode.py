@@ -17,8 +17,8 @@ from torch import Tensor
 
 from benchmarks.errors import SuiteError
 from benchmarks.records.schema import Solved, Written
-from benchmarks.tasks import Decoding, Instance, Text
 from benchmarks.tasks import rows as data
+from benchmarks.tasks.text import Decoding, Instance, Text
 from benchmarks.training.group import RunGroup
 
 _SEQUENCES = 320  # beams of all runs and prompts that go through the model at a time, where memory allows

@@ -19,8 +19,8 @@ from benchmarks.models import adapter_files as adapters
 from benchmarks.models import backbones, counting, quantization, saved
 from benchmarks.records import files, predictions, schema, selection, store
 from benchmarks.records.schema import LOG_LIKELIHOOD, Parameters, Record, Solved, Written
-from benchmarks.tasks import Text
 from benchmarks.tasks import rows as data
+from benchmarks.tasks.text import Text
 from benchmarks.training import decode, environment
 from benchmarks.training import job as plan
 from benchmarks.training import loop as train

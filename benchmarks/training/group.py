@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from benchmarks import checks
 from benchmarks.errors import SuiteError
 from benchmarks.models import heads, quantization
-from benchmarks.tasks import Task
+from benchmarks.tasks.base import Task
 from methods.adapter import Adapter
 from methods.base import Method, Site, Tensors, kind
 from methods.dropout import Rows

@@ -11,13 +11,14 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 import methods
-from benchmarks import checks, tasks
+from benchmarks import checks
 from benchmarks.errors import SuiteError
 from benchmarks.models import backbones, quantization
 from benchmarks.records import store
 from benchmarks.records.schema import Tuning
-from benchmarks.tasks import Task
 from benchmarks.tasks import rows as data
+from benchmarks.tasks.base import Task
+from benchmarks.tasks.build import build
 from benchmarks.training import warm_start as starts
 from benchmarks.training.group import RunSettings, TrainSettings
 from benchmarks.training.rates import Point, check_rates, points_of
@@ -73,7 +74,7 @@ class Experiment:
 def prepare(config: DictConfig, accelerator: Accelerator, console: Console) -> Experiment:
     """Check a job's config, and load its rows and find its backbone. Raises SuiteError or MethodError."""
     method = method_of(config)
-    task = tasks.build(OmegaConf.to_container(config.task, resolve=True))
+    task = build(OmegaConf.to_container(config.task, resolve=True))
     _check_fit(config, task, method)
     checks.whole("group_size", config.group_size, 1, null=True)
     checks.number("backbone.dropout", config.backbone.dropout, least=0, below=1, null=True)

@@ -15,7 +15,8 @@ from accelerate.utils import gather_object, send_to_device
 
 from benchmarks.records.files import write_atomic
 from benchmarks.records.schema import Cost, Epoch
-from benchmarks.tasks import Example, Task, order
+from benchmarks.tasks import order
+from benchmarks.tasks.base import Example, Task
 from benchmarks.tasks.scoring.glue import UndefinedMetric
 from benchmarks.training.group import Batch, RunGroup
 from methods.base import Tensors

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmarks import checks
 from benchmarks.errors import SuiteError
-from benchmarks.tasks import Task
+from benchmarks.tasks.base import Task
 from methods.base import Method
 
 _RATES = ("method.lr", "method.lr_head")

@@ -12,11 +12,14 @@ from omegaconf import OmegaConf
 from support import tiny
 
 import methods
-from benchmarks import tasks
 from benchmarks.conf import CONF
 from benchmarks.models import backbones
 from benchmarks.papers import published
 from benchmarks.records import store
+from benchmarks.tasks.build import build
+from benchmarks.tasks.classification import Classification
+from benchmarks.tasks.generation import Generation
+from benchmarks.tasks.instruction import Instruction
 from benchmarks.tasks.scoring import glue as metrics
 from benchmarks.training import job as plan
 from methods.sites import find_sites
@@ -55,8 +58,8 @@ def test_as_many_are_found_as_there_are_files() -> None:
 
 @pytest.mark.parametrize("name", [name for name in names("task") if name.startswith("glue/")])
 def test_a_classification_task_composes_and_builds(name: str) -> None:
-    task = tasks.build(OmegaConf.to_container(composed(task=name).task, resolve=True))
-    assert isinstance(task, tasks.Classification)
+    task = build(OmegaConf.to_container(composed(task=name).task, resolve=True))
+    assert isinstance(task, Classification)
     assert (task.name, task.benchmark) == (name, "glue")
     assert metrics.load(task.metric) is not None
     classes = torch.tensor([0, 1, 1, 0])
@@ -71,9 +74,9 @@ def test_a_classification_task_composes_and_builds(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in names("task") if not name.startswith("glue/")])
 def test_a_task_of_text_composes_and_builds(name: str) -> None:
-    task = tasks.build(OmegaConf.to_container(composed("gpt2-medium", "lora", name).task, resolve=True))
+    task = build(OmegaConf.to_container(composed("gpt2-medium", "lora", name).task, resolve=True))
     asked = {"e2e": {"test"}, "alpaca": set(), "gsm8k": {"gsm8k"}, "math": {"gsm8k", "math"}}[name]
-    assert isinstance(task, tasks.Generation if name == "e2e" else tasks.Instruction)
+    assert isinstance(task, Generation if name == "e2e" else Instruction)
     assert (task.name, task.benchmark) == (name, name)
     assert set(task.sources) == {"train", "validation"} | asked
 
@@ -98,7 +101,7 @@ def test_a_backbone_composes_and_every_method_fits_it(name: str) -> None:
         return
     assert config.backbone.name == name
     head = list(config.backbone.head)
-    model = backbones.on_meta(config.backbone.shape, tasks.Classification if head else tasks.Generation)
+    model = backbones.on_meta(config.backbone.shape, Classification if head else Generation)
     assert all(model.get_submodule(part) is not None for part in head)
     layers = config.backbone.shape.num_hidden_layers
     for targets in config.backbone.targets.values():
@@ -184,7 +187,7 @@ def test_an_experiment_composes_for_whatever_it_sweeps(file: Path) -> None:
     for values in itertools.product(*groups.values()):
         chosen = dict(zip(groups, values, strict=True))
         config = tiny.compose([f"experiment={file.stem}", *(f"{group}={value}" for group, value in chosen.items())])
-        task = tasks.build(OmegaConf.to_container(config.task, resolve=True))
+        task = build(OmegaConf.to_container(config.task, resolve=True))
         plan._check_fit(config, task, built(config))  # refuses what cannot go together
         assert config.seeds == own.seeds
         assert config.train.epochs == own.get("train", {}).get("epochs", config.train.epochs)
@@ -210,7 +213,7 @@ def test_every_ablation_builds_on_its_backbone(table: int, more: list[str], numb
         assert (config.train.epochs, config.method.lr_head) == (40, 3e-3)  # by the recipe of table 1's row
         method = plan.method_of(config)
         with torch.device("meta"):
-            model = backbones.on_meta(config.backbone.shape, tasks.Classification)
+            model = backbones.on_meta(config.backbone.shape, Classification)
             sites = find_sites(model, plan.target_names(config), list(config.backbone.head))
             trained = method.init(sites, None)
         assert len(trained["logits"]) == 24 * 2 * 4 * 2 * 1024 // method.vector_length

@@ -17,7 +17,8 @@ from hydra import compose, initialize_config_dir
 from benchmarks.conf import CONF
 from benchmarks.models.backbones import on_meta
 from benchmarks.papers import published
-from benchmarks.tasks import Classification, Generation
+from benchmarks.tasks.classification import Classification
+from benchmarks.tasks.generation import Generation
 from methods import find
 from methods.base import Method, Site
 from methods.lora import LoRA

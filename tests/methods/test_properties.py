@@ -12,7 +12,7 @@ from accelerate import Accelerator
 
 import methods
 from benchmarks.papers.ledger import evaluated
-from benchmarks.tasks import Classification
+from benchmarks.tasks.classification import Classification
 from benchmarks.training.group import Batch, RunGroup, RunSettings, TrainSettings
 from methods.adapter import Adapter
 from methods.base import Method, Site, delta, digest, kind

@@ -10,9 +10,9 @@ from support import tiny
 from torch import Tensor, nn
 
 import methods
-from benchmarks import tasks
 from benchmarks.models import adapter_files as adapters
 from benchmarks.models import backbones, heads, saved
+from benchmarks.tasks.build import build
 from methods.adapter import Adapter
 from methods.dropout import Rows
 from methods.sites import find_sites
@@ -33,7 +33,7 @@ def job(method: str, backbone: Path, root: Path, *overrides: str) -> list[str]:
 def leave(method: str, backbone: Path, root: Path, *overrides: str) -> Path:
     """Leave the adapter of a run that was never made, far from where its method starts; return its folder."""
     config = tiny.compose(job(method, backbone, root, *overrides))
-    task = tasks.build(OmegaConf.to_container(config.task, resolve=True))
+    task = build(OmegaConf.to_container(config.task, resolve=True))
     names = config.backbone.targets[config.targets] if isinstance(config.targets, str) else config.targets
     targets, head, fused = list(names), list(config.backbone.head), config.backbone.fused
     model = backbones.load(backbone, task, None, head, None)

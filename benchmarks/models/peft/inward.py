@@ -7,13 +7,13 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from benchmarks import tasks
 from benchmarks.errors import SuiteError
 from benchmarks.models import adapter_files as adapters
 from benchmarks.models import saved
 from benchmarks.models.peft import folder, formats
 from benchmarks.models.peft.folder import MODEL
-from benchmarks.tasks import Task
+from benchmarks.tasks.base import Task
+from benchmarks.tasks.build import build
 from methods.base import Tensors
 from methods.sites import find_sites
 
@@ -34,7 +34,7 @@ def from_peft(source: Path, config: DictConfig, cache: Path, out: Path) -> None:
     settings, tensors = folder.read(source)
     name, found = _format(source, settings)
     backbone = _backbone(source, settings, config)
-    task = tasks.build(OmegaConf.to_container(config.task, resolve=True))
+    task = build(OmegaConf.to_container(config.task, resolve=True))
     _check(source, settings, found, task)
     directory, fingerprint = saved.locate(backbone, cache)
     model = saved.load_model(backbone, task, directory)

@@ -12,14 +12,14 @@ from omegaconf import OmegaConf
 from support import tiny
 
 import methods
-from benchmarks import tasks
 from benchmarks.errors import SuiteError
 from benchmarks.models import adapter_files as adapters
 from benchmarks.models import backbones
 from benchmarks.models import saved as runs
 from benchmarks.records.schema import Record
-from benchmarks.tasks import Task
 from benchmarks.tasks import rows as data
+from benchmarks.tasks.base import Task
+from benchmarks.tasks.build import build
 from benchmarks.training.experiment import run_experiment
 from methods.adapter import Adapter
 from methods.base import Method
@@ -60,7 +60,7 @@ def saved(request: pytest.FixtureRequest, bert: Path, glue: Path, tmp_path_facto
     run_experiment(config)
     record = tiny.read(root)[1]
     (directory,) = (root / "results" / "runs").glob(f"**/seed1-{record.identity}/adapter")
-    task = tasks.build(OmegaConf.to_container(config.task, resolve=True))
+    task = build(OmegaConf.to_container(config.task, resolve=True))
     return Saved(
         methods.find()[request.param], record, directory, bert, data.load(task, str(glue), root / "cache"), task
     )

@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 from support import tiny
 
 import methods
-from benchmarks import tasks
 from benchmarks.models import backbones, quantization
+from benchmarks.tasks.build import build
 from methods.adapter import Adapter
 from methods.base import MethodError
 from methods.dropout import Rows
@@ -28,7 +28,7 @@ def own_cache(own_datasets_cache: None) -> None:
 def loaded(llama: Path, kind: str | None = None) -> torch.nn.Module:
     settings = quantization.settings(kind, "fp32", torch.device("cpu"), [])
     config = tiny.compose(["task=alpaca", "backbone=decoder", "backbone.path=x", "method=lora"])
-    task = tasks.build(OmegaConf.to_container(config.task, resolve=True))
+    task = build(OmegaConf.to_container(config.task, resolve=True))
     return backbones.load(llama, task, None, [], None, quantized=settings)
 
 

@@ -11,8 +11,10 @@ from support import tiny
 from benchmarks.conf import CONF
 from benchmarks.errors import SuiteError
 from benchmarks.models import backbones
-from benchmarks.tasks import Task, build, embedded
+from benchmarks.tasks import embedded
 from benchmarks.tasks import rows as data
+from benchmarks.tasks.base import Task
+from benchmarks.tasks.build import build
 
 ALL = sorted(str(path.relative_to(CONF / "task").with_suffix("")) for path in (CONF / "task").rglob("*.yaml"))
 TASKS = [name for name in ALL if name.startswith("glue/")]

@@ -9,11 +9,12 @@ import transformers
 from omegaconf import OmegaConf
 from support import tiny
 
-from benchmarks import tasks
 from benchmarks.errors import SuiteError
 from benchmarks.models import backbones
-from benchmarks.tasks import IGNORED, Generation
 from benchmarks.tasks import rows as data
+from benchmarks.tasks.build import build
+from benchmarks.tasks.generation import Generation
+from benchmarks.tasks.text import IGNORED
 
 ROWS = {
     "meaning_representation": [
@@ -27,7 +28,7 @@ ROWS = {
 @pytest.fixture
 def task() -> Generation:
     config = tiny.compose(["task=e2e", "backbone=gpt2-tiny", "method=lora"])
-    return tasks.build(OmegaConf.to_container(config.task, resolve=True))
+    return build(OmegaConf.to_container(config.task, resolve=True))
 
 
 @pytest.fixture

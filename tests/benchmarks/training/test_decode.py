@@ -10,7 +10,7 @@ from rich.console import Console
 from support import tiny
 
 from benchmarks.models import backbones
-from benchmarks.tasks import Decoding
+from benchmarks.tasks.text import Decoding
 from benchmarks.training import decode, experiment
 from benchmarks.training import job as plan
 from benchmarks.training.group import RunGroup, RunSettings

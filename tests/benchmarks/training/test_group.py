@@ -16,12 +16,12 @@ from support import tiny
 from torch import Tensor
 
 import methods
-from benchmarks import tasks
 from benchmarks.analysis import sheets
 from benchmarks.errors import SuiteError
 from benchmarks.models import backbones
-from benchmarks.tasks import Task
 from benchmarks.tasks import rows as data
+from benchmarks.tasks.base import Task
+from benchmarks.tasks.build import build
 from benchmarks.training import loop as train
 from benchmarks.training.experiment import run_experiment
 from benchmarks.training.group import Batch, RunGroup, RunSettings, TrainSettings
@@ -85,7 +85,7 @@ class Bench:
 
     def group(self, method: str, runs: list[RunSettings], *overrides: str) -> tuple[Watched, Task, dict, object]:
         config = compose(method, self.backbone, self.glue, *overrides)
-        task = tasks.build(OmegaConf.to_container(config.task, resolve=True))
+        task = build(OmegaConf.to_container(config.task, resolve=True))
         tokenizer = backbones.tokenizer(Path(config.backbone.path))
         splits = tokenised(task, self.backbone, self.glue)
         cls = methods.find()[method]

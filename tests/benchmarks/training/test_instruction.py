@@ -10,11 +10,12 @@ from support import tiny
 from tokenizers.processors import TemplateProcessing
 
 import methods
-from benchmarks import tasks
 from benchmarks.analysis import rescoring as rescore
 from benchmarks.errors import SuiteError
 from benchmarks.records import predictions, store
-from benchmarks.tasks import IGNORED, Instruction
+from benchmarks.tasks.build import build
+from benchmarks.tasks.instruction import Exam, Instruction
+from benchmarks.tasks.text import IGNORED, Instance
 
 ROWS = {
     "instruction": ["Add these.", "Add 2 to 3."],
@@ -31,7 +32,7 @@ def own_cache(own_datasets_cache: None) -> None:
 
 def built(*overrides: str) -> Instruction:
     config = tiny.compose(["task=alpaca", "backbone=decoder", "backbone.path=x", "method=lora", *overrides])
-    return tasks.build(OmegaConf.to_container(config.task, resolve=True))
+    return build(OmegaConf.to_container(config.task, resolve=True))
 
 
 @pytest.fixture
@@ -88,8 +89,8 @@ def test_a_second_instruction_follows_the_first_answer() -> None:
 
 
 def test_a_solution_ends_where_another_instruction_begins() -> None:
-    exam = tasks.Exam("d", "c", "test", None, "question", "answer", "number", ["Instruction", "Response"])
-    instances = [tasks.Instance("?", ["#### 3"])] * 2
+    exam = Exam("d", "c", "test", None, "question", "answer", "number", ["Instruction", "Response"])
+    instances = [Instance("?", ["#### 3"])] * 2
     written = ["#### 3\n\n### Instruction:\nAnd?\n\n### Response: #### 4", "#### 3"]
     solved = dataclasses.replace(built(), exams={"gsm8k": exam}).mark("gsm8k", written, instances, 1.0)
     assert solved.predictions == ["#### 3\n\n###", "#### 3"]
@@ -97,7 +98,7 @@ def test_a_solution_ends_where_another_instruction_begins() -> None:
 
 
 def test_a_gold_answer_that_no_reading_takes_is_said_before_training() -> None:
-    exam = tasks.Exam("d", "c", "test", None, "question", "answer", "number")
+    exam = Exam("d", "c", "test", None, "question", "answer", "number")
     assert exam.fault({"question": "1 + 1?", "answer": "#### 2"}) is None
     assert "'so 2' at the end of its answer" in exam.fault({"question": "1 + 1?", "answer": "so 2"})
 

@@ -12,8 +12,8 @@ from rich.console import Console
 from support import tiny
 
 import methods
-from benchmarks import tasks
 from benchmarks.errors import SuiteError
+from benchmarks.tasks.build import build
 from benchmarks.training import job as plan
 from benchmarks.training.rates import Point, points_of, scaled
 
@@ -35,7 +35,7 @@ def composed(method: str, task: str = "glue/rte", backbone: str = "minilm", **ch
 
 
 def points(config: DictConfig) -> list[Point]:
-    task = tasks.build(OmegaConf.to_container(config.task, resolve=True))
+    task = build(OmegaConf.to_container(config.task, resolve=True))
     return points_of(config, task, plan.method_of(config))
 
 

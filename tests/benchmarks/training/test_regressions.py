@@ -18,8 +18,8 @@ from benchmarks.errors import SuiteError
 from benchmarks.models import backbones, heads
 from benchmarks.records import schema, store
 from benchmarks.records.schema import Epoch
-from benchmarks.tasks import Classification
 from benchmarks.tasks import rows as data
+from benchmarks.tasks.classification import Classification
 from benchmarks.training import job as plan
 from benchmarks.training.experiment import run_experiment
 from benchmarks.training.group import RunGroup

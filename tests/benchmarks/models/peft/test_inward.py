@@ -12,10 +12,11 @@ from omegaconf import OmegaConf
 from support import adapter_factory, tiny
 from support.adapter_factory import leave, logits, own_logits
 
-from benchmarks import tasks
 from benchmarks.models import saved
 from benchmarks.models.peft import __main__ as export
 from benchmarks.models.peft import formats
+from benchmarks.tasks.base import Task
+from benchmarks.tasks.build import build
 
 # peft 0.21.2 asks transformers for a property under its old name; nothing here can change that.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
@@ -44,8 +45,8 @@ def job(backbone: Path, *overrides: str) -> list[str]:
     return [override for override in made if override.startswith((*wanted, *(o.split("=")[0] for o in overrides)))]
 
 
-def task_of(backbone: Path) -> tasks.Task:
-    return tasks.build(OmegaConf.to_container(tiny.compose(job(backbone)).task, resolve=True))
+def task_of(backbone: Path) -> Task:
+    return build(OmegaConf.to_container(tiny.compose(job(backbone)).task, resolve=True))
 
 
 def from_peft(kind: str, backbone: Path, out: Path, config, **more) -> torch.Tensor:

@@ -14,11 +14,11 @@ from support import tiny
 from support.adapter_factory import ADAPTING, leave, logits, own_logits
 
 import methods
-from benchmarks import tasks
 from benchmarks.models import saved
 from benchmarks.models.peft import __main__ as export
 from benchmarks.models.peft import formats
 from benchmarks.models.peft.formats import vb_lora
+from benchmarks.tasks.base import Task
 from methods.adapter import Adapter
 from methods.base import Method
 from methods.dropout import Rows
@@ -48,7 +48,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return line
 
 
-def with_peft(directory: Path, task: tasks.Task) -> tuple[peft.PeftModel, torch.Tensor]:
+def with_peft(directory: Path, task: Task) -> tuple[peft.PeftModel, torch.Tensor]:
     """Load what was exported as its reader would; return the model and its logits."""
     base = json.loads((directory / "adapter_config.json").read_text())["base_model_name_or_path"]
     model = peft.PeftModel.from_pretrained(
