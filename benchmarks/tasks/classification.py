@@ -1,7 +1,6 @@
 """GLUE's kind of task: a class, or a value, for a text or a pair of texts."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch.nn import functional
 
 from benchmarks.errors import SuiteError
 from benchmarks.tasks.base import Example, Task
-from benchmarks.tasks.scoring import glue as metrics
+from benchmarks.tasks.scoring import glue
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,10 @@ class Classification(Task):
     has_head: ClassVar[bool] = True
     eval_rows: ClassVar[int] = 64
     revision: ClassVar[str | None] = None
+
+    def __post_init__(self) -> None:
+        """Check what a person may have mistyped."""
+        glue.check(self.metric)
 
     @property
     def columns(self) -> list[str]:
@@ -49,10 +52,6 @@ class Classification(Task):
     def model_settings(self) -> dict[str, Any]:
         """Return what the backbone's configuration must be told: the number of the head's outputs."""
         return {"num_labels": len(self.labels) if self.labels else 1}
-
-    @cached_property
-    def _metric(self):
-        return metrics.load(self.metric)
 
     def fault(self, row: dict[str, Any]) -> str | None:
         """Say what is wrong with a row, or None."""
@@ -108,4 +107,4 @@ class Classification(Task):
     def score(self, predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         """Return every metric of the task; higher is better for all of them."""
         kind = int if self.labels else float
-        return self._metric.compute(predictions=predictions.astype(kind), references=labels.astype(kind))
+        return glue.score(self.metric, predictions.astype(kind), labels.astype(kind))

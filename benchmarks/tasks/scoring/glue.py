@@ -1,72 +1,74 @@
-"""GLUE's metrics as ``evaluate.Metric`` classes, over scikit-learn and scipy, so that none is fetched from a hub."""
+"""GLUE's metrics, computed by scikit-learn and scipy.
+
+Both libraries are imported inside the functions: commands that only read records import this module, and may never
+score anything.
+"""
 
 import warnings
 
-import datasets
-import evaluate
-from scipy.stats import ConstantInputWarning, pearsonr, spearmanr
-from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
+import numpy as np
+
+from benchmarks.errors import SuiteError, nearest
 
 
 class UndefinedMetric(ValueError):
-    """A score that the predictions do not have, such as a correlation with a constant."""
+    """Raised for predictions that have no such score, such as constant ones, which correlate with nothing."""
 
 
-class _GlueMetric(evaluate.Metric):
-    reference = "https://gluebenchmark.com"
-    value_type = "int64"
+def score(metric: str, predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Return the scores that a metric consists of, by name; higher is better for all of them.
 
-    def _info(self) -> evaluate.MetricInfo:
-        value = datasets.Value(self.value_type)
-        return evaluate.MetricInfo(
-            description=type(self).__doc__,
-            citation="",
-            reference_urls=[self.reference],
-            features=datasets.Features({"predictions": value, "references": value}),
+    predictions, labels: (rows,), whole numbers for classes and float64 for values. Raises SuiteError for an unknown
+    metric, and UndefinedMetric where the predictions have no such score.
+    """
+    check(metric)
+    return METRICS[metric](predictions, labels)
+
+
+def check(metric: str) -> None:
+    """Raise SuiteError for an unknown metric."""
+    if metric not in METRICS:
+        raise SuiteError(
+            f"task.metric={metric} is unknown; nearest: {nearest(str(metric), METRICS)}; "
+            f"available: {', '.join(METRICS)}"
         )
 
 
-class Accuracy(_GlueMetric):
-    """Share of rows whose class is right."""
+def _accuracy(predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    from sklearn.metrics import accuracy_score
 
-    def _compute(self, predictions, references) -> dict[str, float]:
-        return {"accuracy": float(accuracy_score(references, predictions))}
-
-
-class AccuracyF1(_GlueMetric):
-    """Accuracy, and F1 of class 1, which is 0 where that class is neither there nor predicted."""
-
-    def _compute(self, predictions, references) -> dict[str, float]:
-        return {
-            "accuracy": float(accuracy_score(references, predictions)),
-            "f1": float(f1_score(references, predictions, zero_division=0)),
-        }
+    return {"accuracy": float(accuracy_score(labels, predictions))}
 
 
-class Matthews(_GlueMetric):
-    """Matthews' correlation of the classes, which is 0 where one of the two is constant."""
+def _accuracy_f1(predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Return accuracy, and F1 of class 1, which is 0 where that class is neither present nor predicted."""
+    from sklearn.metrics import f1_score
 
-    def _compute(self, predictions, references) -> dict[str, float]:
-        return {"matthews": float(matthews_corrcoef(references, predictions))}
-
-
-class PearsonSpearman(_GlueMetric):
-    """Pearson's and Spearman's correlation; raises UndefinedMetric where the predictions are constant."""
-
-    value_type = "float64"
-
-    def _compute(self, predictions, references) -> dict[str, float]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", ConstantInputWarning)
-            try:
-                pearson, spearman = pearsonr(predictions, references), spearmanr(predictions, references)
-            except ConstantInputWarning as warning:
-                raise UndefinedMetric("a correlation is undefined: every prediction is the same") from warning
-        return {"pearson": float(pearson.statistic), "spearman": float(spearman.statistic)}
+    return _accuracy(predictions, labels) | {"f1": float(f1_score(labels, predictions, zero_division=0))}
 
 
-def load(name: str) -> evaluate.Metric:
-    """Return the metric of this name, with its inputs kept in memory."""
-    return {"accuracy": Accuracy, "accuracy_f1": AccuracyF1, "matthews": Matthews, "pearson_spearman": PearsonSpearman}[
-        name
-    ](keep_in_memory=True)
+def _matthews(predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Return Matthews' correlation, which is 0 where predictions or labels are constant."""
+    from sklearn.metrics import matthews_corrcoef
+
+    return {"matthews": float(matthews_corrcoef(labels, predictions))}
+
+
+def _pearson_spearman(predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    from scipy.stats import ConstantInputWarning, pearsonr, spearmanr
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConstantInputWarning)
+        try:
+            pearson, spearman = pearsonr(predictions, labels), spearmanr(predictions, labels)
+        except ConstantInputWarning as warning:
+            raise UndefinedMetric("a correlation is undefined: every prediction is the same") from warning
+    return {"pearson": float(pearson.statistic), "spearman": float(spearman.statistic)}
+
+
+METRICS = {
+    "accuracy": _accuracy,
+    "accuracy_f1": _accuracy_f1,
+    "matthews": _matthews,
+    "pearson_spearman": _pearson_spearman,
+}
