@@ -45,18 +45,13 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
 
 
-def listed(group: str) -> str:
-    """Return what a group of conf/ offers, for a message."""
-    return f"there are: {', '.join(conf.options(group))}"
-
-
 def line_of(error: Exception, config: str = "run") -> str:
     """Say in one line what was wrong and what would be right."""
     text = " ".join(str(error).split())
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, wanted = error.missing_cfg_file.partition("/")
         if group in conf.GROUPS:
-            return f"{group}={wanted} is unknown; nearest: {nearest(wanted, conf.options(group))}; {listed(group)}"
+            return f"{group}={wanted} is unknown; nearest: {nearest(wanted, conf.options(group))}; {conf.listed(group)}"
     if lacking := re.match(r"Interpolation key 'by_task\.(\w+)\.(\w+)' not found full_key: (\S+)", text):
         setting, task, key = lacking.groups()
         return f"the recipe has no {setting} for {task}: say {key}=VALUE; '~recipe' does without the recipe"

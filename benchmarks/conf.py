@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from benchmarks.errors import SuiteError, nearest
+
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
@@ -28,6 +30,37 @@ def composed(overrides: list[str], name: str = "run") -> "DictConfig":
 def options(group: str) -> list[str]:
     """Return the names of a group's files, such as glue/mrpc of the tasks."""
     return sorted(str(file.relative_to(CONF / group).with_suffix("")) for file in (CONF / group).rglob("*.yaml"))
+
+
+def listed(group: str) -> str:
+    """Return what a group offers, for a message."""
+    return f"known: {', '.join(options(group))}"
+
+
+def check(arguments: list[str]) -> None:
+    """Raise SuiteError for arguments that Hydra would ignore, or answer with a traceback."""
+    given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
+    flags = {argument.partition("=")[0] for argument in arguments}
+    sweeps = bool(flags & {"--multirun", "-m"})
+    if sweeps and flags & {"--cfg", "-c"}:
+        raise SuiteError("--cfg shows one run: leave --multirun out, and give each setting one value")
+    for recipe in given["recipe"].split(",") if "recipe" in given else []:
+        _check_recipe(recipe)
+    if flags & {"--help", "--hydra-help", "-h"} or (sweeps and "experiment" in given):
+        return
+    for group in ("task", "method"):
+        if group not in given:
+            name = given.get("experiment")
+            sweep = f", or --multirun for all that experiment={name} names" if name else ""
+            raise SuiteError(f"no {group} was given: say {group}=NAME{sweep}; {listed(group)}")
+
+
+def _check_recipe(recipe: str) -> None:
+    known = options("recipe")
+    if recipe == "null":
+        raise SuiteError("recipe=null does not name a recipe: '~recipe' does without one")
+    if recipe not in known:
+        raise SuiteError(f"recipe={recipe} is unknown; nearest: {nearest(recipe, known)}; {listed('recipe')}")
 
 
 def settings(name: str = "run") -> list[str]:

@@ -18,5 +18,5 @@ def first_line(error: BaseException) -> str:
 
 
 def nearest(wanted: str, existing: Iterable[str]) -> str:
-    """Return the one of ``existing`` that is most like what was wanted."""
-    return difflib.get_close_matches(wanted, list(existing), n=1, cutoff=0.0)[0]
+    """Return the one of ``existing`` that is most like what was wanted, or "none" where there are none."""
+    return next(iter(difflib.get_close_matches(wanted, list(existing), n=1, cutoff=0.0)), "none")

@@ -1,14 +1,11 @@
 """Every published score against what was measured under its protocol: reproduced, not, not comparable, or not run."""
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from omegaconf import OmegaConf
 
-import methods
 from benchmarks import conf
 from benchmarks.analysis import intervals
 from benchmarks.analysis.intervals import Interval
@@ -18,8 +15,8 @@ from benchmarks.papers import recipes
 from benchmarks.papers.published import NO_TARGETS, PublishedRow, Typed
 from benchmarks.records.schema import Record, Start
 from benchmarks.tasks.scoring.maths import scores as maths
-from benchmarks.training import job as plan
-from benchmarks.training import warm_start as starts
+from benchmarks.training import job
+from benchmarks.training.settings import JobSettings
 
 Ruling = Literal["reproduced", "within the spread", "not reproduced", "not comparable", "not run"]
 _STATISTICS = {"mean": np.mean, "median": np.median}
@@ -76,22 +73,22 @@ def _verdict(row: PublishedRow, key: str, candidates: Sequence[Record]) -> Verdi
     facts: dict[str, Any] = row.model_dump(include={"source", "table", "backbone", "method", "rank", "run_by"})
     facts |= {"targets": row.target_names, "score": key, "published": printed.value, "spread": printed.spread}
     nothing = {"measured": None, "low": None, "high": None}
-    if row.method not in methods.find():
+    if row.method not in conf.options("method"):
         return Verdict(**facts, **nothing, runs=0, ruling="not run", reason=f"there is no method {row.method} here")
     own = [run for run in candidates if run.task == task and run.targets in (row.target_names, NO_TARGETS)]
     if not own:
         return Verdict(**facts, **nothing, runs=0, ruling="not run", reason="no record")
-    config = conf.composed(recipes.overrides(row, task))
+    settings = job.read(conf.composed(recipes.overrides(row, task)))
     right, reasons = [], Counter()
     for record in own:
-        differing = differences(record, row, key, config)
+        differing = differences(record, row, key, settings)
         if differing:
             more = f" and {len(differing) - _ENOUGH} more" if len(differing) > _ENOUGH else ""
             reasons[", ".join(differing[:_ENOUGH]) + more] += 1
         else:
             right.append(record)
-    cells = [_scored(cell, key) for cell in _cells(right, config)]
-    seeds, statistic = len(config.seeds), _STATISTICS[row.statistic]
+    cells = [_scored(cell, key) for cell in _cells(right, settings)]
+    seeds, statistic = len(settings.seeds), _STATISTICS[row.statistic]
     whole = [cell[:seeds] for cell in cells if len(cell) >= seeds]
     if not whole:
         most = max(map(len, cells), default=0)
@@ -134,7 +131,7 @@ def _interval(cell: Sequence[Scored], statistic: Any, row: PublishedRow, key: st
     return Interval(value, value - reach, value + reach), "one seed, over questions, by their standard error"
 
 
-def differences(record: Record, row: PublishedRow, key: str, config: Any) -> list[str]:
+def differences(record: Record, row: PublishedRow, key: str, settings: JobSettings) -> list[str]:
     """Return all that keeps a run from a row's protocol: its data, its backbone, its settings."""
     if record.status != "finished":
         return ["failed"]
@@ -145,12 +142,13 @@ def differences(record: Record, row: PublishedRow, key: str, config: Any) -> lis
             found.append(f"{there:,} rows {what} for {wanted[key if key in wanted else key_of(record.task)]:,}")
     if record.mt_bench is not None and key == JUDGED and not record.mt_bench.as_published:
         found.append("another judge, other prompts or questions than the papers'")
-    if record.backbone.path != config.backbone.path:
-        found.append(f"the backbone at {record.backbone.path}, which cannot be known to be {config.backbone.path}")
-    if record.started_from is not None and config.start:
-        found += _other_start(record.started_from, row, config)
-    own, expected = _settings(record.config), _settings(plan.settings_of(config))
-    grid = OmegaConf.to_container(config.grid, resolve=True) if config.grid else {}
+    if record.backbone.path != settings.backbone.path:
+        found.append(f"the backbone at {record.backbone.path}, which cannot be known to be {settings.backbone.path}")
+    if record.started_from is not None and settings.start:
+        found += _other_start(record.started_from, row, settings.start)
+    targets = [] if row.targets == NO_TARGETS else settings.target_names()
+    own, expected = _settings(record.config), _settings(settings.run_config(settings.method, targets))
+    grid = settings.grid
     return found + [
         f"{name}={own.get(name, 'unset')} for {expected.get(name, 'unset')}"
         for name in sorted(own.keys() | expected.keys())
@@ -158,10 +156,9 @@ def differences(record: Record, row: PublishedRow, key: str, config: Any) -> lis
     ]
 
 
-def _other_start(began: Start, row: PublishedRow, config: Any) -> list[str]:
+def _other_start(began: Start, row: PublishedRow, start: JobSettings) -> list[str]:
     """Return what keeps the run that a run began from apart from the one that its recipe begins from."""
-    grid = starts.job_of(config).grid or {}
-    wanted = math.prod(len(values) for values in grid.values())
+    wanted = len(start.points)
     found = []
     if began.train_rows != row.start_rows:
         found.append(f"begun from {began.train_rows:,} rows of {began.task} for {row.start_rows:,}")
@@ -196,16 +193,15 @@ def _text(value: Any) -> str:
         return str(value)
 
 
-def _cells(runs: Sequence[Record], config: Any) -> list[list[Record]]:
+def _cells(runs: Sequence[Record], settings: JobSettings) -> list[list[Record]]:
     """Return the runs by what they may differ in beside the seed, one of each seed, by seed.
 
     That is the grid's point, the precision, the very rows and weights, and what it began from.
     """
-    grid = OmegaConf.to_container(config.grid, resolve=True) if config.grid else {}
     cells: dict[tuple, dict[int, Record]] = defaultdict(dict)
     for run in runs:
-        settings = _settings(run.config)
-        point = (*(settings.get(name) for name in grid), run.config["precision"])
+        chosen = _settings(run.config)
+        point = (*(chosen.get(name) for name in settings.grid), run.config["precision"])
         began = run.started_from and run.started_from.identity
         cells[*point, run.data.fingerprint, run.backbone.fingerprint, began].setdefault(run.seed, run)
     return [[cell[seed] for seed in sorted(cell)] for cell in cells.values()]

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from benchmarks.errors import SuiteError
@@ -56,9 +55,9 @@ class Opened:
     frozen: Tensors
 
 
-def backbone_facts(node: DictConfig, fingerprint: str) -> dict[str, Any]:
+def backbone_facts(settings: dict[str, Any], fingerprint: str) -> dict[str, Any]:
     """Return what an adapter must remember of its backbone; a path on this machine is made absolute."""
-    facts = OmegaConf.to_container(node, resolve=True)
+    facts = dict(settings)
     if Path(facts["path"]).exists():
         facts["path"] = str(Path(facts["path"]).absolute())
     return facts | {"fingerprint": fingerprint}

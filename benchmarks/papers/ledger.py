@@ -9,7 +9,6 @@ from dataclasses import asdict
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from functools import cache
 
-from omegaconf import OmegaConf
 from torch import nn
 
 from benchmarks import conf
@@ -19,7 +18,7 @@ from benchmarks.papers import recipes
 from benchmarks.papers.published import PublishedRow, Typed
 from benchmarks.tasks.classification import Classification
 from benchmarks.tasks.generation import Generation
-from benchmarks.training import job as plan
+from benchmarks.training import job, plan
 from methods.base import Method, Site, sizes_of
 from methods.sites import find_sites
 
@@ -78,11 +77,11 @@ def entries(rows: Iterable[PublishedRow]) -> list[Entry]:
 
 
 def _entry(row: PublishedRow) -> Entry:
-    config = conf.composed(recipes.overrides(row))
-    method = plan.method_of(config)
+    settings = job.read(conf.composed(recipes.overrides(row)))
+    method, head = plan.method_of(settings), settings.backbone.head
     model = _model(row.backbone, row.benchmark == "glue")
-    head = list(config.backbone.head)
-    sites = find_sites(model, plan.target_names(config), head, config.backbone.fused) if method.adapts_sites else []
+    fused = settings.backbone.fused
+    sites = find_sites(model, settings.target_names(), head, fused) if method.adapts_sites else []
     counts = counting.count(method, model, head, sites)
     stored = counts.stored
     frozen = sum(tensor.numel() for tensor in method.frozen(sites).values()) if sites else 0
@@ -109,9 +108,9 @@ def _entry(row: PublishedRow) -> Entry:
 
 @cache
 def _model(backbone: str, classifies: bool) -> nn.Module:
-    config = conf.composed([f"backbone={backbone}"]).backbone
+    shape = job.read(conf.composed([f"backbone={backbone}"])).backbone.shape
     kind = Classification if classifies else Generation
-    return backbones.on_meta(OmegaConf.to_container(config.shape), kind)
+    return backbones.on_meta(shape, kind)
 
 
 def _checked(method: Method, sites: list[Site], stored: float) -> str:

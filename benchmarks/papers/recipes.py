@@ -1,8 +1,8 @@
 """Every published row's run: the overrides that make it, from conf/recipe."""
 
-import methods
+from benchmarks import conf
 from benchmarks.errors import SuiteError
-from benchmarks.papers.published import PublishedRow
+from benchmarks.papers.published import NO_TARGETS, PublishedRow
 
 
 def overrides(row: PublishedRow, task: str | None = None) -> list[str]:
@@ -14,11 +14,10 @@ def overrides(row: PublishedRow, task: str | None = None) -> list[str]:
         scored = next((name for name in row.scores if name != "avg"), "mrpc")
         task = f"glue/{scored}" if row.benchmark == "glue" else row.benchmark
     chosen = [f"experiment={row.experiment}", f"task={task}", f"backbone={row.backbone}", f"method={row.method}"]
-    if row.method not in methods.find():
+    if row.method not in conf.options("method"):
         raise SuiteError(f"{row.source} {row.table} has a row of method {row.method}, and there is none of that name")
-    adapts = methods.find()[row.method].adapts_sites  # what does not is swept over no targets
     targets = row.targets if isinstance(row.targets, str) else f"[{','.join(row.targets)}]"
-    chosen.append(f"targets={targets if adapts else 'all'}")
+    chosen.append(f"targets={'all' if targets == NO_TARGETS else targets}")
     if row.rank is not None:
         chosen.append(f"method.rank={row.rank}")
     return chosen

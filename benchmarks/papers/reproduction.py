@@ -20,19 +20,12 @@ from benchmarks.errors import SuiteError
 from benchmarks.papers import published, recipes
 from benchmarks.papers.published import PublishedRow
 from benchmarks.records import store
-from benchmarks.training import experiment
-from benchmarks.training import job as plan
-from benchmarks.training import warm_start as starts
-from benchmarks.training.job import Experiment, Run
+from benchmarks.training import job as reading
+from benchmarks.training import plan, runner, warm_start
+from benchmarks.training.plan import Job, Run
 
-_WARM_UP = [
-    "data.train_rows=256",
-    "data.validation_rows=64",
-    "train.epochs=1",
-    "start=null",
-    "adapter.save=false",
-    "wandb.mode=disabled",
-]
+_WARM_UP = ["train.epochs=1", "start=null", "adapter.save=false", "wandb.mode=disabled"]
+_WARM_UP_ROWS = {"train": 256, "validation": 64}
 _LAUNCHERS = {name: name for name in ("joblib", "ray", "submitit_local", "submitit_slurm")}
 _LAUNCHERS["submitit"] = "submitit_slurm"
 _SCORING = 1 / 3  # what a row of dev takes of the time of a row that is learnt: forward, and no backward
@@ -47,7 +40,7 @@ class Planned:
     row: PublishedRow
     task: str
     overrides: list[str]
-    experiment: Experiment
+    job: Job
     runs: list[Run]
     done: list[Run]
 
@@ -58,9 +51,9 @@ class Planned:
 
     def seconds(self, rate: float) -> float:
         """Return about how long the runs that are left take at so many learnt rows a second."""
-        splits = self.experiment.rows.splits
+        splits = self.job.rows.splits
         rows = len(splits["train"]) + _SCORING * len(splits["validation"])
-        return self.todo * rows * self.experiment.settings.epochs / rate
+        return self.todo * rows * self.job.settings.train.epochs / rate
 
 
 def chosen_rows(paper: str, table: str, narrowed: dict[str, list[str]], root: Path) -> list[PublishedRow]:
@@ -93,43 +86,42 @@ def tasks_of(row: PublishedRow, wanted: Sequence[str]) -> list[str]:
 def planned(row: PublishedRow, task: str, more: Sequence[str], accelerator: Accelerator, console: Console) -> Planned:
     """Compose and check one job, and see which of its runs are done; loads its rows and finds its backbone."""
     overrides = [*recipes.overrides(row, task), *more]
-    job = plan.prepare(conf.composed(overrides), accelerator, console)
+    job = plan.prepare(reading.read(conf.composed(overrides)), accelerator, console)
     runs = plan.runs_of(job)
     return Planned(row, task, overrides, job, runs, [run for run in runs if plan.is_done(run, console)])
 
 
 def begun_from(job: Planned) -> Planned:
     """Return the job that a job's runs begin from, as one of its own, so that it runs before all that wait for it."""
-    start = job.experiment.start
+    start = job.job.start
     kept = [setting for setting in job.overrides if not setting.startswith("task=")]
-    own = ["start=null", "seeds=[0]", "force=false", f"results={start.config.results}"]
+    own = ["start=null", "seeds=[0]", "force=false", f"results={start.settings.results}"]
     own += ["adapter.save=true", "adapter.resumable=true"]
     runs = plan.runs_of(start)
-    best = starts.best_of([run.path for run in runs])
-    done = runs if best and starts.tensors_of(best).exists() else []
+    best = warm_start.best_of([run.path for run in runs])
+    done = runs if best and warm_start.tensors_of(best).exists() else []
     return Planned(job.row, start.task.name, [f"task={start.task.name}", *kept, *own], start, runs, done)
 
 
 def with_starts(jobs: Sequence[Planned]) -> list[Planned]:
     """Return the jobs after those that they begin from, each of which is there once."""
-    begun = [begun_from(job) for job in jobs if job.todo and job.experiment.start]
+    begun = [begun_from(job) for job in jobs if job.todo and job.job.start]
     return [*{start.runs[0].path: start for start in begun}.values(), *jobs]
 
 
 def warmed_up(job: Planned) -> float:
     """Return how many rows a second a group of this job learns, from a short run of it that is kept in the cache."""
-    cache = Path(job.experiment.config.cache) / "warm-up"
-    config = conf.composed([*job.overrides, *_WARM_UP, f"results={cache}"])
-    for split, rows in job.experiment.rows.splits.items():
-        if f"{split}_rows" in config.data:
-            config.data[f"{split}_rows"] = min(config.data[f"{split}_rows"], len(rows))
+    cache = job.job.settings.cache / "warm-up"
+    splits = job.job.rows.splits
+    few = [f"data.{split}_rows={min(rows, len(splits[split]))}" for split, rows in _WARM_UP_ROWS.items()]
+    settings = reading.read(conf.composed([*job.overrides, *_WARM_UP, *few, f"results={cache}"]))
     quiet = Console(quiet=True)
-    runs = plan.runs_of(plan.prepare(config, job.experiment.accelerator, quiet))
+    runs = plan.runs_of(plan.prepare(settings, job.job.accelerator, quiet))
     if not all(plan.is_done(run, quiet) for run in runs):
-        experiment.run_experiment(config)
+        runner.run_job(settings)
     record = store.read(runs[0].path)
     if record.cost is None:
-        raise SuiteError(f"the warm-up of {job.experiment.label} failed: {record.error}")
+        raise SuiteError(f"the warm-up of {job.job.label} failed: {record.error}")
     return record.cost.samples_per_second
 
 
@@ -143,12 +135,12 @@ def show(jobs: Sequence[Planned], console: Console) -> None:
     for job, rate in zip(jobs, rates, strict=True):
         seconds = job.seconds(rate)
         whole += seconds
-        what = [job.row.backbone, job.row.method, job.experiment.targets, job.task]
+        what = [job.row.backbone, job.row.method, job.job.targets, job.task]
         table.add_row(*what, str(len(job.runs)), str(len(job.done)), str(job.todo), _duration(seconds))
     console.print(table)
     runs, todo = sum(len(job.runs) for job in jobs), sum(job.todo for job in jobs)
     console.print(f"{runs} runs, {runs - todo} done, {todo} to do: about {_duration(whole)} one after another")
-    kept = sum(job.todo for job in jobs if job.experiment.config.adapter.save)
+    kept = sum(job.todo for job in jobs if job.job.settings.adapter.save)
     adapters = f", {kept * _ADAPTER_BYTES / 1e6:.0f} MB of adapters" if kept else ""
     console.print(f"disk: about {todo * _RECORD_BYTES / 1e6:.1f} MB of records{adapters}, and one checkpoint at a time")
 

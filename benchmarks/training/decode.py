@@ -6,7 +6,6 @@ away, and one pass over the backbone serves all runs.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,55 +14,25 @@ import transformers
 from accelerate.utils import gather_object
 from torch import Tensor
 
-from benchmarks.errors import SuiteError
 from benchmarks.records.schema import Solved, Written
-from benchmarks.tasks import rows as data
-from benchmarks.tasks.text import Decoding, Instance, Text
+from benchmarks.tasks.text import Decoding
+from benchmarks.training.feed import Feed
 from benchmarks.training.group import RunGroup
 
 _SEQUENCES = 320  # beams of all runs and prompts that go through the model at a time, where memory allows
 _CPU_BYTES = 4 << 30  # that the keys and values of these may take where nobody knows what is free
 
 
-@dataclass(frozen=True)
-class Questions:
-    """The instances of one set, and each one's prompt as tokens."""
-
-    instances: list[Instance]
-    prompts: list[list[int]]
-
-
-def questions(rows: data.Rows, task: Text, tokenizer: Any, context: int) -> dict[str, Questions]:
-    """Return what the runs are to answer, by set. Raises SuiteError for a prompt that does not fit ``context``."""
-    asked = {}
-    for name, instances in data.instances(rows, task).items():
-        prompts = task.prompt_tokens([instance.prompt for instance in instances], tokenizer)
-        for instance, prompt in zip(instances, prompts, strict=True):
-            check_fits(f"a prompt of {task.name}'s {name} split", prompt, instance.prompt, task.decode, context)
-        asked[name] = Questions(instances, prompts)
-    return asked
-
-
-def check_fits(what: str, prompt: list[int], written: str, decoding: Decoding, context: int) -> None:
-    """Raise SuiteError where a prompt and its text are more than the ``context`` tokens that a backbone can take."""
-    if len(prompt) + decoding.max_new_tokens > context:
-        raise SuiteError(
-            f"{what} has {len(prompt)} tokens, which with {decoding.max_new_tokens} new ones is more than the "
-            f"backbone's {context}, so ask for fewer: {written[:80]}"
-        )
-
-
-def answer(
-    group: RunGroup, asked: dict[str, Questions], tokenizer: Any, task: Text, on_batch: Callable[[int], None]
-) -> list[dict[str, Written | Solved]]:
+def answer(group: RunGroup, feed: Feed, on_batch: Callable[[int], None]) -> list[dict[str, Written | Solved]]:
     """Return what each run wrote for each set, with its scores; their seconds are the group's runs' together."""
+    task = feed.train.task
     marked: list[dict[str, Written | Solved]] = [{} for _ in group.runs]
-    for name, own in asked.items():
+    for name, asked in feed.questions.items():
         started = time.perf_counter()
-        texts = decode(group, own.prompts, tokenizer, task.decode, on_batch)
+        texts = decode(group, asked.prompts, feed.tokenizer, task.decode, on_batch)
         seconds = time.perf_counter() - started
         for run, written in zip(marked, texts, strict=True):
-            run[name] = task.mark(name, [task.clean(text) for text in written], own.instances, seconds)
+            run[name] = task.mark(name, [task.clean(text) for text in written], asked.instances, seconds)
     return marked
 
 

@@ -11,68 +11,13 @@ import transformers
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from benchmarks import checks
 from benchmarks.errors import SuiteError
 from benchmarks.models import heads, quantization
 from benchmarks.tasks.base import Task
+from benchmarks.training.settings import RunSettings, TrainSettings
 from methods.adapter import Adapter
 from methods.base import Method, Site, Tensors, kind
 from methods.dropout import Rows
-
-_SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup")
-_PAGED = "paged_adamw_32bit"
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """What may differ between the runs of a group. ``lr`` is one number, or one for each kind of trained tensor."""
-
-    seed: int
-    lr: float | dict[str, float]
-    lr_head: float
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """What all runs of a group share."""
-
-    epochs: int
-    batch_size: int
-    max_length: int
-    schedule: str
-    warmup_ratio: float
-    weight_decay: float
-    max_grad_norm: float | None = None  # None: gradients are not clipped
-    warmup_steps: int | None = None  # in the place of the ratio
-    accumulate: int | None = None  # in how many parts a batch goes through the model; None: in one
-    optimizer: str | None = None  # None: AdamW; or paged_adamw_32bit, whose state can leave a GPU
-    gradient_checkpointing: bool | None = None  # compute activations again where they are needed, to hold fewer
-
-    def __post_init__(self) -> None:
-        """Check what a person may have mistyped."""
-        for name in ("epochs", "batch_size", "max_length"):
-            checks.whole(f"train.{name}", getattr(self, name), 1)
-        checks.whole("train.warmup_steps", self.warmup_steps, 0, null=True)
-        checks.whole("train.accumulate", self.accumulate, 1, null=True)
-        for name in ("warmup_ratio", "weight_decay"):
-            checks.number(f"train.{name}", getattr(self, name), least=0)
-        checks.number("train.max_grad_norm", self.max_grad_norm, least=1e-12, null=True)
-        if self.schedule not in _SCHEDULES:
-            raise SuiteError(f"train.schedule={self.schedule} is unknown: {', '.join(_SCHEDULES)} are there")
-        if self.optimizer not in (None, _PAGED):
-            raise SuiteError(
-                f"train.optimizer={self.optimizer} is unknown: null, which is AdamW, and {_PAGED} are there"
-            )
-        if self.gradient_checkpointing not in (None, True, False):
-            raise SuiteError(f"train.gradient_checkpointing={self.gradient_checkpointing} is neither true nor false")
-
-    def check_device(self, device: torch.device) -> None:
-        """Raise SuiteError for an optimizer that ``device`` has not."""
-        if self.optimizer == _PAGED and device.type != "cuda":
-            raise SuiteError(
-                f"train.optimizer={_PAGED} keeps its state on a GPU, and this is {device.type}: "
-                "train.optimizer=null is the same AdamW without paging"
-            )
 
 
 @dataclass(frozen=True)
@@ -89,6 +34,17 @@ class Batch:
     examples: Tensor
 
 
+@dataclass(frozen=True)
+class Adaptation:
+    """A backbone and how a method adapts it: the names of its ``head`` modules, the sites, what is frozen beside it."""
+
+    model: nn.Module
+    head: list[str]
+    method: Method
+    sites: list[Site]
+    frozen: Tensors
+
+
 class RunGroup:
     """A backbone with S adapters and S heads, and one optimizer that treats each run as if it were alone.
 
@@ -99,17 +55,15 @@ class RunGroup:
 
     def __init__(
         self,
-        model: nn.Module,
-        head: list[str],
-        method: Method,
-        sites: list[Site],
-        frozen: Tensors,
+        adaptation: Adaptation,
         runs: list[RunSettings],
         train: TrainSettings,
         rows: int,
         accelerator: Accelerator,
         precision: str,
     ) -> None:
+        """Make the group's adapters and heads; ``rows`` is how many each run learns from in an epoch."""
+        method, model = adaptation.method, adaptation.model
         if method.trains_backbone and len(runs) > 1:
             raise SuiteError(
                 f"{len(runs)} runs cannot share one pass where the backbone itself is trained: "
@@ -117,34 +71,37 @@ class RunGroup:
             )
         self.runs, self.train_settings, self.accelerator = runs, train, accelerator
         self.rows = Rows()
-        templates = {name: model.get_submodule(name) for name in head}
+        self.steps = train.epochs * -(-rows // train.batch_size)
         generators = [torch.Generator().manual_seed(run.seed) for run in runs]
-        std = model.config.initializer_range if templates else 0.0
-        drawn = [{n: heads.init(t, std, g) for n, t in templates.items()} for g in generators]
-        initial = [method.init(sites, g) for g in generators]
+        heads_drawn = _drawn_heads(model, adaptation.head, generators)
+        initial = [method.init(adaptation.sites, generator) for generator in generators]
 
         model.requires_grad_(method.trains_backbone)
         # A trained backbone stays in float32 and is cast operation by operation; a frozen one is cast once.
         casts = precision == "bf16" and method.trains_backbone
         self._autocast = torch.autocast(accelerator.device.type, torch.bfloat16) if casts else nullcontext()
         if precision == "bf16" and not method.trains_backbone:
-            for parameter in model.parameters():  # and no buffer: the tables of rotary positions need their digits
-                if parameter.is_floating_point():  # which quantised weights are not
-                    parameter.data = parameter.data.to(torch.bfloat16)
-        self.heads = {
-            n: heads.GroupHead(t, [run[n] for run in drawn], self.rows, accelerator.device)
-            for n, t in templates.items()
-        }
-        self.rows.install(model)
-        for name, module in self.heads.items():
-            parent, _, attribute = name.rpartition(".")
-            setattr(model.get_submodule(parent), attribute, module)
+            _cast(model)
+        self.heads = self._install_heads(model, adaptation.head, heads_drawn)
         self.model = model.to(accelerator.device)
         if train.gradient_checkpointing:
             self.model.activation_checkpointing_enable({"use_reentrant": False})
-        self.adapter = Adapter(self.model, method, sites, initial, frozen, self.rows)
-        self.steps = train.epochs * -(-rows // train.batch_size)
+        self.adapter = Adapter(self.model, method, adaptation.sites, initial, adaptation.frozen, self.rows)
         self._collect()
+
+    def _install_heads(self, model: nn.Module, names: list[str], drawn: list[dict[str, Tensors]]) -> dict[str, Any]:
+        """Put the runs' heads, and dropout that is keyed by rows, in the place of the model's own."""
+        made = {
+            name: heads.GroupHead(
+                model.get_submodule(name), [run[name] for run in drawn], self.rows, self.accelerator.device
+            )
+            for name in names
+        }
+        self.rows.install(model)
+        for name, module in made.items():
+            parent, _, attribute = name.rpartition(".")
+            setattr(model.get_submodule(parent), attribute, module)
+        return made
 
     def _collect(self) -> None:
         settings = self.train_settings
@@ -260,11 +217,24 @@ class RunGroup:
         for name, parameter in (self._stacked | self._backbone).items():
             parameter.data.copy_(state["trained"][name])
         self._optimizer.load_state_dict(state["optimizer"])
-        for own in self._optimizer.state.values():
-            for name, value in own.items():
+        for state_of_one in self._optimizer.state.values():
+            for name, value in state_of_one.items():
                 if getattr(value, "is_paged", False):  # a checkpoint's tensors say so still, and are ordinary memory
-                    own[name] = value.clone()
+                    state_of_one[name] = value.clone()
         self._scheduler.load_state_dict(state["scheduler"])
+
+
+def _drawn_heads(model: nn.Module, names: list[str], generators: list[torch.Generator]) -> list[dict[str, Tensors]]:
+    """Draw each run's head from its generator, as transformers starts one."""
+    std = model.config.initializer_range if names else 0.0
+    return [{name: heads.init(model.get_submodule(name), std, g) for name in names} for g in generators]
+
+
+def _cast(model: nn.Module) -> None:
+    """Cast a frozen backbone's parameters to bf16."""
+    for parameter in model.parameters():  # and no buffer: the tables of rotary positions need their digits
+        if parameter.is_floating_point():  # which quantised weights are not
+            parameter.data = parameter.data.to(torch.bfloat16)
 
 
 def _rate(lr: float | dict[str, float], name: str) -> float:

@@ -20,7 +20,7 @@ from benchmarks.tasks.build import build
 from benchmarks.tasks.classification import Classification
 from benchmarks.tasks.generation import Generation
 from benchmarks.tasks.instruction import Instruction
-from benchmarks.training import job as plan
+from benchmarks.training import job, plan
 from methods.base import Method
 from methods.sites import find_sites
 
@@ -132,8 +132,9 @@ def test_a_committed_record_has_the_identity_that_its_command_gives(path: Path) 
     record = store.read(path)
     chosen = [f"task={record.task}", f"method={record.method}"]
     chosen += [] if record.targets == "-" else [f"targets={record.targets}"]
-    settings = plan.settings_of(tiny.compose(["experiment=glue-minilm", "backbone=minilm", *chosen]))
-    resolved = settings | {"precision": record.environment.precision, "seed": 0}
+    settings = tiny.settings(["experiment=glue-minilm", "backbone=minilm", *chosen])
+    targets = settings.target_names() if record.targets != "-" else []
+    resolved = settings.run_config(settings.method, targets) | {"precision": record.environment.precision, "seed": 0}
     assert resolved == record.config
     fingerprints = [record.backbone.fingerprint, record.data.fingerprint]
     assert store.identity_of(resolved | {"fingerprints": fingerprints}) == record.identity == path.stem[6:]
@@ -143,9 +144,14 @@ def test_there_are_committed_records() -> None:
     assert len(COMMITTED) == 24
 
 
+def run_config(config) -> dict:
+    settings = job.read(config)
+    return settings.run_config(settings.method, settings.target_names())
+
+
 def test_a_hyperparameter_that_is_not_null_is_part_of_a_run() -> None:
     plain, noisy = (
-        plan.settings_of(composed("roberta-large", "vb_lora", "glue/cola", f"method.selection={selection}"))
+        run_config(composed("roberta-large", "vb_lora", "glue/cola", f"method.selection={selection}"))
         for selection in ("null", "noisy_topk")
     )
     assert noisy.pop("method") == plain.pop("method") | {"selection": "noisy_topk"}
@@ -187,7 +193,7 @@ def test_an_experiment_composes_for_whatever_it_sweeps(file: Path) -> None:
         chosen = dict(zip(groups, values, strict=True))
         config = tiny.compose([f"experiment={file.stem}", *(f"{group}={value}" for group, value in chosen.items())])
         task = build(OmegaConf.to_container(config.task, resolve=True))
-        plan._check_fit(config, task, built(config))  # refuses what cannot go together
+        plan._check_fit(job.read(config), task, built(config))  # refuses what cannot go together
         assert config.seeds == own.seeds
         assert config.train.epochs == own.get("train", {}).get("epochs", config.train.epochs)
 
@@ -210,10 +216,11 @@ def test_every_ablation_builds_on_its_backbone(table: int, more: list[str], numb
         config = tiny.compose([f"experiment={file.stem}", *map("=".join, zip(groups, values, strict=True))])
         assert (config.task.name, config.backbone.name, config.targets) == ("glue/cola", "roberta-large", "qv")
         assert (config.train.epochs, config.method.lr_head) == (40, 3e-3)  # by the recipe of table 1's row
-        method = plan.method_of(config)
+        settings = job.read(config)
+        method = plan.method_of(settings)
         with torch.device("meta"):
             model = backbones.on_meta(config.backbone.shape, Classification)
-            sites = find_sites(model, plan.target_names(config), list(config.backbone.head))
+            sites = find_sites(model, settings.target_names(), list(config.backbone.head))
             trained = method.init(sites, None)
         assert len(trained["logits"]) == 24 * 2 * 4 * 2 * 1024 // method.vector_length
         assert abs(trained["vector_bank"].numel() - 90 * 256) <= method.vector_length / 2

@@ -13,7 +13,8 @@ from accelerate import Accelerator
 import methods
 from benchmarks.papers.ledger import evaluated
 from benchmarks.tasks.classification import Classification
-from benchmarks.training.group import Batch, RunGroup, RunSettings, TrainSettings
+from benchmarks.training.group import Adaptation, Batch, RunGroup
+from benchmarks.training.settings import RunSettings, TrainSettings
 from methods.adapter import Adapter
 from methods.base import Method, Site, delta, digest, kind
 from methods.dropout import Rows
@@ -221,13 +222,17 @@ def test_training_leaves_the_backbones_bytes(method, settings, sites, backbone, 
     frozen = method.frozen(sites)
     frozen_before = digests(frozen.items())
     group = RunGroup(
-        backbone,
-        ["classifier"],
-        method,
-        sites,
-        frozen,
+        Adaptation(backbone, ["classifier"], method, sites, frozen),
         [RunSettings(seed=0, lr=settings["lr"], lr_head=settings["lr_head"])],
-        TrainSettings(1, 6, 12, "constant", 0.0, 0.0, 1.0),
+        TrainSettings(
+            epochs=1,
+            batch_size=6,
+            max_length=12,
+            schedule="constant",
+            warmup_ratio=0.0,
+            weight_decay=0.0,
+            max_grad_norm=1.0,
+        ),
         rows=18,
         accelerator=Accelerator(cpu=True),
         precision="fp32",

@@ -17,7 +17,8 @@ from benchmarks.papers import ledger, published
 from benchmarks.papers.ledger import Entry
 from benchmarks.report import ledger_table as audit
 from benchmarks.report import markup as grids
-from benchmarks.training.job import method_of
+from benchmarks.training import job
+from benchmarks.training.plan import method_of
 from methods.lora import LoRA
 
 ROOT = Path(__file__).parents[2]
@@ -140,7 +141,8 @@ def test_where_a_paper_and_its_script_disagree_both_have_a_recipe() -> None:
         assert tuple(OmegaConf.select(config, at) for config in (own, script)) == keys
     chosen = ["task=alpaca", "method=vb_lora", "backbone=llama2-13b"]
     own, script = (conf.composed([*chosen, *more]) for more in ([], ["recipe=llama2-13b/vb_lora-script"]))
-    assert [(method_of(c).rank, method_of(c).vectors) for c in (own, script)] == [(6, 2048), (4, 4096)]
+    made = [method_of(job.read(config)) for config in (own, script)]
+    assert [(method.rank, method.vectors) for method in made] == [(6, 2048), (4, 4096)]
 
 
 def test_a_whole_backbones_file_is_counted_without_writing_it(bert: Path, tmp_path: Path) -> None:

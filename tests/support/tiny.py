@@ -8,9 +8,12 @@ import pytest
 from omegaconf import DictConfig
 
 import methods
-from benchmarks import conf, run
+from benchmarks import conf
 from benchmarks.analysis import sheets
 from benchmarks.records import schema
+from benchmarks.training import job as reading
+from benchmarks.training.settings import JobSettings
+from scripts import train
 
 # What fits a backbone whose maps are 32 and 64 wide, by hyperparameter, for whatever method has it.
 FITTING = {"rank": 2, "vectors": 12, "vector_length": 32}
@@ -92,16 +95,21 @@ def instructing_job(method: str, backbone: Path, data: Path | str, root: Path, *
     return [f"{key}={value}" for key, value in chosen.items()]
 
 
+def settings(overrides: list[str]) -> JobSettings:
+    """Return a job's settings as they are read from a command line."""
+    return reading.read(compose(overrides))
+
+
 def compose(overrides: list[str]) -> DictConfig:
     return conf.composed(overrides)
 
 
 def command_line(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> int:
-    """Run ``python -m benchmarks.run`` in this process; return its exit status."""
+    """Run ``python scripts/train.py`` in this process; return its exit status."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # so that what main sets is undone
     monkeypatch.setattr(sys, "argv", ["run", *arguments])
     try:
-        run.main()
+        return train.main()
     except SystemExit as end:
         return end.code or 0
     return 0

@@ -58,7 +58,7 @@ def from_peft(source: Path, config: DictConfig, cache: Path, out: Path) -> None:
         head=head,
         frozen=method.frozen(sites),
         sites=sites,
-        backbone=saved.backbone_facts(OmegaConf.create(backbone), fingerprint),
+        backbone=saved.backbone_facts(backbone, fingerprint),
         facts={
             "task": OmegaConf.to_container(config.task, resolve=True),
             "train": OmegaConf.to_container(config.train, resolve=True),

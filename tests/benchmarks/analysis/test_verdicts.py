@@ -12,10 +12,10 @@ from benchmarks import conf
 from benchmarks.analysis import verdicts
 from benchmarks.analysis.verdicts import Verdict
 from benchmarks.papers import published, recipes
-from benchmarks.papers.published import PublishedRow
+from benchmarks.papers.published import NO_TARGETS, PublishedRow
 from benchmarks.records.schema import Record, Start, Tuning
 from benchmarks.report import verdict_table as verdict
-from benchmarks.training import job as plan
+from benchmarks.training import job
 
 ROWS = published.load()
 
@@ -41,7 +41,9 @@ def run(
     **facts: Any,
 ) -> Record:
     """Return a run's record by the row's recipe; ``score`` is x100."""
-    config = plan.settings_of(conf.composed(recipes.overrides(row, task))) | {"seed": seed, "precision": "bf16"}
+    settings = job.read(conf.composed(recipes.overrides(row, task)))
+    targets = [] if row.targets == NO_TARGETS else settings.target_names()
+    config = settings.run_config(settings.method, targets) | {"seed": seed, "precision": "bf16"}
     changes = facts.pop("config", {})
     for name, value in changes.items():
         part, _, key = name.partition(".")

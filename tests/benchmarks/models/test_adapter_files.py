@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from omegaconf import OmegaConf
 from support import tiny
 
 import methods
@@ -20,7 +19,7 @@ from benchmarks.records.schema import Record
 from benchmarks.tasks import rows as data
 from benchmarks.tasks.base import Task
 from benchmarks.tasks.build import build
-from benchmarks.training.experiment import run_experiment
+from benchmarks.training.runner import run_job
 from methods.adapter import Adapter
 from methods.base import Method
 from methods.dropout import Rows
@@ -56,11 +55,11 @@ def saved(request: pytest.FixtureRequest, bert: Path, glue: Path, tmp_path_facto
     # A regression, whose correlation shows any change of a prediction; rates that make its epochs differ.
     more = ["task=glue/stsb", "targets=all", "train.epochs=4", "method.lr_head=1e-2", "train.schedule=constant"]
     job = tiny.job(request.param, bert, glue, root, *more, "adapter.save=true", "adapter.resumable=true", "seeds=[0,1]")
-    config = tiny.compose(job)
-    run_experiment(config)
+    settings = tiny.settings(job)
+    run_job(settings)
     record = tiny.read(root)[1]
     (directory,) = (root / "results" / "runs").glob(f"**/seed1-{record.identity}/adapter")
-    task = build(OmegaConf.to_container(config.task, resolve=True))
+    task = build(settings.task)
     return Saved(
         methods.find()[request.param], record, directory, bert, data.load(task, str(glue), root / "cache"), task
     )

@@ -15,7 +15,7 @@ from benchmarks.models import backbones, saved
 from benchmarks.records.schema import Record
 from benchmarks.tasks import rows as data
 from benchmarks.tasks.scoring.e2e import meteor
-from benchmarks.training.experiment import run_experiment
+from benchmarks.training.runner import run_job
 from methods.adapter import Adapter
 from methods.dropout import Rows
 
@@ -28,7 +28,7 @@ def trained(method: str, gpt2: Path, restaurants: Path, root: Path) -> tuple[Rec
     job = tiny.writing_job(method, gpt2, restaurants, root, "adapter.save=true", *few, "task.decode.max_new_tokens=1")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(meteor, "missing", lambda: "these tests go without")  # each of these would start Java
-        run_experiment(tiny.compose(job))
+        run_job(tiny.settings(job))
     (path,) = (root / "results" / "records").rglob("*.json")
     return tiny.read(root)[0], path
 

@@ -49,9 +49,9 @@ def test_stored_predictions_give_the_stored_scores(
 def test_a_run_that_went_on_after_a_kill_keeps_every_epochs(
     bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchmarks.training import loop as train
+    from benchmarks.training import checkpoint
 
-    saved = train._save
+    saved = checkpoint.save
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert tiny.command_line(monkeypatch, tiny.job("lora", bert, glue, whole)) == 0
 
@@ -60,7 +60,7 @@ def test_a_run_that_went_on_after_a_kill_keeps_every_epochs(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "_save", killed)
+        patch.setattr(checkpoint, "save", killed)
         with pytest.raises(KeyboardInterrupt):
             tiny.command_line(patch, tiny.job("lora", bert, glue, cut))
     assert tiny.command_line(monkeypatch, tiny.job("lora", bert, glue, cut)) == 0

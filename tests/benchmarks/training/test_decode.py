@@ -11,9 +11,9 @@ from support import tiny
 
 from benchmarks.models import backbones
 from benchmarks.tasks.text import Decoding
-from benchmarks.training import decode, experiment
-from benchmarks.training import job as plan
-from benchmarks.training.group import RunGroup, RunSettings
+from benchmarks.training import decode, feed, plan
+from benchmarks.training.group import Adaptation, RunGroup
+from benchmarks.training.settings import RunSettings
 from methods.sites import find_sites
 
 
@@ -22,17 +22,18 @@ class Bench:
 
     def __init__(self, gpt2: Path, restaurants: Path, root: Path) -> None:
         overrides = ("task.decode.instances=null", "method.dropout=0.1")
-        config = tiny.compose(tiny.writing_job("lora", gpt2, restaurants, root, *overrides))
-        self.job = plan.prepare(config, Accelerator(), Console(quiet=True))
-        self.feed = experiment._feed(self.job)
+        settings = tiny.settings(tiny.writing_job("lora", gpt2, restaurants, root, *overrides))
+        self.job = plan.prepare(settings, Accelerator(), Console(quiet=True))
+        self.feed = feed.feed_of(self.job)
         self.prompts = self.feed.questions["test"].prompts
 
     def group(self, seeds: list[int]) -> RunGroup:
-        config = self.job.config
+        backbone = self.job.settings.backbone
         model = backbones.load(self.job.directory, self.job.task, None, [], 0.0)
-        sites = find_sites(model, list(config.backbone.targets.all), [], config.backbone.fused)
+        sites = find_sites(model, backbone.targets["all"], [], backbone.fused)
         runs = [RunSettings(seed, 0.0, 0.0) for seed in seeds]
-        made = RunGroup(model, [], self.job.method, sites, {}, runs, self.job.settings, 24, Accelerator(), "fp32")
+        adaptation = Adaptation(model, [], self.job.method, sites, {})
+        made = RunGroup(adaptation, runs, self.job.settings.train, 24, Accelerator(), "fp32")
         for index, seed in enumerate(seeds):
             generator = torch.Generator().manual_seed(seed)
             for parameter in made.adapter.trained.values():

@@ -22,9 +22,13 @@ from benchmarks.models import backbones
 from benchmarks.tasks import rows as data
 from benchmarks.tasks.base import Task
 from benchmarks.tasks.build import build
-from benchmarks.training import loop as train
-from benchmarks.training.experiment import run_experiment
-from benchmarks.training.group import Batch, RunGroup, RunSettings, TrainSettings
+from benchmarks.training import loop
+from benchmarks.training.checkpoint import Progress
+from benchmarks.training.feed import Feed, Split
+from benchmarks.training.group import Adaptation, Batch, RunGroup
+from benchmarks.training.loop import Watch
+from benchmarks.training.runner import run_job
+from benchmarks.training.settings import RunSettings, TrainSettings
 from methods import dropout
 from methods.base import Tensors
 from methods.sites import find_sites
@@ -61,15 +65,17 @@ def compose(method: str, backbone: Path, glue: Path, *overrides: str) -> DictCon
     return tiny.compose(tiny.job(method, backbone, glue, Path("unused"), *SHORT, *overrides))
 
 
-_SPLITS: dict[tuple[Path, Path], dict[str, train.Split]] = {}
+_SPLITS: dict[tuple[Path, Path], dict[str, Split]] = {}
 
 
-def tokenised(task: Task, backbone: Path, glue: Path) -> dict[str, train.Split]:
+def tokenised(task: Task, backbone: Path, glue: Path) -> dict[str, Split]:
     if (backbone, glue) not in _SPLITS:
         tokenizer = transformers.AutoTokenizer.from_pretrained(backbone)
         rows = data.load(task, str(glue), glue.parent / "cache")
         _SPLITS[backbone, glue] = {
-            split: train.Split(task, data.tokenise(rows, split, task, tokenizer, "tiny", 128), data.halves(task, part))
+            split: Split(
+                task, data.tokenise(rows, split, task, tokenizer, "tiny", 128), tokenizer, data.halves(task, part)
+            )
             for split, part in rows.splits.items()
         }
     return _SPLITS[backbone, glue]
@@ -96,27 +102,17 @@ class Bench:
         settings = TrainSettings(**OmegaConf.to_container(config.train, resolve=True))
         frozen = made.frozen(sites) if sites else {}
         rows = len(splits["train"].examples)
-        group = Watched(model, head, made, sites, frozen, runs, settings, rows, Accelerator(), "fp32")
+        adaptation = Adaptation(model, head, made, sites, frozen)
+        group = Watched(adaptation, runs, settings, rows, Accelerator(), "fp32")
         group.watch()
         return group, task, splits, tokenizer
 
-    def train(
-        self, method: str, runs: list[RunSettings], *overrides: str, spoil=None
-    ) -> tuple[Watched, train.Progress]:
-        group, task, splits, tokenizer = self.group(method, runs, *overrides)
+    def train(self, method: str, runs: list[RunSettings], *overrides: str, spoil=None) -> tuple[Watched, Progress]:
+        group, _, splits, tokenizer = self.group(method, runs, *overrides)
         group.watch(spoil)
         checkpoint = self.root / f"{len(list(self.root.iterdir()))}.pt"
-        progress = train.fit(
-            group,
-            task,
-            splits["train"],
-            splits["validation"],
-            tokenizer,
-            checkpoint,
-            False,
-            lambda: None,
-            lambda *_: None,
-        )
+        feed = Feed(tokenizer, splits["train"], splits["validation"], {})
+        progress = loop.fit(group, feed, checkpoint, False, Watch(lambda: None, lambda *_: None))
         return group, progress
 
     def runs(self, method: str, seeds: list[int]) -> list[RunSettings]:
@@ -329,7 +325,7 @@ def test_a_broken_run_is_recorded_as_failed_and_is_tried_again(
 ) -> None:
     def records(root: Path, rates: str) -> dict:
         overrides = (*SHORT, f"grid={{method.lr_head:[{rates}]}}")
-        run_experiment(tiny.compose(tiny.job("head", bench.backbone, bench.glue, root, *overrides)))
+        run_job(tiny.settings(tiny.job("head", bench.backbone, bench.glue, root, *overrides)))
         return {r.config["method"]["lr_head"]: r for r in sheets.load(root / "results")}
 
     # So high a rate takes the logits beyond float32.
@@ -350,12 +346,12 @@ def test_a_broken_run_is_recorded_as_failed_and_is_tried_again(
 @pytest.mark.parametrize("method", [name for name, m in methods.find().items() if m.trains_backbone])
 def test_runs_that_train_the_backbone_share_no_pass(method: str, bench: Bench) -> None:
     with pytest.raises(SuiteError, match="group_size=1"):
-        run_experiment(tiny.compose(tiny.job(method, *vars(bench).values(), "seeds=[0,1]", "group_size=2")))
+        run_job(tiny.settings(tiny.job(method, *vars(bench).values(), "seeds=[0,1]", "group_size=2")))
 
 
 @pytest.mark.parametrize("method", [name for name, m in methods.find().items() if m.trains_backbone])
 def test_they_are_trained_one_after_the_other(method: str, bench: Bench) -> None:
-    run_experiment(tiny.compose(tiny.job(method, *vars(bench).values(), "seeds=[0,1]")))
+    run_job(tiny.settings(tiny.job(method, *vars(bench).values(), "seeds=[0,1]")))
     found = tiny.read(bench.root)
     assert [len(found[seed].group) for seed in (0, 1)] == [1, 1]
     assert found[0].epochs != found[1].epochs

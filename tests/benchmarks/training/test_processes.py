@@ -11,7 +11,7 @@ from support import tiny
 
 from benchmarks.records.schema import Record
 from benchmarks.training import decode
-from benchmarks.training.experiment import run_experiment
+from benchmarks.training.runner import run_job
 
 # A batch has an odd number of rows, so the processes' shares of it differ.
 MORE = ("targets=all", "seeds=[0,1]", "train.batch_size=5")
@@ -43,11 +43,11 @@ def both(
     job: Callable[[Path], list[str]], machine: dict[str, str], tmp_path: Path
 ) -> tuple[dict[int, Record], dict[int, Record]]:
     """Run a job with one process and with two; return both's records, having compared them."""
-    run_experiment(tiny.compose(job(tmp_path / "one")))
+    run_job(tiny.settings(job(tmp_path / "one")))
     # accelerate launch --cpu starts several processes only through MPI; torchrun is what it starts elsewhere.
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     done = subprocess.run(
-        [*command, "-m", "benchmarks.run", *job(tmp_path / "two")],
+        [*command, "scripts/train.py", *job(tmp_path / "two")],
         env=os.environ | machine | {"ACCELERATE_USE_CPU": "true"},
         cwd=Path(__file__).parents[3],
         capture_output=True,

@@ -14,8 +14,10 @@ from support import tiny
 import methods
 from benchmarks.errors import SuiteError
 from benchmarks.tasks.build import build
-from benchmarks.training import job as plan
-from benchmarks.training.rates import Point, points_of, scaled
+from benchmarks.training import job as reading
+from benchmarks.training import plan
+from benchmarks.training.rates import points_of, scaled
+from benchmarks.training.settings import Point
 
 BOTH = {"lr": [0.3, 1, 3], "lr_head": [0.3, 1, 3]}
 ON_GLUE = [name for name in tiny.CLASSIFYING if name != "head"]  # which has one rate there, and the others two
@@ -35,8 +37,8 @@ def composed(method: str, task: str = "glue/rte", backbone: str = "minilm", **ch
 
 
 def points(config: DictConfig) -> list[Point]:
-    task = build(OmegaConf.to_container(config.task, resolve=True))
-    return points_of(config, task, plan.method_of(config))
+    settings = reading.read(config)
+    return points_of(settings, build(settings.task), plan.method_of(settings))
 
 
 def test_a_factor_multiplies_a_number_or_each_kinds() -> None:
@@ -52,13 +54,14 @@ def test_a_factor_of_one_leaves_a_rate_as_it_is_written() -> None:
 
 
 def test_a_point_names_rates_and_factors_and_the_default_is_the_job_itself() -> None:
-    own, twice = {"vector_bank": 0.005, "logits": 0.01}, {"vector_bank": 0.01, "logits": 0.02}
-    rates = {"method__lr": own, "method__lr_head": 0.003}
-    assert points(composed("vb_lora", **rates, tune__grid={"lr_head": [1, 3], "lr": [1, 2]})) == [
-        Point(),
-        Point({"method.lr_head": 0.003, "method.lr": twice}, {"lr": 2, "lr_head": 1.0}),
-        Point({"method.lr_head": 0.009, "method.lr": own}, {"lr": 1, "lr_head": 3}),
-        Point({"method.lr_head": 0.009, "method.lr": twice}, {"lr": 2, "lr_head": 3}),
+    once, twice = {"vector_bank": 0.005, "logits": 0.01}, {"vector_bank": 0.01, "logits": 0.02}
+    config = composed("vb_lora", method__lr=once, method__lr_head=0.003, tune__grid={"lr_head": [1, 3], "lr": [1, 2]})
+    method = OmegaConf.to_container(config.method)
+    assert points(config) == [
+        Point(method=method),
+        Point(method=method | {"lr": twice}, factors={"lr": 2, "lr_head": 1.0}),
+        Point(method=method | {"lr_head": 0.009}, factors={"lr": 1, "lr_head": 3}),
+        Point(method=method | {"lr_head": 0.009, "lr": twice}, factors={"lr": 2, "lr_head": 3}),
     ]
 
 
@@ -67,7 +70,7 @@ def test_a_rate_that_follows_another_in_a_recipe_is_not_multiplied_with_it() -> 
     config = composed("lora", backbone="roberta-base", tune__grid={"lr": [1, 3]})
     assert config.method.lr_head == config.method.lr == 5e-4
     (_, point) = points(config)
-    assert point.settings == {"method.lr": 1.5e-3, "method.lr_head": 5e-4}
+    assert (point.method["lr"], point.method["lr_head"]) == (1.5e-3, 5e-4)
 
 
 def test_every_method_that_trains_gets_as_many_configurations() -> None:
@@ -82,21 +85,29 @@ def test_every_method_that_trains_gets_as_many_configurations() -> None:
 
 
 REFUSED = {
-    "other rates": ("lora", {"lrs": [1, 3]}, "has lrs, and multiplies lr and lr_head alone"),
-    "a number": ("lora", {"lr": 3}, "has lr: 3, which is no list of factors"),
-    "a word": ("lora", "lr", "tune.grid=lr multiplies no rates: say tune.grid="),
-    "a list": ("lora", [1, 3], "multiplies no rates"),
-    "nothing": ("lora", {}, "tune.grid={} multiplies no rates"),
-    "no factors": ("lora", {"lr": []}, r"has lr: \[\] without 1"),
-    "a factor below zero": ("lora", {"lr": [1, -3]}, "has lr: -3, which is no factor above 0"),
-    "a factor of zero": ("lora", {"lr_head": [0, 1]}, "has lr_head: 0, which"),
-    "a factor without end": ("lora", {"lr": [1, float("inf")]}, "has lr: inf, which"),
-    "a factor that is no number": ("lora", {"lr": [1, float("nan")]}, "has lr: nan, which"),
-    "a factor in words": ("lora", {"lr": [1, "three"]}, "has lr: three, which"),
-    "yes": ("lora", {"lr": [1, True]}, "has lr: True, which"),
-    "a factor twice": ("lora", {"lr": [1, 3, 3.0]}, "has lr: 3 twice: give each factor once"),
-    "no default": ("lora", {"lr": [1, 3], "lr_head": [0.3, 3]}, r"has lr_head: \[0.3, 3\] without 1, the default"),
-    "a rate of nothing": ("head", BOTH, "has lr, at which method=head trains nothing on glue/rte: .* tune lr_head"),
+    "other rates": ("lora", {"lrs": [1, 3]}, "may hold lr and lr_head alone, got lrs"),
+    "a number": ("lora", {"lr": 3}, "lr must be a list of factors, got 3"),
+    "a word": ("lora", "lr", "must hold factors on rates, got tune.grid=lr: say tune.grid="),
+    "a list": ("lora", [1, 3], "must hold factors on rates"),
+    "nothing": ("lora", {}, "must hold factors on rates, got tune.grid={}"),
+    "no factors": ("lora", {"lr": []}, r"factors of lr must include 1, .*, got \[\]"),
+    "a factor below zero": ("lora", {"lr": [1, -3]}, "a factor of lr must be a finite number above 0, got -3"),
+    "a factor of zero": ("lora", {"lr_head": [0, 1]}, "a factor of lr_head must be .*, got 0"),
+    "a factor without end": ("lora", {"lr": [1, float("inf")]}, "a factor of lr must be .*, got inf"),
+    "a factor that is no number": ("lora", {"lr": [1, float("nan")]}, "a factor of lr must be .*, got nan"),
+    "a factor in words": ("lora", {"lr": [1, "three"]}, "a factor of lr must be .*, got three"),
+    "yes": ("lora", {"lr": [1, True]}, "a factor of lr must be .*, got True"),
+    "a factor twice": ("lora", {"lr": [1, 3, 3.0]}, "lr has the factor 3 twice: give each factor once"),
+    "no default": (
+        "lora",
+        {"lr": [1, 3], "lr_head": [0.3, 3]},
+        r"factors of lr_head must include 1, the default .*, got \[0.3, 3\]",
+    ),
+    "a rate of nothing": (
+        "head",
+        BOTH,
+        "has lr, but method=head trains nothing at that rate on glue/rte: tune lr_head",
+    ),
 }
 
 
@@ -109,18 +120,18 @@ def test_what_is_no_tuning_is_one_line(case: str) -> None:
 
 
 def test_a_rate_that_is_none_is_refused_before_it_is_multiplied() -> None:
-    with pytest.raises(SuiteError, match=r"tune\.grid: the learning rate abc is no number"):
+    with pytest.raises(SuiteError, match=r"tune\.grid: a learning rate must be a finite number of at least 0, got abc"):
         points(composed("lora", method__lr="abc", tune__grid=BOTH))
 
 
 def test_rates_that_are_named_are_not_multiplied_too() -> None:
-    with pytest.raises(SuiteError, match=r"grid and tune.grid are both given: .* null one"):
+    with pytest.raises(SuiteError, match=r"grid and tune.grid are both given: .* leave one out"):
         points(composed("lora", grid={"method.lr": [1e-3]}, tune__grid=BOTH))
 
 
 @pytest.mark.parametrize(
     ("method", "grid", "complaint"),
-    [("none", {"lr": [1, 3]}, "method=none has no learning rate"), ("lora", BOTH, "has lr_head, at which method=lora")],
+    [("none", {"lr": [1, 3]}, "method=none has no learning rate"), ("lora", BOTH, "has lr_head, but method=lora")],
 )
 def test_without_a_head_its_rate_is_no_rate(method: str, grid: dict, complaint: str) -> None:
     with pytest.raises(SuiteError, match=complaint):
@@ -128,7 +139,7 @@ def test_without_a_head_its_rate_is_no_rate(method: str, grid: dict, complaint: 
 
 
 def runs(config: DictConfig) -> list[plan.Run]:
-    return plan.runs_of(plan.prepare(config, Accelerator(), Console(quiet=True)))
+    return plan.runs_of(plan.prepare(reading.read(config), Accelerator(), Console(quiet=True)))
 
 
 @pytest.mark.parametrize("method", ["lora", "vb_lora"])

@@ -20,10 +20,10 @@ from benchmarks.records import schema, store
 from benchmarks.records.schema import Epoch
 from benchmarks.tasks import rows as data
 from benchmarks.tasks.classification import Classification
-from benchmarks.training import job as plan
-from benchmarks.training.experiment import run_experiment
+from benchmarks.training import plan
+from benchmarks.training.feed import Split
 from benchmarks.training.group import RunGroup
-from benchmarks.training.loop import Split
+from benchmarks.training.runner import run_job
 from benchmarks.training.tracking import Tracker
 from methods import dropout
 from methods.adapter import Adapter
@@ -57,7 +57,7 @@ def distilbert(bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def train(method: str, backbone: Path, glue: Path, root: Path, *overrides: str) -> dict[int, schema.Record]:
-    run_experiment(tiny.compose(tiny.job(method, backbone, glue, root, *overrides)))
+    run_job(tiny.settings(tiny.job(method, backbone, glue, root, *overrides)))
     return tiny.read(root)
 
 
@@ -285,9 +285,9 @@ def test_running_out_of_memory_while_building_is_recorded_and_the_sweep_goes_on(
 
 def test_tokens_are_cached_for_one_tokenizer(bert: Path, glue: Path, tmp_path: Path) -> None:
     def tokens(backbone: Path) -> list[dict]:
-        config = tiny.compose(tiny.job("lora", bert, glue, tmp_path))
-        experiment = plan.prepare(config, Accelerator(), Console(quiet=True))
-        facts = (experiment.rows, "validation", experiment.task, backbones.tokenizer(backbone))
+        settings = tiny.settings(tiny.job("lora", bert, glue, tmp_path))
+        job = plan.prepare(settings, Accelerator(), Console(quiet=True))
+        facts = (job.rows, "validation", job.task, backbones.tokenizer(backbone))
         return data.tokenise(*facts, backbones.fingerprint(backbone), 128)
 
     other = edited(bert, tmp_path / "other", "tokenizer_config.json", do_lower_case=False)

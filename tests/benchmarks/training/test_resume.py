@@ -49,7 +49,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(
         return tiny.job(method, bert, glue, root, *more, *chosen)
 
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    command = [sys.executable, "-m", "benchmarks.run", *job(killed)]
+    command = [sys.executable, "scripts/train.py", *job(killed)]
     checkpoints = killed / "cache" / "checkpoints"
     with subprocess.Popen(command, env=os.environ | machine, cwd=ROOT, stdout=subprocess.DEVNULL) as child:
         limit = time.monotonic() + 120

@@ -6,12 +6,11 @@ import pytest
 from support import tiny
 from support.wandb_files import nobody_logged_in, read_back  # noqa: F401
 
-from benchmarks.training.experiment import run_experiment
+from benchmarks.training.runner import run_job
 
 
 def test_a_group_leaves_an_offline_run_for_each_of_its_runs(bert: Path, glue: Path, tmp_path: Path) -> None:
-    config = tiny.compose(tiny.job("lora", bert, glue, tmp_path, "seeds=[0,1]", "wandb.mode=offline"))
-    run_experiment(config)
+    run_job(tiny.settings(tiny.job("lora", bert, glue, tmp_path, "seeds=[0,1]", "wandb.mode=offline")))
     records, runs = tiny.read(tmp_path), read_back(tmp_path / "results")
     assert sorted(runs) == sorted(records) == [0, 1]
     for seed, record in records.items():

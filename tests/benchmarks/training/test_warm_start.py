@@ -17,16 +17,15 @@ from benchmarks import conf
 from benchmarks.errors import SuiteError
 from benchmarks.papers import published, recipes
 from benchmarks.records import store
-from benchmarks.training import experiment
-from benchmarks.training import job as plan
-from benchmarks.training import warm_start as starts
+from benchmarks.training import job as reading
+from benchmarks.training import plan, runner, warm_start
 
 WARM = ("start=glue/mnli", "adapter.save=true", "adapter.resumable=true")
 
 
 def trained(backbone: Path, glue: Path, root: Path, *more: str, method: str = "lora") -> list[Path]:
     """Train mrpc from mnli and return its records' paths."""
-    experiment.run_experiment(tiny.compose(tiny.job(method, backbone, glue, root, *WARM, *more)))
+    runner.run_job(tiny.settings(tiny.job(method, backbone, glue, root, *WARM, *more)))
     return sorted((root / "results" / "records").rglob("*.json"))
 
 
@@ -36,7 +35,7 @@ def begun_from(root: Path) -> list[Path]:
 
 
 def left(record: Path, name: str) -> dict[str, torch.Tensor]:
-    return safetensors.torch.load_file(starts.tensors_of(record).with_name(f"{name}.safetensors"))
+    return safetensors.torch.load_file(warm_start.tensors_of(record).with_name(f"{name}.safetensors"))
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> list[str]:
@@ -44,7 +43,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> list[s
 
 
 def runs_of(overrides: list[str]) -> list[plan.Run]:
-    return plan.runs_of(plan.prepare(tiny.compose(overrides), Accelerator(), Console(quiet=True)))
+    return plan.runs_of(plan.prepare(tiny.settings(overrides), Accelerator(), Console(quiet=True)))
 
 
 @pytest.mark.parametrize("method", ["lora", "vb_lora"])
@@ -90,7 +89,7 @@ def test_a_start_is_trained_once_and_again_where_its_adapter_was_lost(bert: Path
     assert trained(bert, glue, tmp_path) == [first]
     trained(bert, glue, tmp_path, "task=glue/rte")
     assert begun_from(tmp_path) == [start] and start.stat().st_mtime_ns == made
-    shutil.rmtree(starts.tensors_of(start).parent)
+    shutil.rmtree(warm_start.tensors_of(start).parent)
     assert trained(bert, glue, tmp_path, "task=glue/stsb")[-1].parts[-5:-3] == ("glue", "stsb")
     assert same(left(start, "trained"), adapter) == list(adapter)
 
@@ -105,7 +104,7 @@ def test_a_start_that_another_command_trains_is_waited_for(
     told = ""
     with ThreadPoolExecutor() as pool:
         with filelock.FileLock(lock):
-            waiting = pool.submit(experiment.run_experiment, tiny.compose(job))
+            waiting = pool.submit(runner.run_job, tiny.settings(job))
             while "waits for glue/mnli tiny lora qv, which another" not in told and not waiting.done():
                 time.sleep(0.1)
                 told += capsys.readouterr().out
@@ -151,7 +150,7 @@ def test_a_start_that_failed_is_said(bert: Path, glue: Path, tmp_path: Path) -> 
     [
         ("lora", "glue/mnlii", "nearest: glue/mnli;"),
         ("lora", "glue/mrpc", "is the task itself"),
-        ("lora", "3", "there are: glue/cola"),
+        ("lora", "3", "known: glue/cola"),
         ("head", "glue/mnli", "head has none"),
     ],
 )
@@ -194,7 +193,8 @@ def test_the_papers_that_begin_from_mnli_are_lora_and_lora_xs_on_three_tasks() -
 def test_a_start_is_the_tasks_own_recipe(method: str) -> None:
     """What mrpc begins from is what ``task=glue/mnli seeds=[0]`` trains: its own epochs, rates and grid."""
     row = next(r for r in published.load() if (r.backbone, r.method) == ("roberta-large", method))
-    job = starts.job_of(conf.composed(recipes.overrides(row, "glue/mrpc")))
-    own = conf.composed([*recipes.overrides(row, "glue/mnli"), "seeds=[0]"])
-    assert plan.settings_of(job) == plan.settings_of(own)
-    assert (job.grid, job.seeds, job.start) == (own.grid, own.seeds, None)
+    start = reading.read(conf.composed(recipes.overrides(row, "glue/mrpc"))).start
+    alone = reading.read(conf.composed([*recipes.overrides(row, "glue/mnli"), "seeds=[0]"]))
+    configs = [job.run_config(job.method, job.target_names()) for job in (start, alone)]
+    assert configs[0] == configs[1]
+    assert (start.points, start.seeds, start.start) == (alone.points, alone.seeds, None)

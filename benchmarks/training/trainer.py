@@ -1,0 +1,184 @@
+"""One group of a job's runs, from the backbone to their records."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import safetensors.torch
+import torch
+
+from benchmarks.errors import SuiteError, first_line
+from benchmarks.models import adapter_files, backbones, counting, quantization
+from benchmarks.records import files, schema, store
+from benchmarks.training import checkpoint, console, decode, loop, warm_start
+from benchmarks.training.checkpoint import Progress
+from benchmarks.training.feed import Feed
+from benchmarks.training.group import Adaptation, RunGroup
+from benchmarks.training.loop import Watch
+from benchmarks.training.outcome import Answers, Ended
+from benchmarks.training.plan import Job, Run
+from benchmarks.training.tracking import RunInfo, Tracker
+from benchmarks.training.warm_start import Began
+from methods.base import Site, Tensors
+from methods.sites import find_sites
+
+
+def train_group(job: Job, runs: list[Run], wanted: list[Run], feed: Feed, began: Began | None) -> None:
+    """Train ``runs`` in one pass, and leave the records of those that are ``wanted``.
+
+    They begin where the run that ``began`` names ended, or from the backbone.
+    """
+    main = job.accelerator.is_main_process
+    with _memory_errors_named(job):
+        adaptation = _adaptation(job)
+    counts = counting.count(job.method, adaptation.model, adaptation.head, adaptation.sites)
+    backbone = _described(job, adaptation, counts)
+    console.announce(job, runs, len(adaptation.sites), counts, job.task.remark(feed.train.examples))
+    place = checkpoint.path_of(job, runs)
+    if job.settings.force and main:
+        place.unlink(missing_ok=True)
+    job.accelerator.wait_for_everyone()
+    tracker = Tracker.start(
+        job.settings.wandb.mode if main else "disabled",
+        job.settings.wandb.project,
+        job.settings.results,
+        [_info(job, run, counts) for run in runs],
+    )
+    try:
+        progress, answers = _trained(job, runs, adaptation, feed, began, place, tracker)
+        ended = Ended(job, runs, began, counts, backbone, progress, answers)
+        for index, run in enumerate(runs):
+            record = ended.record(index)
+            if main and run in wanted:
+                ended.leave(index, record, feed, adaptation)
+                job.console.print(console.outcome(run, record))
+            tracker.finish(index, record)
+    finally:
+        tracker.close()
+    # One that ran out of memory goes on from its last whole epoch when there is more.
+    if main and progress.epoch:
+        place.unlink(missing_ok=True)
+    job.console.print(f"  records: {runs[0].path.parent}")
+    job.accelerator.wait_for_everyone()
+
+
+@contextmanager
+def _memory_errors_named(job: Job) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if _out_of_memory(error):
+            raise SuiteError(f"{job.label}: not enough memory to load the backbone: {first_line(error)}") from error
+        raise
+
+
+def _adaptation(job: Job) -> Adaptation:
+    """Load the backbone, find the maps that are adapted, and make what the method freezes."""
+    backbone, head = job.settings.backbone, job.settings.backbone.head
+    quantized = quantization.settings(backbone.quantization, job.precision, job.accelerator.device, head)
+    model = backbones.load(job.directory, job.task, backbone.shape, head, backbone.dropout, backbone.random, quantized)
+    sites = find_sites(model, job.target_names, head, backbone.fused) if job.method.adapts_sites else []
+    return Adaptation(model, head, job.method, sites, _frozen(job, sites))
+
+
+def _frozen(job: Job, sites: list[Site]) -> Tensors:
+    """Return what the method freezes; what it takes from the weights is computed once per backbone and kept on disk."""
+    method = job.method
+    if method.frozen_from_weights is None:
+        return method.frozen(sites) if sites else {}
+    quantization_kind = job.settings.backbone.quantization
+    name = store.identity_of(
+        {
+            "method": job.method_name,
+            "hyperparameters": [getattr(method, name) for name in method.frozen_from_weights],
+            "backbone": job.fingerprint,
+            "quantization": quantization.describe(quantization_kind),
+            "precision": job.precision if quantization_kind else None,
+            "sites": [site.name for site in sites],
+            "torch": torch.__version__,
+        }
+    )
+    path = job.settings.cache / "frozen" / f"{name}.safetensors"
+    with job.accelerator.main_process_first():
+        if not path.exists():
+            files.write_atomic(path, adapter_files.to_bytes(method.frozen(sites)))
+    return safetensors.torch.load_file(path)
+
+
+def _described(job: Job, adaptation: Adaptation, counts: schema.Parameters) -> schema.Backbone:
+    backbone = job.settings.backbone
+    dequantised = backbone.quantization and job.method.frozen_from_weights
+    return schema.Backbone(
+        name=job.settings.backbone_name,
+        path=backbone.path,
+        fingerprint=job.fingerprint,
+        parameters=adaptation.model.num_parameters() - counts.head,
+        quantization=quantization.describe(backbone.quantization),
+        frozen_from=f"the weights dequantised from {backbone.quantization}" if dequantised else None,
+    )
+
+
+def _info(job: Job, run: Run, counts: schema.Parameters) -> RunInfo:
+    return RunInfo(
+        identity=run.identity,
+        label=run.label,
+        task=job.task.name,
+        backbone=job.settings.backbone_name,
+        method=job.method_name,
+        targets=job.targets,
+        seed=run.config["seed"],
+        source=job.rows.source,
+        config=run.config | ({"tuning": run.tuning.model_dump()} if run.tuning else {}),
+        parameters=counts,
+    )
+
+
+def _trained(
+    job: Job, runs: list[Run], adaptation: Adaptation, feed: Feed, began: Began | None, place: Path, tracker: Tracker
+) -> tuple[Progress, list[Answers]]:
+    """Train a group under a progress bar, and let it answer what it is asked.
+
+    One that runs out of memory has failed, and the sweep goes on.
+    """
+    try:
+        group = RunGroup(
+            adaptation,
+            [run.settings for run in runs],
+            job.settings.train,
+            len(feed.train.examples),
+            job.accelerator,
+            job.precision,
+        )
+        if began:
+            _begin(group, began.record)
+        with console.progress(job.console) as bar:
+            shown = bar.add_task(f"{job.label}: steps", total=group.steps)
+            watch = Watch(lambda: bar.advance(shown), tracker.epoch)
+            progress = loop.fit(group, feed, place, job.settings.adapter.save, watch)
+            bar.remove_task(shown)
+            if not feed.questions or all(progress.failures):
+                return progress, [{} for _ in runs]
+            prompts = sum(len(asked.prompts) for asked in feed.questions.values())
+            answering = bar.add_task(f"{job.label}: prompts", total=prompts)
+            return progress, decode.answer(group, feed, lambda count: bar.advance(answering, count))
+    except (RuntimeError, MemoryError) as error:
+        # Where there are several processes the others wait for this one, so it must end.
+        if not _out_of_memory(error) or job.accelerator.num_processes > 1:
+            raise
+        return Progress.start(len(runs), f"out of memory: {first_line(error)}"), [{} for _ in runs]
+
+
+def _begin(group: RunGroup, record: Path) -> None:
+    """Let every run of a group begin where a run ended: with its adapter, and with what fits of its head."""
+    tensors = warm_start.tensors_of(record)
+    trained = safetensors.torch.load_file(tensors)
+    head = safetensors.torch.load_file(tensors.with_name("head.safetensors"))
+    for index in range(len(group.runs)):
+        drawn = group.head(index)
+        fitting = {name: part for name, part in head.items() if name in drawn and drawn[name].shape == part.shape}
+        group.fill(index, trained, fitting)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    # On CPU torch raises a plain RuntimeError, which only its text tells apart.
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

@@ -1,0 +1,63 @@
+"""Typed reading of what people write: settings of a command line, and files."""
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from benchmarks.errors import SuiteError, nearest
+
+# What pydantic calls an error, and how one would say what must hold.
+_MUST = {
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping",
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be more than {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
+    "literal_error": "must be {expected}",
+    "missing": "is missing",
+}
+
+
+class Settings(BaseModel):
+    """Strict base: an unknown key or a value of another type is an error; true is not 1, and "3" is not 3."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def read(model: type[T], facts: Any, where: str) -> T:
+    """Return ``facts`` as a model. Raises SuiteError with the key below ``where``, what must hold and its value."""
+    try:
+        return model.model_validate(facts)
+    except ValidationError as error:
+        raise SuiteError(complaint(error, where, list(model.model_fields))) from error
+
+
+def complaint(error: ValidationError, where: str, known: list[str]) -> str:
+    """Say in one line what is wrong first. ``where`` is what the keys lie below, or empty."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in (where, *first["loc"]) if part != "")
+    if first["type"] == "extra_forbidden":
+        return f"{key} is not a setting; nearest: {nearest(str(first['loc'][-1]), known)}; known: {', '.join(known)}"
+    if first["type"] == "value_error":
+        return f"{key} {first['ctx']['error']}"
+    must = _MUST.get(first["type"])
+    must = must.format(**first.get("ctx", {})) if must else f"is wrong ({first['msg']})"
+    given = "" if first["type"] == "missing" else f", got {_shown(first['input'])}"
+    return f"{key} {must}{given}"
+
+
+def _shown(value: Any) -> str:
+    """Write a value as YAML would have it."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return str(value)
