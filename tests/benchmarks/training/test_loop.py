@@ -8,10 +8,10 @@ from omegaconf import OmegaConf
 from support import tiny
 
 from benchmarks.records.schema import Epoch
+from benchmarks.records.selection import summarise
 from benchmarks.tasks import order
 from benchmarks.tasks import rows as data
 from benchmarks.tasks.build import build
-from benchmarks.training.loop import summarise
 
 LENGTHS = np.random.default_rng(0).integers(5, 100, 1003)
 
