@@ -1,7 +1,10 @@
 """What a person sees while a job trains."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
 import rich.progress
-from rich.console import Console
 
 from benchmarks.records.schema import LOG_LIKELIHOOD, Parameters, Record
 from benchmarks.training.plan import Job, Run
@@ -44,14 +47,19 @@ def outcome(run: Run, record: Record) -> str:
     return f"  {run.label}: {', '.join(parts)}; {record.cost.samples_per_second:.3g} samples/s"
 
 
-def progress(console: Console) -> rich.progress.Progress:
-    """Return a progress bar, which is silent where there is no terminal."""
-    return rich.progress.Progress(
+@contextmanager
+def bars(job: Job) -> Iterator[Callable[[str, int], Callable[..., None]]]:
+    """Show progress bars, where there is a terminal.
+
+    What is yielded makes one: ``bar(what, total)`` returns a function that moves it on, by one or by a number.
+    """
+    with rich.progress.Progress(
         rich.progress.TextColumn("  {task.description} {task.completed}/{task.total}"),
         rich.progress.BarColumn(),
         rich.progress.TimeElapsedColumn(),
         rich.progress.TimeRemainingColumn(),
-        console=console,
+        console=job.console,
         transient=True,
-        disable=not console.is_terminal,
-    )
+        disable=not job.console.is_terminal,
+    ) as shown:
+        yield lambda what, total: partial(shown.advance, shown.add_task(f"{job.label}: {what}", total=total))

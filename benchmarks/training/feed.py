@@ -92,6 +92,11 @@ class Feed:
     dev: Split
     questions: dict[str, Questions]
 
+    @property
+    def prompts(self) -> int:
+        """Return how many prompts each run is asked."""
+        return sum(len(asked.prompts) for asked in self.questions.values())
+
 
 def feed_of(job: Job) -> Feed:
     """Tokenise a job's rows and prompts. Raises SuiteError for rows or prompts that do not fit."""

@@ -22,8 +22,22 @@ def run_job(settings: JobSettings) -> None:
     runs = plan.runs_of(job)
     done = [] if settings.force else [run for run in runs if plan.is_done(run, console)]
     _say_what_is_done(job, runs, done)
-    if len(done) < len(runs):
-        _train(job, runs, done)
+    if len(done) == len(runs):
+        return
+    from benchmarks.training import checkpoint, feed, trainer  # here, so that a job that is done loads no model library
+
+    began = _begun(job.start) if job.start else None
+    rows = feed.feed_of(job)
+    size = settings.group_size or len(runs)
+    for start in range(0, len(runs), size):
+        group = runs[start : start + size]
+        todo = [run for run in group if run not in done]
+        # A group that was killed while its records were written is whole in its checkpoint.
+        if todo:
+            together = group if checkpoint.path_of(job, group).exists() else todo
+            trainer.train_group(job, together, todo, rows, began)
+        # The model and its hooks hold each other, so without this a sweep would hold every model until it runs out.
+        gc.collect()
 
 
 def _say_what_is_done(job: Job, runs: list[Run], done: list[Run]) -> None:
@@ -36,23 +50,6 @@ def _say_what_is_done(job: Job, runs: list[Run], done: list[Run]) -> None:
         say(f"{job.label}: all {len(done)} runs are done ({done[0].path.parent}); force=true trains them again")
     elif done:
         say(f"{job.label}: {len(done)} of {len(runs)} runs are done")
-
-
-def _train(job: Job, runs: list[Run], done: list[Run]) -> None:
-    from benchmarks.training import checkpoint, feed, trainer  # here, so that a job that is done loads no model library
-
-    began = _begun(job.start) if job.start else None
-    fed = feed.feed_of(job)
-    size = job.settings.group_size or len(runs)
-    for start in range(0, len(runs), size):
-        group = runs[start : start + size]
-        todo = [run for run in group if run not in done]
-        # A group that was killed while its records were written is whole in its checkpoint.
-        if todo:
-            together = group if checkpoint.path_of(job, group).exists() else todo
-            trainer.train_group(job, together, todo, fed, began)
-        # The model and its hooks hold each other, so without this a sweep would hold every model until it runs out.
-        gc.collect()
 
 
 def _begun(start: Job) -> Began:

@@ -1,7 +1,7 @@
 """One group of a job's runs, from the backbone to their records."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import safetensors.torch
@@ -26,40 +26,69 @@ from methods.sites import find_sites
 def train_group(job: Job, runs: list[Run], wanted: list[Run], feed: Feed, began: Began | None) -> None:
     """Train ``runs`` in one pass, and leave the records of those that are ``wanted``.
 
-    They begin where the run that ``began`` names ended, or from the backbone.
+    They begin where the run that ``began`` names ended, or from the backbone. A group that runs out of memory has
+    failed, and the sweep goes on.
     """
-    main = job.accelerator.is_main_process
     with _memory_errors_named(job):
         adaptation = _adaptation(job)
     counts = counting.count(job.method, adaptation.model, adaptation.head, adaptation.sites)
-    backbone = _described(job, adaptation, counts)
     console.announce(job, runs, len(adaptation.sites), counts, job.task.remark(feed.train.examples))
-    place = checkpoint.path_of(job, runs)
-    if job.settings.force and main:
-        place.unlink(missing_ok=True)
-    job.accelerator.wait_for_everyone()
-    tracker = Tracker.start(
-        job.settings.wandb.mode if main else "disabled",
-        job.settings.wandb.project,
-        job.settings.results,
-        [_info(job, run, counts) for run in runs],
-    )
-    try:
-        progress, answers = _trained(job, runs, adaptation, feed, began, place, tracker)
+    backbone = _described(job, adaptation, counts)  # before a group casts the model and puts its own heads into it
+    place = _checkpoint(job, runs)
+    answers: list[Answers] = [{} for _ in runs]
+    with closing(_tracker(job, runs, counts)) as tracker:
+        try:
+            group = _group(job, runs, adaptation, feed, began)
+            with console.bars(job) as bar:
+                watch = Watch(bar("steps", group.steps), tracker.epoch)
+                progress = loop.fit(group, feed, place, job.settings.adapter.save, watch)
+                if feed.questions and not all(progress.failures):
+                    answers = decode.answer(group, feed, bar("prompts", feed.prompts))
+        except (RuntimeError, MemoryError) as error:
+            # Where there are several processes the others wait for this one, so it must end.
+            if not _out_of_memory(error) or job.accelerator.num_processes > 1:
+                raise
+            progress = Progress.start(len(runs), f"out of memory: {first_line(error)}")
         ended = Ended(job, runs, began, counts, backbone, progress, answers)
-        for index, run in enumerate(runs):
-            record = ended.record(index)
-            if main and run in wanted:
-                ended.leave(index, record, feed, adaptation)
-                job.console.print(console.outcome(run, record))
-            tracker.finish(index, record)
-    finally:
-        tracker.close()
+        _leave(ended, wanted, feed, adaptation, tracker)
     # One that ran out of memory goes on from its last whole epoch when there is more.
-    if main and progress.epoch:
+    if job.accelerator.is_main_process and progress.epoch:
         place.unlink(missing_ok=True)
     job.console.print(f"  records: {runs[0].path.parent}")
     job.accelerator.wait_for_everyone()
+
+
+def _leave(ended: Ended, wanted: list[Run], feed: Feed, adaptation: Adaptation, tracker: Tracker) -> None:
+    """Leave the records of the wanted runs, say how they ended, and end what is tracked of all."""
+    for index, run in enumerate(ended.runs):
+        record = ended.record(index)
+        if ended.job.accelerator.is_main_process and run in wanted:
+            ended.leave(index, record, feed, adaptation)
+            ended.job.console.print(console.outcome(run, record))
+        tracker.finish(index, record)
+
+
+def _checkpoint(job: Job, runs: list[Run]) -> Path:
+    """Return where the group's checkpoint lies; with ``force`` there is none to begin with."""
+    place = checkpoint.path_of(job, runs)
+    if job.settings.force and job.accelerator.is_main_process:
+        place.unlink(missing_ok=True)
+    job.accelerator.wait_for_everyone()
+    return place
+
+
+def _tracker(job: Job, runs: list[Run], counts: schema.Parameters) -> Tracker:
+    wandb = job.settings.wandb
+    mode = wandb.mode if job.accelerator.is_main_process else "disabled"
+    return Tracker.start(mode, wandb.project, job.settings.results, [_info(job, run, counts) for run in runs])
+
+
+def _group(job: Job, runs: list[Run], adaptation: Adaptation, feed: Feed, began: Began | None) -> RunGroup:
+    train, rows = job.settings.train, len(feed.train.examples)
+    group = RunGroup(adaptation, [run.settings for run in runs], train, rows, job.accelerator, job.precision)
+    if began:
+        _begin(group, began.record)
+    return group
 
 
 @contextmanager
@@ -131,41 +160,6 @@ def _info(job: Job, run: Run, counts: schema.Parameters) -> RunInfo:
         config=run.config | ({"tuning": run.tuning.model_dump()} if run.tuning else {}),
         parameters=counts,
     )
-
-
-def _trained(
-    job: Job, runs: list[Run], adaptation: Adaptation, feed: Feed, began: Began | None, place: Path, tracker: Tracker
-) -> tuple[Progress, list[Answers]]:
-    """Train a group under a progress bar, and let it answer what it is asked.
-
-    One that runs out of memory has failed, and the sweep goes on.
-    """
-    try:
-        group = RunGroup(
-            adaptation,
-            [run.settings for run in runs],
-            job.settings.train,
-            len(feed.train.examples),
-            job.accelerator,
-            job.precision,
-        )
-        if began:
-            _begin(group, began.record)
-        with console.progress(job.console) as bar:
-            shown = bar.add_task(f"{job.label}: steps", total=group.steps)
-            watch = Watch(lambda: bar.advance(shown), tracker.epoch)
-            progress = loop.fit(group, feed, place, job.settings.adapter.save, watch)
-            bar.remove_task(shown)
-            if not feed.questions or all(progress.failures):
-                return progress, [{} for _ in runs]
-            prompts = sum(len(asked.prompts) for asked in feed.questions.values())
-            answering = bar.add_task(f"{job.label}: prompts", total=prompts)
-            return progress, decode.answer(group, feed, lambda count: bar.advance(answering, count))
-    except (RuntimeError, MemoryError) as error:
-        # Where there are several processes the others wait for this one, so it must end.
-        if not _out_of_memory(error) or job.accelerator.num_processes > 1:
-            raise
-        return Progress.start(len(runs), f"out of memory: {first_line(error)}"), [{} for _ in runs]
 
 
 def _begin(group: RunGroup, record: Path) -> None:
