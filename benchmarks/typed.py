@@ -1,6 +1,6 @@
 """Typed reading of what people write: settings of a command line, and files."""
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -16,6 +16,7 @@ _MUST = {
     "string_type": "must be text",
     "list_type": "must be a list",
     "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
     "greater_than_equal": "must be at least {ge}",
     "greater_than": "must be more than {gt}",
     "less_than_equal": "must be at most {le}",
@@ -39,21 +40,52 @@ def read(model: type[T], facts: Any, where: str) -> T:
     try:
         return model.model_validate(facts)
     except ValidationError as error:
-        raise SuiteError(complaint(error, where, list(model.model_fields))) from error
+        raise SuiteError(complaint(error, model, where)) from error
 
 
-def complaint(error: ValidationError, where: str, known: list[str]) -> str:
+def complaint(error: ValidationError, model: type[BaseModel], where: str) -> str:
     """Say in one line what is wrong first. ``where`` is what the keys lie below, or empty."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in (where, *first["loc"]) if part != "")
     if first["type"] == "extra_forbidden":
+        known = _fields(model, first["loc"][:-1])
         return f"{key} is not a setting; nearest: {nearest(str(first['loc'][-1]), known)}; known: {', '.join(known)}"
     if first["type"] == "value_error":
         return f"{key} {first['ctx']['error']}"
     must = _MUST.get(first["type"])
     must = must.format(**first.get("ctx", {})) if must else f"is wrong ({first['msg']})"
     given = "" if first["type"] == "missing" else f", got {_shown(first['input'])}"
-    return f"{key} {must}{given}"
+    return f"{key} {must}{', or null' if _nullable(model, first['loc']) else ''}{given}"
+
+
+def _model_at(model: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """Return the model that holds the fields below ``place``; None where those are keys or items of something plain."""
+    for part in place:
+        field = model.model_fields.get(part)
+        inner = [kind for kind in _kinds(field.annotation) if _is_model(kind)] if field else []
+        if not inner:
+            return None
+        (model,) = inner
+    return model
+
+
+def _fields(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    inner = _model_at(model, place)
+    return list(inner.model_fields) if inner else []
+
+
+def _nullable(model: type[BaseModel], place: tuple[int | str, ...]) -> bool:
+    inner = _model_at(model, place[:-1])
+    field = inner.model_fields.get(place[-1]) if inner else None
+    return field is not None and type(None) in _kinds(field.annotation)
+
+
+def _kinds(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) or (annotation,)
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _shown(value: Any) -> str:

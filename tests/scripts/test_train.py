@@ -65,7 +65,7 @@ REFUSED = {
     "an unknown selection": ("vb_lora", {"method.selection": "gumbel"}, ["selection gumbel", "gumbel_softmax"]),
     "a rate in words": ("vb_lora", {"method.lr": None, "method.lr.logits": "abc"}, ["rate must", "got abc"]),
     "a grid of words": ("lora", {"grid": "foo"}, ["grid=foo", "method.lr"]),
-    "a group of words": ("lora", {"group_size": "abc"}, ["group_size must be a whole number, got abc"]),
+    "a group of words": ("lora", {"group_size": "abc"}, ["group_size must be a whole number, or null, got abc"]),
     "a warmup in words": ("lora", {"train.warmup_ratio": "abc"}, ["train.warmup_ratio must be a number, got abc"]),
     "nothing left by clipping": (
         "lora",

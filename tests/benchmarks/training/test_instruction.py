@@ -150,10 +150,16 @@ BAD = {
     "a template without a column": ({"task.templates": "['Do it.']"}, ["task.templates"]),
     "an exam of another kind": ({"++task.exams.gsm8k.kind": "essay"}, ["kind=essay", "number"]),
     "no length": ({"task.source_max_length": "0"}, ["task.source_max_length=0"]),
-    "no parts": ({"train.accumulate": "0"}, ["train.accumulate=0"]),
-    "an unknown optimizer": ({"train.optimizer": "sgd"}, ["train.optimizer=sgd", "paged_adamw_32bit"]),
+    "no parts": ({"train.accumulate": "0"}, ["train.accumulate must be at least 1, or null, got 0"]),
+    "an unknown optimizer": (
+        {"train.optimizer": "sgd"},
+        ["train.optimizer must be 'paged_adamw_32bit', or null, got sgd"],
+    ),
     "an optimizer of another device": ({"train.optimizer": "paged_adamw_32bit"}, ["cpu", "train.optimizer=null"]),
-    "a maybe": ({"train.gradient_checkpointing": "maybe"}, ["gradient_checkpointing=maybe"]),
+    "a maybe": (
+        {"train.gradient_checkpointing": "maybe"},
+        ["train.gradient_checkpointing must be true or false, or null, got maybe"],
+    ),
     "an exam that is not there": ({"data.root": "nowhere"}, ["nowhere", "alpaca-cleaned/default"]),
 }
 
