@@ -18,58 +18,59 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 quickstart: install  ## GLUE at embedded scale: every method, three seeds, a table; some minutes on two cores
-	$(BIN)/python -m benchmarks.run --multirun experiment=quickstart
-	$(BIN)/python -m benchmarks.tables --print --root results/local/quickstart
+	$(BIN)/python scripts/train.py --multirun experiment=quickstart
+	$(BIN)/python scripts/tables.py --print --root results/local/quickstart
 
 quickstart-e2e: install  ## E2E at embedded scale: train, decode and score every method; within ten minutes on two cores
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[meteor]'
-	$(BIN)/python -m benchmarks.run --multirun experiment=quickstart-e2e
-	$(BIN)/python -m benchmarks.tables --print --root results/local/quickstart-e2e
+	$(BIN)/python scripts/train.py --multirun experiment=quickstart-e2e
+	$(BIN)/python scripts/tables.py --print --root results/local/quickstart-e2e
 
 quickstart-instruct: install  ## Alpaca and MetaMathQA at embedded scale: every method; within ten minutes on two cores
-	$(BIN)/python -m benchmarks.run --multirun experiment=quickstart-instruct
-	$(BIN)/python -m benchmarks.tables --print --root results/local/quickstart-instruct
+	$(BIN)/python scripts/train.py --multirun experiment=quickstart-instruct
+	$(BIN)/python scripts/tables.py --print --root results/local/quickstart-instruct
 
 reproduce-instruct: install  ## VB-LoRA's table 3: Llama2 on cleaned Alpaca, from the hub; for a GPU, then a judge
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[quantization,judge]'
-	$(BIN)/python -m benchmarks.run --multirun experiment=vb_lora-table3
-	$(BIN)/python -m benchmarks.tables --print --root results/local/vb_lora-table3
+	$(BIN)/python scripts/train.py --multirun experiment=vb_lora-table3
+	$(BIN)/python scripts/tables.py --print --root results/local/vb_lora-table3
 
 reproduce-math: install  ## VB-LoRA's table 4: Mistral and Gemma on MetaMathQA, from the hub; for a large GPU
-	$(BIN)/python -m benchmarks.run --multirun experiment=vb_lora-table4
-	$(BIN)/python -m benchmarks.tables --print --root results/local/vb_lora-table4
+	$(BIN)/python scripts/train.py --multirun experiment=vb_lora-table4
+	$(BIN)/python scripts/tables.py --print --root results/local/vb_lora-table4
 
 PAPER ?= vb_lora
 # PAPER=lora_xs is LoRA-XS's table; BACKBONE, METHODS, TASKS (a,b) and SEEDS (0,1) narrow it, LAUNCHER=joblib spreads it.
-GLUE = $(BIN)/python -m benchmarks.reproduce $(PAPER) $(if $(filter lora_xs,$(PAPER)),GLUE,1) \
+GLUE = $(BIN)/python scripts/reproduce.py $(PAPER) $(if $(filter lora_xs,$(PAPER)),GLUE,1) \
 	$(if $(BACKBONE),--backbone $(BACKBONE)) $(if $(METHODS),--method $(METHODS)) $(if $(TASKS),--task $(TASKS)) \
 	$(if $(SEEDS),seeds=[$(SEEDS)]) $(if $(LAUNCHER),--launcher $(LAUNCHER))
 
-plan-glue: install  ## what reproduce-glue would take: runs, done, to do, time by a short warm-up, disk
+plan-glue: install  ## what reproduce-glue would take: runs done and to do, time (from a short warm-up), disk
 	$(GLUE) --plan
 
 reproduce-glue: install  ## RoBERTa on GLUE, VB-LoRA's table 1, every row: the plan, then the runs; for a GPU
 	$(GLUE)
-	$(BIN)/python -m benchmarks.tables --print --root results/local/vb_lora-table1
-	$(BIN)/python -m benchmarks.verdict --root results/local/vb_lora-table1
+	$(BIN)/python scripts/tables.py --print --root results/local/vb_lora-table1
+	$(BIN)/python scripts/verdicts.py --root results/local/vb_lora-table1
 
 reproduce-e2e: install  ## VB-LoRA's table 2: GPT-2 medium and large on E2E, from the hub; for a GPU
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[meteor]'
-	$(BIN)/python -m benchmarks.run --multirun experiment=vb_lora-table2
-	$(BIN)/python -m benchmarks.tables --print --root results/local/vb_lora-table2
+	$(BIN)/python scripts/train.py --multirun experiment=vb_lora-table2
+	$(BIN)/python scripts/tables.py --print --root results/local/vb_lora-table2
 
 test: install  ## run the tests, on two cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-lint: install  ## check style and formatting
+lint: install  ## check style, formatting, and which way imports run
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache --no-logo
 
-audit: install  ## derive every published parameter count anew; fails where one that followed does no longer
-	$(BIN)/python -m benchmarks.audit --format markdown --out results/tables/ledger.md
+audit: install  ## derive every published parameter count again; fails if one that followed no longer does
+	$(BIN)/python scripts/audit.py --format markdown --out results/tables/ledger.md
 
-tables: install  ## make results/tables and results/figures anew from the records
-	$(BIN)/python -m benchmarks.tables
+tables: install  ## make results/tables and results/figures from the records
+	$(BIN)/python scripts/tables.py
 
 clean:  ## remove .venv, caches and checkpoints of killed runs; the records of your own runs stay in results/local
 	rm -rf $(VENV) build *.egg-info results/local/cache .pytest_cache .ruff_cache

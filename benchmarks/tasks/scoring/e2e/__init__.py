@@ -1,0 +1,1 @@
+"""The E2E challenge's five scores, as its official scripts compute them."""

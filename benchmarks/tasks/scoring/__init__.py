@@ -1,0 +1,1 @@
+"""Predictions and right answers in, scores out. Knows no model, no run and no record."""
