@@ -116,7 +116,7 @@ def test_two_trainings_from_nothing_give_the_same_bits(
 KILLED = """
 import os, signal
 from pathlib import Path
-from benchmarks import records, sheets
+from benchmarks.records import store
 record = store.read(Path({source!r}))
 os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 store.write(Path({path!r}), record)

@@ -151,7 +151,7 @@ def test_a_start_that_failed_is_said(bert: Path, glue: Path, tmp_path: Path) -> 
         ("lora", "glue/mnlii", "nearest: glue/mnli;"),
         ("lora", "glue/mrpc", "is the task itself"),
         ("lora", "3", "known: glue/cola"),
-        ("head", "glue/mnli", "head has none"),
+        ("head", "glue/mnli", "method=head has no adapter"),
     ],
 )
 def test_what_cannot_be_begun_from_is_said(
