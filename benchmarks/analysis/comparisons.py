@@ -17,7 +17,7 @@ from benchmarks.errors import SuiteError
 from benchmarks.records import predictions, store
 from benchmarks.records.schema import Record
 from benchmarks.tasks.base import Task
-from benchmarks.tasks.build import build
+from benchmarks.tasks.build import of_record
 from benchmarks.tasks.scoring.glue import UndefinedMetric
 
 SCORES = ("held_out", "best", "last")
@@ -114,7 +114,7 @@ def _of_run(run: Record, root: Path, score: str) -> np.ndarray:
         raise SuiteError(
             f"{run.task}, seed {run.seed} left no predictions, as runs did not once: force=true trains it again"
         )
-    answered, labels, task = getattr(own, score), own.labels, build(run.config["task"])
+    answered, labels, task = getattr(own, score), own.labels, of_record(run.config["task"])
     if score != "held_out":
         return _within(answered, labels, task)
     parts = np.empty(len(labels))

@@ -16,7 +16,7 @@ from benchmarks.records.predictions import Predictions
 from benchmarks.records.schema import LOG_LIKELIHOOD, Mark, Record, Scores
 from benchmarks.tasks import rows as data
 from benchmarks.tasks.base import Task
-from benchmarks.tasks.build import build
+from benchmarks.tasks.build import of_record
 from benchmarks.tasks.instruction import marks
 
 Line = tuple[str, str, str, str, bool]  # what was scored, how, the stored score, the new one, whether they are one
@@ -57,7 +57,7 @@ def _of_dev(record: Record, path: Path) -> list[Line]:
     own = predictions.read(path)
     if own is None or record.scores is None:
         return []
-    before, task = stored(record.scores), build(record.config["task"])
+    before, task = stored(record.scores), of_record(record.config["task"])
     scale, digits = (1, 3) if record.scores.primary == LOG_LIKELIHOOD else (100, 1)
     return [
         (f"dev, {name}", record.scores.primary, *(f"{scale * each:.{digits}f}" for each in (before[name], now)), same)
@@ -70,7 +70,7 @@ def _of_text(record: Record, path: Path, root: str | None, cache: Path) -> list[
     """Score a run's texts against the references of its test split, which are read anew."""
     if record.generation is None:
         return []
-    task, facts = build(record.config["task"]), record.data
+    task, facts = of_record(record.config["task"]), record.data
     root = {"hub": None, "embedded": "embedded"}.get(facts.source, root)
     if facts.source == "directory" and root is None:
         raise SuiteError(f"{path} was scored on the references of a directory: say which with --data-root DIR")

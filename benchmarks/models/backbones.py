@@ -120,7 +120,7 @@ def config_of(shape: dict[str, Any], **settings: Any) -> transformers.Pretrained
 def on_meta(shape: dict[str, Any], task: type[Task] | Task) -> nn.Module:
     """Build a backbone at its real shape without weights, for counting."""
     with torch.device("meta"):
-        return task.auto_class.from_config(config_of(shape))
+        return getattr(transformers, task.auto_class).from_config(config_of(shape))
 
 
 def context(directory: Path, shape: dict[str, Any] | None) -> int:
@@ -173,7 +173,7 @@ def load(
     if random:
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            model = task.auto_class.from_config(**settings)
+            model = getattr(transformers, task.auto_class).from_config(**settings)
     if random and quantized:
         with tempfile.TemporaryDirectory() as drawn:  # transformers quantises what it reads
             model.save_pretrained(drawn)
@@ -190,7 +190,7 @@ def load(
 
 def _pretrained(directory: Path, task: Task, settings: dict[str, Any], head: list[str]) -> nn.Module:
     model, loading = _read(
-        task.auto_class,
+        getattr(transformers, task.auto_class),
         directory,
         **settings,
         ignore_mismatched_sizes=True,  # a head of another task, which the runs draw anew

@@ -13,7 +13,7 @@ from benchmarks.models import adapter_files as adapters
 from benchmarks.models import backbones, quantization
 from benchmarks.records import store
 from benchmarks.tasks.base import Task
-from benchmarks.tasks.build import build
+from benchmarks.tasks.build import of_record
 from methods.base import Method, Site, Tensors
 from methods.sites import find_sites
 
@@ -35,7 +35,7 @@ class Saved:
     @property
     def task(self) -> Task:
         """Return the task that the run was trained for."""
-        return build(self.run["task"])
+        return of_record(self.run["task"])
 
 
 @dataclass(frozen=True)

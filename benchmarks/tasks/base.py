@@ -1,17 +1,28 @@
-"""What every task has: where its rows lie, and how a model learns and answers them."""
+"""What a task is: where its rows lie, and how a model learns them, answers them and is scored.
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar
+Training, decoding and scoring call what is declared here, and in ``text.Text`` for tasks that write text, and nothing
+else of a task.
+"""
 
-Example = dict[str, Any]  # a row as tokens: input_ids and labels, and what else the tokenizer gives
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+from torch import Tensor
+
+from benchmarks.errors import SuiteError, nearest
+
+Example = dict[str, Any]  # one row as tokens: input_ids, labels, and whatever else the tokenizer gives
+Settings = TypeVar("Settings")  # a dataclass that is read from a file in conf/task
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where rows lie: a data set of the hub, its config, its split in ``datasets``' words ("train[:90%]").
+    """Where a split's rows lie: a data set on the hub, its config, and a split as ``datasets`` writes it: train[:90%].
 
-    ``columns`` must be there; ``fault(row)`` says what is wrong with a row, or None.
+    ``columns`` must exist; ``fault(row)`` says what is wrong with a row, or returns None.
     """
 
     dataset: str
@@ -23,10 +34,10 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Task:
-    """What every task has: where its rows lie, and how a model learns and answers them.
+class Task(ABC):
+    """Base of all kinds of task. A kind is a frozen dataclass; its fields are the settings of a file in conf/task.
 
-    ``primary`` names the score that epochs are compared by; higher is better.
+    The module tasks/<kind>.py defines the class that is named after the kind: classification.py has Classification.
     """
 
     name: str
@@ -35,28 +46,134 @@ class Task:
     train: str
     validation: str
 
-    auto_class: ClassVar[type]  # of transformers, which loads a backbone for such tasks
+    # Each kind says these as class variables, or as fields where they differ from task to task.
+    revision: ClassVar[str | None]  # the data set's revision on the hub; None: the newest
+    primary: ClassVar[str]  # the score that epochs are compared by; higher is better
+    auto_class: ClassVar[str]  # the class of transformers that loads a backbone for the task
     has_head: ClassVar[bool]  # whether the backbone gets a head, which every run trains
-    eval_rows: ClassVar[int]  # how many rows of dev are answered at a time
+    eval_rows: ClassVar[int]  # how many rows of dev go through the model at a time
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the task with these settings. Raises SuiteError for one that is unknown, missing or out of range."""
+        return from_settings(cls, settings, "task")
+
+    @classmethod
+    def takes(cls, settings: Mapping[str, Any]) -> bool:
+        """Say whether none of these settings is unknown to this kind, and none is missing."""
+        known, required = _names(cls)
+        return required <= settings.keys() <= known
+
+    @property
+    def benchmark(self) -> str:
+        """Return the benchmark that the task belongs to: "glue" for "glue/mrpc"."""
+        return self.name.partition("/")[0]
 
     @property
     def sources(self) -> dict[str, Source]:
-        """Return where each split's rows lie."""
+        """Return where the rows of each split lie; there are at least "train" and "validation"."""
         return {"train": self._source(self.train), "validation": self._source(self.validation)}
 
     def _source(self, split: str) -> Source:
         return Source(self.dataset, self.config, split, self.revision, self.columns, self.fault)
 
     @property
+    @abstractmethod
+    def columns(self) -> list[str]:
+        """Return the columns that a row must have."""
+
+    @property
+    @abstractmethod
+    def half_by(self) -> list[str]:
+        """Return the columns that decide which half of dev a row belongs to: rows that agree in them stay together."""
+
+    @property
     def answers_classes(self) -> bool:
-        """Say whether what is answered to a row is a class, and not a number."""
+        """Say whether a prediction is a class; otherwise it is a number."""
         return False
 
     @property
-    def benchmark(self) -> str:
-        """Return the benchmark that the task is of: "glue" of "glue/mrpc"."""
-        return self.name.partition("/")[0]
+    def model_settings(self) -> dict[str, Any]:
+        """Return what the backbone's configuration is told beside its own facts, such as the number of classes."""
+        return {}
+
+    @abstractmethod
+    def fault(self, row: dict[str, Any]) -> str | None:
+        """Say what is wrong with a row, by column, or return None."""
+
+    @abstractmethod
+    def ready(self, tokenizer: Any) -> None:
+        """Set the tokenizer up for the task. Raises SuiteError for one that lacks a token that the task needs."""
+
+    @abstractmethod
+    def encode(self, batch: dict[str, list], tokenizer: Any, max_length: int) -> dict[str, list]:
+        """Return the tokens and labels of rows, by name, each a list of n entries of at most ``max_length`` tokens.
+
+        batch: the values of n rows, by column. Raises SuiteError for a row that cannot be cut to that length.
+        """
 
     def remark(self, examples: list[Example]) -> str | None:
-        """Return what a person should know of the rows as tokens before they are trained on, or None."""
+        """Return what a person should know about the training rows before they are trained on, or None."""
         return None
+
+    @abstractmethod
+    def labels_of(self, examples: list[Example]) -> np.ndarray:
+        """Return (rows,): what ``score`` compares predictions with."""
+
+    @abstractmethod
+    def sizes_of(self, examples: list[Example]) -> np.ndarray:
+        """Return (rows,): the weight of each row in a batch's mean loss, before division by the batch's sum."""
+
+    @abstractmethod
+    def collate(self, examples: list[Example], tokenizer: Any) -> tuple[dict[str, Any], Tensor]:
+        """Return the model's inputs and the labels of n rows, padded to the longest row.
+
+        Inputs: keyword arguments of the model's forward pass, among them (n, tokens) tensors. Labels: (n,) or
+        (n, tokens), as ``loss`` and ``predict`` take them.
+        """
+
+    @abstractmethod
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the (n,) losses of n rows, in float32.
+
+        logits: (n, ...) of the model for ``collate``'s inputs; labels: ``collate``'s.
+        """
+
+    @abstractmethod
+    def predict(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return (n,) predictions, in float32: what ``score`` takes. They are not finite where the logits are not.
+
+        logits and labels are those of ``loss``.
+        """
+
+    @abstractmethod
+    def score(self, predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        """Return the scores of rows by name, ``primary`` among them; higher is better for all of them.
+
+        predictions: (rows,) of ``predict``; labels: (rows,) of ``labels_of``. Raises glue.UndefinedMetric where the
+        predictions have no such score.
+        """
+
+
+def from_settings(cls: type[Settings], settings: Any, where: str) -> Settings:
+    """Return a dataclass with its fields read from ``settings``, which ``where`` names on the command line.
+
+    Raises SuiteError for settings that are no mapping, and for one that is unknown or missing.
+    """
+    known, required = _names(cls)
+    if not isinstance(settings, Mapping):
+        raise SuiteError(
+            f"{where}={settings} must be a set of settings; give them one by one: {', '.join(sorted(known))}"
+        )
+    for name in sorted(settings.keys() - known):
+        raise SuiteError(
+            f"{where}.{name} is unknown; nearest: {nearest(name, known)}; available: {', '.join(sorted(known))}"
+        )
+    if missing := required - settings.keys():
+        raise SuiteError(f"{where} lacks {', '.join(sorted(missing))}; it needs {', '.join(sorted(required))}")
+    return cls(**settings)
+
+
+def _names(cls: type) -> tuple[set[str], set[str]]:
+    """Return the names of a dataclass's fields, and of those that have no default."""
+    return {field.name for field in fields(cls)}, {field.name for field in fields(cls) if field.default is MISSING}

@@ -1,31 +1,60 @@
-"""Builds a task from the facts of its file in conf/task."""
+"""Builds a task from its settings; its class lies in the module that is called as its kind."""
 
-from dataclasses import fields
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.errors import SuiteError
+from benchmarks import tasks
+from benchmarks.errors import SuiteError, nearest
 from benchmarks.tasks.base import Task
-from benchmarks.tasks.classification import Classification
-from benchmarks.tasks.generation import Generation
-from benchmarks.tasks.instruction import Exam, Instruction
-from benchmarks.tasks.text import Decoding
 
 
-def build(facts: dict[str, Any]) -> Task:
-    """Return the task that the facts of a file in conf/task describe: one that decodes is of text."""
-    if "decode" not in facts:
-        return _made(Classification, facts)
-    if not isinstance(facts["decode"], dict):
-        raise SuiteError(f"task.decode={facts['decode']} is no set of settings: give them one by one")
-    facts = facts | {"decode": Decoding(**facts["decode"])}
-    if "reference" in facts:
-        return _made(Generation, facts)
-    exams = {name: Exam(**exam) for name, exam in facts["exams"].items() if exam}
-    return _made(Instruction, facts | {"exams": exams})
+def build(settings: Mapping[str, Any]) -> Task:
+    """Return the task of a file in conf/task; its ``kind`` is the name of the module here that defines its class.
+
+    Raises SuiteError for an unknown kind, and for a setting that is unknown, missing or out of range.
+    """
+    settings = dict(settings)
+    kind = settings.pop("kind", None)
+    task_class = _class_of(str(kind))
+    if task_class is None:
+        raise SuiteError(
+            f"task.kind={kind} is unknown; nearest: {nearest(str(kind), kinds())}; available: {', '.join(kinds())}"
+        )
+    return task_class.of(settings)
 
 
-def _made(kind: type[Task], facts: dict[str, Any]) -> Task:
-    known = {field.name for field in fields(kind)}
-    if unknown := facts.keys() - known:
-        raise SuiteError(f"task.{min(unknown)} is no setting of {facts['name']}: {', '.join(sorted(known))} are")
-    return kind(**facts)
+def of_record(settings: Mapping[str, Any]) -> Task:
+    """Return the task of a run from ``config["task"]`` of its record.
+
+    A record does not say its task's kind, which is no part of a run's identity: it is the kind that has just these
+    settings. Raises SuiteError where no kind has.
+    """
+    if "kind" in settings:
+        return build(settings)
+    for kind in kinds():
+        if _class_of(kind).takes(settings):
+            return build({**settings, "kind": kind})
+    raise SuiteError(
+        f"a record's task has the settings {', '.join(sorted(settings))}, which are those of no kind of task: "
+        f"{', '.join(kinds())}"
+    )
+
+
+def kinds() -> list[str]:
+    """Return the kinds of task, sorted."""
+    return sorted(name for name in _modules() if _class_of(name))
+
+
+def _class_of(kind: str) -> type[Task] | None:
+    """Return the class that the module ``kind`` names after itself; None where there is no such module or class."""
+    if kind not in _modules():
+        return None
+    named = getattr(importlib.import_module(f"{tasks.__name__}.{kind}"), kind.capitalize(), None)
+    return named if inspect.isclass(named) and issubclass(named, Task) and not inspect.isabstract(named) else None
+
+
+def _modules() -> list[str]:
+    return [module.name for module in pkgutil.iter_modules(tasks.__path__)]

@@ -1,11 +1,10 @@
-"""GLUE's kind of task: a class, or a value, for a text or a pair of texts."""
+"""GLUE's kind of task: a class, or a number, for a text or a pair of texts."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-import transformers
 from torch import Tensor
 from torch.nn import functional
 
@@ -16,7 +15,11 @@ from benchmarks.tasks.scoring import glue
 
 @dataclass(frozen=True)
 class Classification(Task):
-    """One of GLUE's sets. ``labels`` names the classes in the order of their ids; None makes it a regression."""
+    """A class, or a number, for one or two texts.
+
+    ``text`` names the texts' columns and ``label`` the answer's. ``labels`` names the classes in the order of their
+    ids; None makes it a regression. ``metric`` is one of ``glue.METRICS``.
+    """
 
     text: list[str]
     label: str
@@ -24,7 +27,7 @@ class Classification(Task):
     metric: str
     primary: str
 
-    auto_class: ClassVar[type] = transformers.AutoModelForSequenceClassification
+    auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
     has_head: ClassVar[bool] = True
     eval_rows: ClassVar[int] = 64
     revision: ClassVar[str | None] = None
@@ -39,22 +42,22 @@ class Classification(Task):
         return [*self.text, self.label]
 
     @property
-    def answers_classes(self) -> bool:
-        """Say whether what is answered to a row is a class, and not a number."""
-        return self.labels is not None
-
-    @property
     def half_by(self) -> list[str]:
-        """Return the columns that decide which half of dev a row is in."""
+        """Return all columns."""
         return self.columns
 
     @property
+    def answers_classes(self) -> bool:
+        """Say whether a prediction is a class; in a regression it is a number."""
+        return self.labels is not None
+
+    @property
     def model_settings(self) -> dict[str, Any]:
-        """Return what the backbone's configuration must be told: the number of the head's outputs."""
+        """Return the number of the head's outputs."""
         return {"num_labels": len(self.labels) if self.labels else 1}
 
     def fault(self, row: dict[str, Any]) -> str | None:
-        """Say what is wrong with a row, or None."""
+        """Say what is wrong with a row, or return None."""
         for column in self.text:
             if not isinstance(row[column], str):
                 return f"{row[column]!r} for {column}: {self.name} needs a text"
@@ -66,7 +69,7 @@ class Classification(Task):
         return None
 
     def ready(self, tokenizer: Any) -> None:
-        """Check that the tokenizer can do what the task needs of it."""
+        """Check that the tokenizer can pad."""
         if tokenizer.pad_token is None:
             raise SuiteError(
                 f"the tokenizer of {tokenizer.name_or_path} has no pad token, and a batch of {self.name} is padded: "
@@ -79,32 +82,32 @@ class Classification(Task):
         return dict(tokens) | {"labels": batch[self.label]}
 
     def labels_of(self, examples: list[Example]) -> np.ndarray:
-        """Return (rows,): what ``score`` compares the predictions with."""
+        """Return (rows,): each row's class or number."""
         return np.array([example["labels"] for example in examples], dtype=np.int64 if self.labels else np.float32)
 
     def sizes_of(self, examples: list[Example]) -> np.ndarray:
-        """Return (rows,): how much each row counts in the mean loss of a batch."""
+        """Return (rows,) of ones: all rows count alike."""
         return np.ones(len(examples))
 
     def collate(self, examples: list[Example], tokenizer: Any) -> tuple[dict[str, Tensor], Tensor]:
-        """Return the rows padded to the longest, as (rows, tokens) tensors, and the labels (rows,)."""
+        """Return n rows padded to the longest, as (n, tokens) tensors, and the labels (n,)."""
         inputs = [{key: value for key, value in example.items() if key != "labels"} for example in examples]
         return dict(tokenizer.pad(inputs, return_tensors="pt")), torch.tensor(self.labels_of(examples))
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss of each row: cross-entropy or squared error. logits: (rows, outputs), labels: (rows,)."""
+        """Return (n,) losses: cross-entropy in nats, or squared errors. logits: (n, outputs), labels: (n,)."""
         logits = logits.float()
         if self.labels:
             return functional.cross_entropy(logits, labels.long(), reduction="none")
         return (logits[:, 0] - labels) ** 2
 
     def predict(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return each row's class, or value, and nan where a logit is not finite. logits: (rows, outputs)."""
+        """Return each row's class or number, (n,); nan where a logit is not finite. logits: (n, outputs)."""
         values = logits.float().argmax(-1).float() if self.labels else logits[..., 0].float()
-        # A class is chosen even of logits that are nan, so they must not reach that choice.
+        # argmax names a class even where all logits are nan, which would hide that the run has failed.
         return values.masked_fill(~logits.isfinite().all(-1), torch.nan)
 
     def score(self, predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-        """Return every metric of the task; higher is better for all of them."""
-        kind = int if self.labels else float
-        return glue.score(self.metric, predictions.astype(kind), labels.astype(kind))
+        """Return the scores of the task's metric. predictions, labels: (rows,)."""
+        number = int if self.labels else float
+        return glue.score(self.metric, predictions.astype(number), labels.astype(number))

@@ -1,4 +1,4 @@
-"""E2E's kind of task: a prompt, and several texts that would do for it."""
+"""E2E's kind of task: a prompt, and one or more reference texts for it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ from benchmarks.tasks.text import Instance, Text
 
 @dataclass(frozen=True)
 class Generation(Text):
-    """Text from a prompt, learnt from references, of which a prompt has one or more (each is a row).
+    """Text from a prompt, learnt from its references; each reference is a row with its prompt.
 
-    A row is the prompt, the end-of-text token, a space with the reference, and the end-of-text token again, as the LoRA
-    paper's code lays E2E out; the loss is smoothed.
+    ``prompt`` and ``reference`` name the columns, and ``test`` the split that is answered. A row is the prompt, the
+    end-of-text token, a space and the reference, and the end-of-text token again: the LoRA paper's code lays E2E out
+    so. ``label_smoothing`` smooths the training loss.
     """
 
     test: str
@@ -32,7 +33,7 @@ class Generation(Text):
 
     @property
     def sources(self) -> dict[str, Source]:
-        """Return where each split's rows lie; text is generated for the test split."""
+        """Return where the rows of each split lie; "test" is the one that is answered."""
         return super().sources | {"test": self._source(self.test)}
 
     @property
@@ -42,11 +43,11 @@ class Generation(Text):
 
     @property
     def half_by(self) -> list[str]:
-        """Return the columns that decide which half of dev a row is in: a prompt's references stay together."""
+        """Return the prompt's column, so that a prompt's references stay together."""
         return [self.prompt]
 
     def fault(self, row: dict[str, Any]) -> str | None:
-        """Say what is wrong with a row, or None."""
+        """Say what is wrong with a row, or return None."""
         for column in self.columns:
             if not isinstance(row[column], str) or not row[column].strip():
                 return f"{row[column]!r} for {column}: {self.name} needs a text"
@@ -58,7 +59,7 @@ class Generation(Text):
         test = splits["test"]
         for prompt, reference in zip(test[self.prompt][:], test[self.reference][:], strict=True):
             references.setdefault(prompt, []).append(reference)
-        return {"test": [Instance(prompt, own) for prompt, own in references.items()]}
+        return {"test": [Instance(prompt, texts) for prompt, texts in references.items()]}
 
     def prompt_tokens(self, prompts: Sequence[str], tokenizer: Any) -> list[list[int]]:
         """Return each prompt's tokens, with the one that separates it from its text."""
@@ -66,13 +67,13 @@ class Generation(Text):
         return [[*tokens, tokenizer.eos_token_id] for tokens in plain]
 
     def pairs(self, batch: dict[str, list], tokenizer: Any) -> list[tuple[list[int], list[int]]]:
-        """Return each row's prompt with the separator, and its text with its end."""
+        """Return each row's prompt with the separator, and its text with its end, as tokens."""
         prompts = self.prompt_tokens(batch[self.prompt], tokenizer)
         texts = tokenizer([f" {text}" for text in batch[self.reference]], add_special_tokens=False)["input_ids"]
         return [(prompt, [*text, tokenizer.eos_token_id]) for prompt, text in zip(prompts, texts, strict=True)]
 
     def clean(self, text: str) -> str:
-        """Return a text's first paragraph, as the LoRA paper's code cuts it, on one line."""
+        """Return a text's first paragraph on one line, as the LoRA paper's code cuts it."""
         return " ".join(text.strip().partition("\n\n")[0].split())
 
     def mark(self, name: str, predictions: list[str], instances: list[Instance], seconds: float) -> Written:
@@ -88,5 +89,8 @@ class Generation(Text):
         )
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return each row's mean smoothed cross-entropy over its tokens. logits: (rows, tokens, words)."""
+        """Return each row's mean smoothed cross-entropy of a token, (n,), in nats.
+
+        logits: (n, tokens, vocabulary), labels: (n, tokens).
+        """
         return self._row_means(logits, labels, self.label_smoothing)

@@ -1,23 +1,24 @@
-"""Alpaca's and MetaMathQA's kind of task: an instruction in a template's words, and its response."""
+"""Alpaca's and MetaMathQA's kind of task: an instruction in the words of a template, and its response."""
 
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from benchmarks import checks
 from benchmarks.errors import SuiteError
 from benchmarks.records.schema import Mark, Solved
-from benchmarks.tasks.base import Example, Source
+from benchmarks.tasks.base import Example, Source, from_settings
 from benchmarks.tasks.scoring.maths import scores
 from benchmarks.tasks.text import IGNORED, Instance, Text
 
 
 @dataclass(frozen=True)
 class Exam:
-    """Questions with one right answer each: a data set of its own, asked of runs that were trained on another.
+    """Questions with one right answer each, from another data set than the one that runs are trained on.
 
-    ``kind`` says what an answer is: a "number", or an "expression" in LaTeX. A solution ends before one of ``stops``.
+    ``question`` and ``answer`` name the columns. ``kind`` says what an answer is: a "number", or an "expression" in
+    LaTeX. A solution ends before the first of ``stops``.
     """
 
     dataset: str
@@ -32,17 +33,17 @@ class Exam:
     def __post_init__(self) -> None:
         """Check what a person may have mistyped."""
         if self.kind not in ("number", "expression"):
-            raise SuiteError(f"task.exams: kind={self.kind} is unknown: number and expression are there")
+            raise SuiteError(f"task.exams: kind={self.kind} is unknown; available: number, expression")
 
     def fault(self, row: dict[str, Any]) -> str | None:
-        """Say what is wrong with a row, or None."""
+        """Say what is wrong with a row, or return None."""
         for column in (self.question, self.answer):
             if not isinstance(row[column], str) or not row[column].strip():
                 return f"{row[column]!r} for {column}: an exam needs a text"
         return scores.gold_fault(row[self.answer], self.kind)
 
     def ended(self, text: str) -> str:
-        """Return a solution up to the first of ``stops``."""
+        """Return a solution up to the first of ``stops``, without space around it."""
         for stop in self.stops:
             text = text.partition(stop)[0]
         return text.strip()
@@ -50,12 +51,12 @@ class Exam:
 
 @dataclass(frozen=True)
 class Instruction(Text):
-    """An instruction in a template's words, and the response that is to be learnt.
+    """An instruction in the words of a template, and the response to learn.
 
-    ``templates`` hold columns in braces; a row takes the first one of which it fills every column, and the last, which
-    has one column, is what questions are put in. Prompts of training are cut on the right to ``source_max_length``
-    tokens and responses to ``target_max_length`` (null: never), as QLoRA's code does. ``cue`` follows an exam's
-    question; ``follow_up`` is how a second instruction follows a response.
+    ``templates`` hold columns in braces. A row uses the first template whose columns it fills all; the last template
+    has one column, and questions are asked in its words. Training prompts are cut on the right to
+    ``source_max_length`` tokens and responses to ``target_max_length`` (None: never), as QLoRA's code does. ``cue``
+    follows an exam's question; ``follow_up`` puts a second instruction after a response.
     """
 
     templates: list[str]
@@ -71,11 +72,23 @@ class Instruction(Text):
         for name in ("source_max_length", "target_max_length"):
             checks.whole(f"task.{name}", getattr(self, name), 1, null=True)
         if not self.templates or len(_columns_of(self.templates[-1])) != 1:
-            raise SuiteError("task.templates needs a last one with a single {column}, which questions are put in")
+            raise SuiteError("the last of task.templates must have a single {column}: questions are asked in its words")
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the task with these settings; an exam that is None is left out.
+
+        Raises SuiteError for a setting that is unknown, missing or out of range.
+        """
+        if "exams" in settings:
+            exams = {name: exam for name, exam in settings["exams"].items() if exam is not None}
+            read = {name: from_settings(Exam, exam, f"task.exams.{name}") for name, exam in exams.items()}
+            settings = {**settings, "exams": read}
+        return super().of(settings)
 
     @property
     def sources(self) -> dict[str, Source]:
-        """Return where each split's rows lie, and each exam's questions."""
+        """Return where the rows of each split lie, and each exam's questions by the exam's name."""
         exams = {
             name: Source(e.dataset, e.config, e.split, e.revision, [e.question, e.answer], e.fault)
             for name, e in self.exams.items()
@@ -90,11 +103,11 @@ class Instruction(Text):
 
     @property
     def half_by(self) -> list[str]:
-        """Return the columns that decide which half of dev a row is in."""
+        """Return all columns."""
         return self.columns
 
     def fault(self, row: dict[str, Any]) -> str | None:
-        """Say what is wrong with a row, or None. A response may be empty: its end is learnt all the same."""
+        """Say what is wrong with a row, or return None. A response may be empty: its end is still learnt."""
         for column in self.columns:
             if not isinstance(row[column], str):
                 return f"{row[column]!r} for {column}: {self.name} needs a text"
@@ -103,7 +116,7 @@ class Instruction(Text):
         return None
 
     def instances(self, splits: Mapping[str, Any]) -> dict[str, list[Instance]]:
-        """Return each exam's questions in the template's words, with their answers."""
+        """Return each exam's questions in the words of the last template, with their answers."""
         return {
             name: [
                 Instance(self.ask(question) + self.cue, [answer])
@@ -113,19 +126,19 @@ class Instruction(Text):
         }
 
     def ask(self, question: str) -> str:
-        """Return a question in the last template's words."""
+        """Return a question in the words of the last template."""
         return _filled(self.templates[-1], question)
 
     def ask_again(self, asked: str, answer: str, question: str) -> str:
-        """Return what follows a prompt that was ``asked`` and its answer: both, and the next question."""
+        """Return the prompt of a second question: the one that was ``asked``, its answer, and the question."""
         return f"{asked} {answer.strip()}{_filled(self.follow_up, question)}"
 
     def prompt_tokens(self, prompts: Sequence[str], tokenizer: Any) -> list[list[int]]:
-        """Return each prompt's tokens, begun as the model's texts begin."""
+        """Return each prompt's tokens, after the token that begins the model's texts, if it has one."""
         return tokenizer(list(prompts))["input_ids"]
 
     def pairs(self, batch: dict[str, list], tokenizer: Any) -> list[tuple[list[int], list[int]]]:
-        """Return each row's prompt, and its response with its end, both cut."""
+        """Return each row's prompt, and its response with its end, as tokens, both cut."""
         columns = (batch[column] for column in self.columns)
         rows = [dict(zip(self.columns, values, strict=True)) for values in zip(*columns, strict=True)]
         prompts = self.prompt_tokens([self._template(row).format(**row) for row in rows], tokenizer)
@@ -136,7 +149,7 @@ class Instruction(Text):
         ]
 
     def remark(self, examples: list[Example]) -> str | None:
-        """Say how many prompts are as long as they may be at most, which a setting of the papers makes most of them."""
+        """Say how many prompts have the most tokens that they may have; the papers' setting cuts most prompts."""
         limit = self.source_max_length
         if limit is None:
             return None
@@ -144,11 +157,11 @@ class Instruction(Text):
         return f"{cut:,} of {len(examples):,} prompts fill task.source_max_length={limit} tokens, or were cut to it"
 
     def clean(self, text: str) -> str:
-        """Return a text without the space around it."""
+        """Return a text without space around it."""
         return text.strip()
 
     def mark(self, name: str, predictions: list[str], instances: list[Instance], seconds: float) -> Solved:
-        """Return the solutions with the share that is right, as each extractor reads them."""
+        """Return the solutions with the share that is right, by each extractor."""
         exam = self.exams[name]
         predictions = [exam.ended(text) for text in predictions]
         answers = [instance.references[0] for instance in instances]
@@ -161,16 +174,17 @@ class Instruction(Text):
         )
 
     def _template(self, row: dict[str, Any]) -> str | None:
+        """Return the first template whose columns a row fills all, or None."""
         filled = (t for t in self.templates if all(row[column].strip() for column in _columns_of(t)))
         return next(filled, None)
 
 
 def marks(predictions: list[str], answers: list[str], kind: str) -> dict[str, Mark]:
-    """Return the share of predictions that is right, as each extractor reads them."""
+    """Return the share of predictions that is right, by each extractor."""
     scored = scores.score(predictions, answers, kind)
     return {
-        extractor: Mark(accuracy=own["accuracy"], standard_error=own["stderr"], unread=own["unread"])
-        for extractor, own in scored.items()
+        extractor: Mark(accuracy=share["accuracy"], standard_error=share["stderr"], unread=share["unread"])
+        for extractor, share in scored.items()
     }
 
 

@@ -1,31 +1,30 @@
-"""What tasks of causal language models share: text that follows a prompt, its loss, how it is decoded."""
+"""What tasks of causal language models share: a text that follows a prompt, its loss, and how it is decoded."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-import transformers
 from torch import Tensor
 from torch.nn import functional
 
 from benchmarks import checks
 from benchmarks.errors import SuiteError
-from benchmarks.records import schema
-from benchmarks.tasks.base import Example, Task
+from benchmarks.records.schema import LOG_LIKELIHOOD, Solved, Written
+from benchmarks.tasks.base import Example, Task, from_settings
 
-IGNORED = -100  # the label of a token that the loss passes over
+IGNORED = -100  # the label of a token that the loss leaves out
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """How text is chosen: the best of ``beams`` beams, or with one the likeliest token at each step.
+    """How text is chosen: the best of ``beams`` beams; with one beam, the likeliest token at each step.
 
-    A beam's log-likelihood is divided by its length to the power of ``length_penalty``; no sequence of
-    ``no_repeat_ngram`` tokens comes twice in a text (0 allows it). ``instances`` prompts of the test split are
-    answered, a fixed sample, or all where it is None.
+    A beam's log-likelihood is divided by its length to the power of ``length_penalty``. No sequence of
+    ``no_repeat_ngram`` tokens occurs twice in a text; 0 allows repetition. At most ``max_new_tokens`` are written.
+    ``instances`` prompts of each set are answered, a fixed sample; None means all.
     """
 
     beams: int
@@ -51,46 +50,59 @@ class Instance:
 
 
 @dataclass(frozen=True)
-class Text(Task, ABC):
+class Text(Task):
     """Text that follows a prompt: the base of all tasks of a causal language model.
 
-    The loss is on the text and its end alone, averaged over a batch's tokens. Dev is scored by the mean log-likelihood
-    of a text's token, in nats.
+    The loss is taken on the text and its end alone, averaged over a batch's tokens. Dev is scored by the mean
+    log-likelihood of a token of a text, in nats.
     """
 
     revision: str | None
     decode: Decoding
 
-    auto_class: ClassVar[type] = transformers.AutoModelForCausalLM
+    auto_class: ClassVar[str] = "AutoModelForCausalLM"
     has_head: ClassVar[bool] = False
     eval_rows: ClassVar[int] = 16
-    primary: ClassVar[str] = "log_likelihood"
-    model_settings: ClassVar[dict[str, Any]] = {}
+    primary: ClassVar[str] = LOG_LIKELIHOOD
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the task with these settings. Raises SuiteError for one that is unknown, missing or out of range."""
+        if "decode" in settings:
+            settings = {**settings, "decode": from_settings(Decoding, settings["decode"], "task.decode")}
+        return super().of(settings)
 
     @abstractmethod
     def instances(self, splits: Mapping[str, Any]) -> dict[str, list[Instance]]:
-        """Return what a run is asked after its last epoch, by the name of the set that it is from."""
+        """Return what a run is asked after its last epoch, by the name of the set.
+
+        splits: the rows (``datasets.Dataset``) of every split in ``sources``.
+        """
 
     @abstractmethod
     def prompt_tokens(self, prompts: Sequence[str], tokenizer: Any) -> list[list[int]]:
-        """Return the tokens after which each prompt's text begins."""
+        """Return each prompt's tokens, up to where its text begins."""
 
     @abstractmethod
     def pairs(self, batch: dict[str, list], tokenizer: Any) -> list[tuple[list[int], list[int]]]:
-        """Return each row's prompt and text as tokens, each text with its end."""
+        """Return the tokens of n rows: (prompt, text) of each, the text with its end.
 
-    @abstractmethod
-    def mark(
-        self, name: str, predictions: list[str], instances: list[Instance], seconds: float
-    ) -> schema.Written | schema.Solved:
-        """Return what was written for a set of instances, with its scores; ``seconds`` are of the decoding."""
+        batch: the values of n rows, by column.
+        """
 
     @abstractmethod
     def clean(self, text: str) -> str:
-        """Return what counts of a text that a run wrote."""
+        """Return the part of a written text that counts."""
+
+    @abstractmethod
+    def mark(self, name: str, predictions: list[str], instances: list[Instance], seconds: float) -> Written | Solved:
+        """Return what was written for the set ``name``, with its scores.
+
+        predictions: one cleaned text for each instance; seconds: how long decoding them took.
+        """
 
     def ready(self, tokenizer: Any) -> None:
-        """Check that the tokenizer ends texts. What pads them is masked everywhere, so it may be that token too."""
+        """Check that the tokenizer can end a text. Padding is masked everywhere, so the end may serve as padding."""
         if tokenizer.eos_token_id is None:
             raise SuiteError(
                 f"the tokenizer of {tokenizer.name_or_path} has no end-of-text token, which ends every text of "
@@ -109,8 +121,8 @@ class Text(Task, ABC):
         for prompt, text in self.pairs(batch, tokenizer):
             if len(prompt) >= max_length:
                 raise SuiteError(
-                    f"a prompt has {len(prompt)} tokens, which leaves its text no room in train.max_length="
-                    f"{max_length}, so raise that: {tokenizer.decode(prompt, skip_special_tokens=True)[:80]}"
+                    f"a prompt has {len(prompt)} tokens, which leaves no room for its text in train.max_length="
+                    f"{max_length}: raise it; the prompt: {tokenizer.decode(prompt, skip_special_tokens=True)[:80]}"
                 )
             tokens = [*prompt, *text]
             encoded["input_ids"].append(tokens[:max_length])
@@ -122,36 +134,45 @@ class Text(Task, ABC):
         return np.array([sum(label != IGNORED for label in example["labels"]) for example in examples])
 
     def sizes_of(self, examples: list[Example]) -> np.ndarray:
-        """Return (rows,): how much each row counts in the mean loss of a batch, which is over its tokens."""
+        """Return (rows,): the number of tokens, since a batch's mean loss is taken over its tokens."""
         return self.labels_of(examples)
 
     def collate(self, examples: list[Example], tokenizer: Any) -> tuple[dict[str, Any], Tensor]:
-        """Return the rows padded to the longest, as (rows, tokens) tensors, and the labels of those last tokens.
+        """Return n rows padded to the longest, as (n, tokens) tensors, and the labels (n, last tokens).
 
-        The model is asked for no more logits than from the shortest prompt's end on.
+        ``logits_to_keep`` among the inputs asks the model for the logits from the end of the shortest prompt on, and
+        no more; the labels are those of the same tokens.
         """
-        collator = transformers.DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=IGNORED)
+        from transformers import DataCollatorForSeq2Seq  # slow to import, and needed where a model is loaded anyway
+
+        collator = DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=IGNORED)
         padded = dict(collator([dict(example) for example in examples]))
         labels = padded.pop("labels")
         needed = labels.shape[1] - int((labels != IGNORED).any(0).int().argmax()) + 1
         return padded | {"logits_to_keep": needed}, labels[:, -needed:]
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return each row's mean cross-entropy over its tokens. logits: (rows, tokens, words)."""
+        """Return each row's mean cross-entropy of a token, (n,), in nats.
+
+        logits: (n, tokens, vocabulary), labels: (n, tokens).
+        """
         return self._row_means(logits, labels, 0.0)
 
     def predict(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return each row's mean log-likelihood of a token. logits: (rows, tokens, words), labels: (rows, tokens)."""
+        """Return each row's mean log-likelihood of a token, (n,), in nats.
+
+        logits: (n, tokens, vocabulary), labels: (n, tokens).
+        """
         return -self._row_means(logits, labels, 0.0)
 
     def score(self, predictions: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-        """Return the mean log-likelihood of a token; labels: (rows,) numbers of tokens."""
+        """Return the mean log-likelihood of a token. predictions: (rows,) means; labels: (rows,) numbers of tokens."""
         return {self.primary: float((predictions * labels).sum() / labels.sum())}
 
     def _row_means(self, logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
         logits, wanted = logits[:, :-1], labels[:, 1:]
         counted = wanted != IGNORED
-        # The counted tokens alone are cast to float32: over a vocabulary that is most of the memory.
+        # Only the counted tokens are cast to float32: over a whole vocabulary that is most of the memory.
         each = functional.cross_entropy(
             logits[counted].float(), wanted[counted], reduction="none", label_smoothing=smoothing
         )

@@ -8,7 +8,7 @@ from support.record_factory import make_record, save
 from benchmarks.records import predictions
 from benchmarks.records.predictions import Predictions
 from benchmarks.records.schema import Record
-from benchmarks.tasks.build import build
+from benchmarks.tasks.build import of_record
 
 ROWS = 200
 LABELS = np.random.default_rng(0).integers(0, 2, ROWS)
@@ -30,6 +30,6 @@ def leave_answers(
         record = make_record(task, method, "qv", seed, (answered == LABELS).mean(), config=config, **facts)
         (path,) = save(root, record)
         own = Predictions(LABELS, HALVES, answered, answered, answered)
-        predictions.write(path, own, build(record.config["task"]).answers_classes)
+        predictions.write(path, own, of_record(record.config["task"]).answers_classes)
         made.append(record)
     return made

@@ -15,7 +15,7 @@ from benchmarks.records import predictions
 from benchmarks.records.predictions import Predictions
 from benchmarks.report import comparison_table as compare
 from benchmarks.report import rank_figure as ranks
-from benchmarks.tasks.build import build
+from benchmarks.tasks.build import of_record
 
 
 def compared(root: Path, **settings) -> comparisons.Compared:
@@ -144,7 +144,7 @@ def test_a_held_out_difference_is_that_of_the_stored_scores(tmp_path: Path) -> N
         answered = np.where(HALVES == 0, answered, 3 * answered + 4)  # two epochs, of another scale each
         record = make_record("glue/stsb", method, "qv", 0, config={"task": correlated}, primary="pearson")
         (path,) = save(tmp_path, record)
-        own, task = Predictions(labels, HALVES, answered, answered, answered), build(correlated)
+        own, task = Predictions(labels, HALVES, answered, answered, answered), of_record(correlated)
         predictions.write(path, own, task.answers_classes)
         wanted.append(rescore.scores(own, task)["held_out"])
     (pair,) = compared(tmp_path).pairs

@@ -91,7 +91,7 @@ def test_a_long_reference_is_cut_and_a_long_prompt_refused(task: Generation, tok
     assert [row["input_ids"] for row in cut] == [row["input_ids"][: longest_prompt + 1] for row in whole]
     assert [row["labels"] for row in cut] == [row["labels"][: longest_prompt + 1] for row in whole]
     with pytest.raises(
-        SuiteError, match=rf"a prompt has {longest_prompt} tokens.*train.max_length={longest_prompt}, so"
+        SuiteError, match=rf"a prompt has {longest_prompt} tokens.*train.max_length={longest_prompt}: raise it"
     ):
         examples(task, tokenizer, longest_prompt)
 

@@ -75,7 +75,9 @@ def test_prompts_and_responses_are_cut_as_qlora_cuts_them(tokenizer) -> None:
 
 
 def test_a_prompt_that_leaves_no_room_is_refused(tokenizer) -> None:
-    with pytest.raises(SuiteError, match=r"leaves its text no room in train.max_length=20, so raise that: Below is"):
+    with pytest.raises(
+        SuiteError, match=r"leaves no room for its text in train.max_length=20: raise it; the prompt: Below is"
+    ):
         built().encode(ROWS, tokenizer, 20)
 
 

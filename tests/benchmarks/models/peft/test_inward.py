@@ -8,6 +8,7 @@ import peft
 import pytest
 import safetensors.torch
 import torch
+import transformers
 from omegaconf import OmegaConf
 from support import adapter_factory, tiny
 from support.adapter_factory import leave, logits, own_logits
@@ -54,7 +55,7 @@ def from_peft(kind: str, backbone: Path, out: Path, config, **more) -> torch.Ten
     task = task_of(backbone)
     settings = {"target_modules": TARGETS[kind], "task_type": "SEQ_CLS" if task.has_head else "CAUSAL_LM"}
     settings |= {"fan_in_fan_out": True} if kind == "gpt2" else {}
-    base = task.auto_class.from_pretrained(backbone, dtype=torch.float32, **task.model_settings)
+    base = getattr(transformers, task.auto_class).from_pretrained(backbone, dtype=torch.float32, **task.model_settings)
     model = peft.get_peft_model(base, config(**settings | more))
     generator = torch.Generator().manual_seed(2)
     for parameter in model.parameters():

@@ -10,6 +10,7 @@ import peft
 import pytest
 import safetensors.torch
 import torch
+import transformers
 from support import tiny
 from support.adapter_factory import ADAPTING, leave, logits, own_logits
 
@@ -52,7 +53,8 @@ def with_peft(directory: Path, task: Task) -> tuple[peft.PeftModel, torch.Tensor
     """Load what was exported as its reader would; return the model and its logits."""
     base = json.loads((directory / "adapter_config.json").read_text())["base_model_name_or_path"]
     model = peft.PeftModel.from_pretrained(
-        task.auto_class.from_pretrained(base, dtype=torch.float32, **task.model_settings), directory
+        getattr(transformers, task.auto_class).from_pretrained(base, dtype=torch.float32, **task.model_settings),
+        directory,
     )
     return model, logits(model.eval())
 
@@ -235,7 +237,7 @@ def test_the_adapter_of_a_quantised_backbone_has_the_shapes_of_its_maps(
     (directory,) = tmp_path.rglob("adapter")
     out = exported(directory, "peft", tmp_path)
     task = saved.find(directory).task
-    model = task.auto_class.from_pretrained(llama, dtype=torch.float32)
+    model = getattr(transformers, task.auto_class).from_pretrained(llama, dtype=torch.float32)
     model = peft.PeftModel.from_pretrained(model, out)  # refuses other shapes
     layers = [module for module in model.modules() if isinstance(module, peft.tuners.lora.LoraLayer)]
     assert len(layers) == 14
