@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import rich.progress
@@ -66,7 +65,7 @@ def _decoding(config: DictConfig, run: saved.Saved) -> Decoding:
         raise SuiteError(
             f"{run.directory} is of task={run.task.name}, which follows no instructions: train one with task=alpaca"
         )
-    return replace(run.task.decode, max_new_tokens=config.answer.max_new_tokens)
+    return run.task.decode.model_copy(update={"max_new_tokens": config.answer.max_new_tokens})
 
 
 class Respondent:
@@ -98,7 +97,7 @@ class Respondent:
         for question in questions:
             asked = self.task.ask_again(self.task.ask(question.turns[0]), "", question.turns[1])
             (prompt,) = self.task.prompt_tokens([asked], self.tokenizer)
-            twice = replace(self.decoding, max_new_tokens=2 * self.decoding.max_new_tokens)
+            twice = self.decoding.model_copy(update={"max_new_tokens": 2 * self.decoding.max_new_tokens})
             decode.check_fits(f"question {question.id}, both turns,", prompt, asked, twice, self.context)
 
     def answer(self, questions: list[Question]) -> list[tuple[str, str]]:

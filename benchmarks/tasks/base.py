@@ -4,18 +4,17 @@ Training, decoding and scoring call what is declared here, and in ``text.Text`` 
 else of a task.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
-from typing import Any, ClassVar, Self, TypeVar
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
 
-from benchmarks.errors import SuiteError, nearest
+from benchmarks.typed import Settings
 
 Example = dict[str, Any]  # one row as tokens: input_ids, labels, and whatever else the tokenizer gives
-Settings = TypeVar("Settings")  # a dataclass that is read from a file in conf/task
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,8 @@ class Source:
     fault: Callable[[dict[str, Any]], str | None]
 
 
-@dataclass(frozen=True)
-class Task(ABC):
-    """Base of all kinds of task. A kind is a frozen dataclass; its fields are the settings of a file in conf/task.
+class Task(Settings):
+    """Base of all kinds of task; a kind's fields are the settings of a file in conf/task.
 
     The module tasks/<kind>.py defines the class that is named after the kind: classification.py has Classification.
     """
@@ -52,17 +50,6 @@ class Task(ABC):
     auto_class: ClassVar[str]  # the class of transformers that loads a backbone for the task
     has_head: ClassVar[bool]  # whether the backbone gets a head, which every run trains
     eval_rows: ClassVar[int]  # how many rows of dev go through the model at a time
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Self:
-        """Return the task with these settings. Raises SuiteError for one that is unknown, missing or out of range."""
-        return from_settings(cls, settings, "task")
-
-    @classmethod
-    def takes(cls, settings: Mapping[str, Any]) -> bool:
-        """Say whether none of these settings is unknown to this kind, and none is missing."""
-        known, required = _names(cls)
-        return required <= settings.keys() <= known
 
     @property
     def benchmark(self) -> str:
@@ -153,27 +140,3 @@ class Task(ABC):
         predictions: (rows,) of ``predict``; labels: (rows,) of ``labels_of``. Raises glue.UndefinedMetric where the
         predictions have no such score.
         """
-
-
-def from_settings(cls: type[Settings], settings: Any, where: str) -> Settings:
-    """Return a dataclass with its fields read from ``settings``, which ``where`` names on the command line.
-
-    Raises SuiteError for settings that are no mapping, and for one that is unknown or missing.
-    """
-    known, required = _names(cls)
-    if not isinstance(settings, Mapping):
-        raise SuiteError(
-            f"{where}={settings} must be a set of settings; give them one by one: {', '.join(sorted(known))}"
-        )
-    for name in sorted(settings.keys() - known):
-        raise SuiteError(
-            f"{where}.{name} is unknown; nearest: {nearest(name, known)}; available: {', '.join(sorted(known))}"
-        )
-    if missing := required - settings.keys():
-        raise SuiteError(f"{where} lacks {', '.join(sorted(missing))}; it needs {', '.join(sorted(required))}")
-    return cls(**settings)
-
-
-def _names(cls: type) -> tuple[set[str], set[str]]:
-    """Return the names of a dataclass's fields, and of those that have no default."""
-    return {field.name for field in fields(cls)}, {field.name for field in fields(cls) if field.default is MISSING}

@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks import tasks
+from benchmarks import tasks, typed
 from benchmarks.errors import SuiteError, nearest
 from benchmarks.tasks.base import Task
 
@@ -23,7 +23,7 @@ def build(settings: Mapping[str, Any]) -> Task:
         raise SuiteError(
             f"task.kind={kind} is unknown; nearest: {nearest(str(kind), kinds())}; available: {', '.join(kinds())}"
         )
-    return task_class.of(settings)
+    return typed.read(task_class, settings, "task")
 
 
 def of_record(settings: Mapping[str, Any]) -> Task:
@@ -35,7 +35,9 @@ def of_record(settings: Mapping[str, Any]) -> Task:
     if "kind" in settings:
         return build(settings)
     for kind in kinds():
-        if _class_of(kind).takes(settings):
+        fields = _class_of(kind).model_fields
+        required = {name for name, field in fields.items() if field.is_required()}
+        if required <= settings.keys() <= fields.keys():
             return build({**settings, "kind": kind})
     raise SuiteError(
         f"a record's task has the settings {', '.join(sorted(settings))}, which are those of no kind of task: "

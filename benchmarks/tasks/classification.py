@@ -1,10 +1,10 @@
 """GLUE's kind of task: a class, or a number, for a text or a pair of texts."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from pydantic import field_validator
 from torch import Tensor
 from torch.nn import functional
 
@@ -13,7 +13,6 @@ from benchmarks.tasks.base import Example, Task
 from benchmarks.tasks.scoring import glue
 
 
-@dataclass(frozen=True)
 class Classification(Task):
     """A class, or a number, for one or two texts.
 
@@ -32,9 +31,11 @@ class Classification(Task):
     eval_rows: ClassVar[int] = 64
     revision: ClassVar[str | None] = None
 
-    def __post_init__(self) -> None:
-        """Check what a person may have mistyped."""
-        glue.check(self.metric)
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, metric: str) -> str:
+        glue.check(metric)
+        return metric
 
     @property
     def columns(self) -> list[str]:

@@ -1,19 +1,17 @@
 """E2E's kind of task: a prompt, and one or more reference texts for it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from pydantic import Field
 from torch import Tensor
 
-from benchmarks import checks
 from benchmarks.records.schema import Written
 from benchmarks.tasks.base import Source
 from benchmarks.tasks.scoring.e2e import e2e, meteor
 from benchmarks.tasks.text import Instance, Text
 
 
-@dataclass(frozen=True)
 class Generation(Text):
     """Text from a prompt, learnt from its references; each reference is a row with its prompt.
 
@@ -25,11 +23,7 @@ class Generation(Text):
     test: str
     prompt: str
     reference: str
-    label_smoothing: float
-
-    def __post_init__(self) -> None:
-        """Check what a person may have mistyped."""
-        checks.number("task.label_smoothing", self.label_smoothing, least=0, below=1)
+    label_smoothing: float = Field(ge=0, lt=1)
 
     @property
     def sources(self) -> dict[str, Source]:

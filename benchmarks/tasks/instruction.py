@@ -2,19 +2,19 @@
 
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal
 
-from benchmarks import checks
-from benchmarks.errors import SuiteError
+from pydantic import Field, field_validator
+
+from benchmarks import typed
 from benchmarks.records.schema import Mark, Solved
-from benchmarks.tasks.base import Example, Source, from_settings
+from benchmarks.tasks.base import Example, Source
 from benchmarks.tasks.scoring.maths import scores
-from benchmarks.tasks.text import IGNORED, Instance, Text
+from benchmarks.tasks.text import IGNORED, Count, Instance, Text
+from benchmarks.typed import Settings
 
 
-@dataclass(frozen=True)
-class Exam:
+class Exam(Settings):
     """Questions with one right answer each, from another data set than the one that runs are trained on.
 
     ``question`` and ``answer`` name the columns. ``kind`` says what an answer is: a "number", or an "expression" in
@@ -27,13 +27,8 @@ class Exam:
     revision: str | None
     question: str
     answer: str
-    kind: str
-    stops: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        """Check what a person may have mistyped."""
-        if self.kind not in ("number", "expression"):
-            raise SuiteError(f"task.exams: kind={self.kind} is unknown; available: number, expression")
+    kind: Literal["number", "expression"]
+    stops: list[str] = Field(default_factory=list)
 
     def fault(self, row: dict[str, Any]) -> str | None:
         """Say what is wrong with a row, or return None."""
@@ -49,7 +44,6 @@ class Exam:
         return text.strip()
 
 
-@dataclass(frozen=True)
 class Instruction(Text):
     """An instruction in the words of a template, and the response to learn.
 
@@ -61,30 +55,27 @@ class Instruction(Text):
 
     templates: list[str]
     response: str
-    source_max_length: int | None
-    target_max_length: int | None
+    source_max_length: Count | None
+    target_max_length: Count | None
     follow_up: str
     cue: str
     exams: dict[str, Exam]
 
-    def __post_init__(self) -> None:
-        """Check what a person may have mistyped."""
-        for name in ("source_max_length", "target_max_length"):
-            checks.whole(f"task.{name}", getattr(self, name), 1, null=True)
-        if not self.templates or len(_columns_of(self.templates[-1])) != 1:
-            raise SuiteError("the last of task.templates must have a single {column}: questions are asked in its words")
-
+    @field_validator("templates")
     @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Self:
-        """Return the task with these settings; an exam that is None is left out.
+    def _asks(cls, templates: list[str]) -> list[str]:
+        if not templates or len(_columns_of(templates[-1])) != 1:
+            raise ValueError("must end with a template that has a single {column}: questions are asked in its words")
+        return templates
 
-        Raises SuiteError for a setting that is unknown, missing or out of range.
-        """
-        if "exams" in settings:
-            exams = {name: exam for name, exam in settings["exams"].items() if exam is not None}
-            read = {name: from_settings(Exam, exam, f"task.exams.{name}") for name, exam in exams.items()}
-            settings = {**settings, "exams": read}
-        return super().of(settings)
+    @field_validator("exams", mode="before")
+    @classmethod
+    def _given(cls, exams: Any) -> Any:
+        """Leave out exams that are null: a task whose file builds on another's drops them so."""
+        if not isinstance(exams, dict):
+            return exams
+        given = {name: exam for name, exam in exams.items() if exam is not None}
+        return {name: typed.read(Exam, exam, f"task.exams.{name}") for name, exam in given.items()}
 
     @property
     def sources(self) -> dict[str, Source]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -130,7 +130,7 @@ def _rows(rows: datasets.Dataset) -> list[bytes]:
 
 def tokenise(rows: Rows, split: str, task: Task, tokenizer, backbone: str, max_length: int) -> list[dict]:
     """Return the tokens and labels of each row, cached on disk by rows, task, length and the backbone's fingerprint."""
-    facts = f"{rows.fingerprint} {split} {json.dumps(asdict(task))} {max_length} {backbone}"
+    facts = f"{rows.fingerprint} {split} {task.model_dump_json()} {max_length} {backbone}"
     encoded = rows.splits[split].map(
         lambda batch: task.encode(batch, tokenizer, max_length),
         batched=True,

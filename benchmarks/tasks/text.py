@@ -3,23 +3,25 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks import checks
 from benchmarks.errors import SuiteError
 from benchmarks.records.schema import LOG_LIKELIHOOD, Solved, Written
-from benchmarks.tasks.base import Example, Task, from_settings
+from benchmarks.tasks.base import Example, Task
+from benchmarks.typed import Settings
+
+Count = Annotated[int, Field(ge=1)]
 
 IGNORED = -100  # the label of a token that the loss leaves out
 
 
-@dataclass(frozen=True)
-class Decoding:
+class Decoding(Settings):
     """How text is chosen: the best of ``beams`` beams; with one beam, the likeliest token at each step.
 
     A beam's log-likelihood is divided by its length to the power of ``length_penalty``. No sequence of
@@ -27,18 +29,11 @@ class Decoding:
     ``instances`` prompts of each set are answered, a fixed sample; None means all.
     """
 
-    beams: int
+    beams: Count
     length_penalty: float
-    no_repeat_ngram: int
-    max_new_tokens: int
-    instances: int | None
-
-    def __post_init__(self) -> None:
-        """Check what a person may have mistyped."""
-        for name, least in (("beams", 1), ("no_repeat_ngram", 0), ("max_new_tokens", 1)):
-            checks.whole(f"task.decode.{name}", getattr(self, name), least)
-        checks.whole("task.decode.instances", self.instances, 1, null=True)
-        checks.number("task.decode.length_penalty", self.length_penalty)
+    no_repeat_ngram: int = Field(ge=0)
+    max_new_tokens: Count
+    instances: Count | None
 
 
 @dataclass(frozen=True)
@@ -49,7 +44,6 @@ class Instance:
     references: list[str]
 
 
-@dataclass(frozen=True)
 class Text(Task):
     """Text that follows a prompt: the base of all tasks of a causal language model.
 
@@ -64,13 +58,6 @@ class Text(Task):
     has_head: ClassVar[bool] = False
     eval_rows: ClassVar[int] = 16
     primary: ClassVar[str] = LOG_LIKELIHOOD
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Self:
-        """Return the task with these settings. Raises SuiteError for one that is unknown, missing or out of range."""
-        if "decode" in settings:
-            settings = {**settings, "decode": from_settings(Decoding, settings["decode"], "task.decode")}
-        return super().of(settings)
 
     @abstractmethod
     def instances(self, splits: Mapping[str, Any]) -> dict[str, list[Instance]]:

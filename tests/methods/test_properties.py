@@ -22,7 +22,10 @@ from methods.sites import find_sites
 
 ROOT = Path(__file__).parents[2]
 TARGETS = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
-TASK = Classification("made-up", "", "", "", "", [], "", ["no", "yes"], "", "")
+TASK = Classification(
+    name="made-up", dataset="", config="", train="", validation="",
+    text=[], label="", labels=["no", "yes"], metric="accuracy", primary="accuracy",
+)  # fmt: skip
 
 
 @pytest.fixture

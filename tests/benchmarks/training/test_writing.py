@@ -220,11 +220,11 @@ def test_a_gguf_file_is_unpacked_once(smollm2: Path) -> None:
 UNDECODED = dict.fromkeys(f"task.decode.{key}" for key in ("beams", "max_new_tokens", "instances"))
 REFUSED = {
     "a random one of no shape": ("lora", {"backbone.random": "true"}, ["backbone.random=true", "backbone.shape"]),
-    "smoothing in words": ("lora", {"task.label_smoothing": "O.1"}, ["task.label_smoothing=O.1"]),
+    "smoothing in words": ("lora", {"task.label_smoothing": "O.1"}, ["task.label_smoothing must be a number, got O.1"]),
     "no decoding": (
         "lora",
         {"task.decode": "null"} | UNDECODED,
-        ["task.decode=None"],
+        ["task.decode must be a mapping, got null"],
     ),
     "a half of dev without rows": ("lora", {"data.validation_rows": "1"}, ["half", "data.validation_rows"]),
     "a package that ships no such file": (
@@ -251,9 +251,17 @@ REFUSED = {
         ["data.validation_rows must be a whole number, or null, got few"],
     ),
     "no instances that many": ("lora", {"task.decode.instances": "99"}, ["task.decode.instances=99", "6"]),
-    "no beams": ("lora", {"task.decode.beams": "0"}, ["task.decode.beams=0"]),
-    "a penalty in words": ("lora", {"task.decode.length_penalty": "x"}, ["task.decode.length_penalty=x"]),
-    "too much smoothing": ("lora", {"task.label_smoothing": "1"}, ["task.label_smoothing=1"]),
+    "no beams": ("lora", {"task.decode.beams": "0"}, ["task.decode.beams must be at least 1, got 0"]),
+    "a penalty in words": (
+        "lora",
+        {"task.decode.length_penalty": "x"},
+        ["task.decode.length_penalty must be a number, got x"],
+    ),
+    "too much smoothing": (
+        "lora",
+        {"task.label_smoothing": "1"},
+        ["task.label_smoothing must be less than 1.0, got 1"],
+    ),
     "warm steps in words": (
         "lora",
         {"train.warmup_steps": "x"},
