@@ -5,12 +5,13 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
-from benchmarks import conf
+from benchmarks import conf, markup
 from benchmarks.errors import JobFailed, SuiteError, nearest
 from methods.errors import MethodError
 
@@ -43,6 +44,16 @@ def say(error: Exception, config: str = "run") -> None:
 def console() -> Console:
     """Return a console as wide as the terminal, or as a table needs where the output goes elsewhere."""
     return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+
+
+def show(columns: markup.Columns, kind: str, facts: Any = None, title: str | None = None) -> None:
+    """Print a table in one of ``markup.FORMATS``; JSON has ``facts`` in its place, and only text has the title."""
+    if kind == "text":
+        console().print(markup.terminal(columns, title))
+    elif kind == "json":
+        print(markup.as_json(facts))
+    else:
+        print("\n".join({"markdown": markup.markdown, "latex": markup.latex}[kind](columns)))
 
 
 def line_of(error: Exception, config: str = "run") -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import score_e2e
+from scripts import score_e2e
 from benchmarks.tasks.scoring.e2e import e2e, meteor
 
 REFERENCES = "A cheap pub.\nThe pub is cheap.\n\nA dear pub by the river.\n"
@@ -75,3 +75,11 @@ def test_a_java_that_stops_is_one_line(
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     assert run(tmp_path, REFERENCES, "A\nB\n", "--metrics", "meteor") == 2
     assert "METEOR 1.5 stopped: no memory left" in capsys.readouterr().err
+
+
+def test_markdown_and_latex_have_the_same_scores(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    same = (REFERENCES, "A cheap pub.\nA dear pub by the river.\n", "--metrics", "rouge_l", "--format")
+    assert run(tmp_path, *same, "markdown") == 0
+    assert "| rouge_l | 1.0000 | F with beta 1.2" in capsys.readouterr().out
+    assert run(tmp_path, *same, "latex") == 0
+    assert r"rouge\_l & 1.0000 & F with beta 1.2" in capsys.readouterr().out
