@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import score_e2e
 from benchmarks.tasks.scoring.e2e import e2e, meteor
+from scripts import score_e2e
 
 REFERENCES = "A cheap pub.\nThe pub is cheap.\n\nA dear pub by the river.\n"
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from support import tiny
 
-from benchmarks.analysis import rescoring as rescore
+from benchmarks.analysis import rescoring
 from benchmarks.errors import SuiteError
 from benchmarks.records import predictions, store
 from benchmarks.tasks.build import of_record
+from scripts import rescore
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +38,8 @@ def test_stored_predictions_give_the_stored_scores(
         assert own.best.shape == own.labels.shape == own.halves.shape == (40,)
         assert own.best.dtype == (np.float32 if task == "glue/stsb" else np.uint8)
         assert set(own.halves.tolist()) == {0, 1}
-        again = rescore.scores(own, of_record(record.config["task"]))
-        assert again == pytest.approx(rescore.stored(record.scores), abs=1e-6)
+        again = rescoring.scores(own, of_record(record.config["task"]))
+        assert again == pytest.approx(rescoring.stored(record.scores), abs=1e-6)
         assert predictions.place(path).stat().st_size < 2000
     assert rescore.main([str(path) for path in paths]) == 0
     one, other = (predictions.read(path) for path in paths)

@@ -11,9 +11,7 @@ import transformers
 from support import tiny
 
 import methods
-from benchmarks.analysis import rescoring as rescore
-from benchmarks.records import schema, store
-from benchmarks.tasks import embedded
+from benchmarks.records import schema
 from benchmarks.tasks.embedded import e2e_nlg
 from benchmarks.tasks.scoring.e2e import e2e, meteor
 from benchmarks.training import decode
@@ -51,28 +49,6 @@ def job(method: str, gpt2: Path, restaurants: Path, root: Path, *overrides: str)
 def train(monkeypatch, method: str, *arguments, **settings) -> dict[int, schema.Record]:
     assert tiny.command_line(monkeypatch, job(method, *arguments, **settings)) == 0
     return tiny.read(arguments[2])
-
-
-def test_texts_are_scored_again_on_their_own_references(
-    gpt2: Path, restaurants: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    train(monkeypatch, "lora", gpt2, restaurants, tmp_path)
-    path, _ = sorted(tmp_path.rglob("records/**/*.json"))
-    cache = ["--cache", str(tmp_path / "cache")]
-    root = ["--data-root", str(restaurants)]
-    assert rescore.main([str(path), *root, *cache]) == 0
-    assert "3 instances" in capsys.readouterr().out
-    record = store.read(path)
-    (test,) = restaurants.rglob("test*.parquet")
-    changed = [*record.generation.predictions[:-1], pq.read_table(test)["human_reference"][-1].as_py()]
-    written = record.generation.model_copy(update={"predictions": changed})
-    store.write(path, record.model_copy(update={"generation": written}))
-    assert rescore.main([str(path), *root, *cache]) == 1
-    assert "DIFFERS" in capsys.readouterr().out
-    assert rescore.main([str(path), *cache]) == 2
-    assert "--data-root DIR" in capsys.readouterr().err
-    assert rescore.main([str(path), "--data-root", str(embedded.write(tmp_path, "e2e_nlg")), *cache]) == 2
-    assert "other rows of" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("method", tiny.GENERATING)
