@@ -114,10 +114,8 @@ def _of_text(record: Record, path: Path, root: str | None, cache: Path) -> list[
     now = task.mark(name, record.generation.predictions, instances, record.generation.seconds)
     lines = []
     for score, before in record.generation.scores.items():
-        cell, same = (
-            f"absent: {now.absent.get(score)}",
-            True,
-        )  # a score that this machine cannot compute has not changed
+        # A score that this machine cannot compute has not changed.
+        cell, same = f"absent: {now.absent.get(score)}", True
         if score in now.scores:
             cell, same = f"{now.scores[score]:.4f}", math.isclose(now.scores[score], before, rel_tol=1e-9)
         lines.append(Line(f"{name}, {len(instances):,} instances", score, f"{before:.4f}", cell, same))

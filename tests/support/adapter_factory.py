@@ -55,7 +55,9 @@ def leave(method: str, backbone: Path, root: Path, *overrides: str) -> Path:
         head={f"{name}.{key}": tensor for name, tensors in drawn.items() for key, tensor in tensors.items()},
         frozen=made.frozen(sites),
         sites=sites,
-        backbone=saved.backbone_facts(config.backbone, backbones.fingerprint(backbone)),
+        backbone=saved.backbone_facts(
+            OmegaConf.to_container(config.backbone, resolve=True), backbones.fingerprint(backbone)
+        ),
         facts={
             "task": OmegaConf.to_container(config.task, resolve=True),
             "targets": targets if made.adapts_sites else [],

@@ -1,1 +1,1 @@
-"""Adapters leave the suite, and come in: peft's files, written and read without peft."""
+"""Adapters in peft's format, written and read without peft."""

@@ -19,7 +19,7 @@ _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 def write(directory: Path, config: dict[str, Any], tensors: Tensors) -> None:
-    """Write both files; while they are replaced there is no config, so that a reader never sees two halves."""
+    """Write both files. While they are replaced there is no config, so that nobody reads an old file with a new one."""
     (directory / _CONFIG).unlink(missing_ok=True)
     write_atomic(directory / _WEIGHTS, adapters.to_bytes(tensors))
     write_atomic(directory / _CONFIG, (json.dumps(config, indent=2, sort_keys=True) + "\n").encode())
@@ -31,17 +31,17 @@ def read(directory: Path) -> tuple[dict[str, Any], Tensors]:
         return json.loads((directory / _CONFIG).read_text()), safetensors.torch.load_file(directory / _WEIGHTS)
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         raise SuiteError(
-            f"{directory} is no adapter of peft ({error}): name a folder with {_CONFIG} and {_WEIGHTS}"
+            f"{directory} is not an adapter of peft ({error}): pass a folder with {_CONFIG} and {_WEIGHTS}"
         ) from error
 
 
 def take(tensors: Tensors, name: str, *shape: int) -> Tensor:
-    """Remove a tensor from those that were read, and return it. Raises SuiteError where none of that shape is there."""
+    """Remove a tensor from those that were read, and return it. Raises SuiteError if it is missing or misshaped."""
     if name not in tensors:
-        raise SuiteError(f"{_WEIGHTS} holds no {name}: the adapter is not whole")
+        raise SuiteError(f"{_WEIGHTS} lacks {name}: the adapter is incomplete")
     if tensors[name].shape != shape:
         raise SuiteError(
-            f"{name} is {list(tensors[name].shape)} in {_WEIGHTS}, where task, backbone and {_CONFIG} make it "
-            f"{list(shape)}: name those that the adapter was trained with"
+            f"{name} is {list(tensors[name].shape)} in {_WEIGHTS}, but by task, backbone and {_CONFIG} it must be "
+            f"{list(shape)}: say the task and backbone that the adapter was trained with"
         )
     return tensors.pop(name)

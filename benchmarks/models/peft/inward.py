@@ -1,10 +1,9 @@
-"""From peft's adapter to one of the suite's."""
+"""Reads an adapter of peft into an adapter folder of the suite."""
 
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from benchmarks.errors import SuiteError
@@ -17,7 +16,8 @@ from benchmarks.tasks.build import build
 from methods.base import Tensors
 from methods.sites import find_sites
 
-# What does not change which product is added: where it came from, and which modules, which the tensors' names say too.
+# Settings of peft that do not change the product that is added: they say where an adapter came from, or which modules
+# it adapts, which the tensors' names say too.
 _HARMLESS = {
     *("auto_mapping", "base_model_name_or_path", "inference_mode", "peft_type", "peft_version", "revision"),
     *("exclude_modules", "fan_in_fan_out", "layers_pattern", "layers_to_transform", "modules_to_save"),
@@ -25,31 +25,32 @@ _HARMLESS = {
 }
 
 
-def from_peft(source: Path, config: DictConfig, cache: Path, out: Path) -> None:
+def from_peft(
+    source: Path,
+    task_facts: dict[str, Any],
+    backbone_facts: dict[str, Any],
+    train_facts: dict[str, Any],
+    cache: Path,
+    out: Path,
+) -> None:
     """Read a LoRA, VeRA or VB-LoRA adapter of peft into an adapter folder of the suite.
 
-    ``config`` gives ``task`` and ``backbone`` as conf/ composes them; a backbone without a path is the one that the
-    adapter names. Raises SuiteError, before anything is written, for what the suite's method cannot hold.
+    The facts are the parts ``task``, ``backbone`` and ``train`` of a run's config. Where the backbone's path is None,
+    it is the one that the adapter names. Raises SuiteError, before anything is written, for an adapter that the suite's
+    method cannot hold.
     """
-    settings, tensors = folder.read(source)
-    name, found = _format(source, settings)
-    backbone = _backbone(source, settings, config)
-    task = build(OmegaConf.to_container(config.task, resolve=True))
-    _check(source, settings, found, task)
+    config, tensors = folder.read(source)
+    name, form = _format(source, config)
+    backbone = _backbone(source, config, backbone_facts)
+    task = build(task_facts)
+    _check(source, config, form, task)
     directory, fingerprint = saved.locate(backbone, cache)
     model = saved.load_model(backbone, task, directory)
-    modules = sorted({key.removeprefix(MODEL).partition(found.MARK)[0] for key in tensors if found.MARK in key})
-    if not modules:
-        raise SuiteError(f"{source} adapts no linear map: none of its tensors' names holds {found.MARK}")
-    sites = find_sites(model, modules, backbone["head"])
-    method, trained = found.read(settings, tensors, sites)
+    sites = find_sites(model, _modules(source, tensors, form.MARK), backbone["head"])
+    method, trained = form.read(config, tensors, sites)
     trained = {key: tensor.float() for key, tensor in trained.items()}
     head = _head(model, backbone["head"], tensors)
-    if tensors:
-        raise SuiteError(
-            f"{source} holds {', '.join(sorted(tensors)[:3])} too, which the suite's {name} cannot hold: "
-            "an adapter of linear maps alone, and of the head that backbone.head names, can be read"
-        )
+    _check_all_read(source, tensors, name)
     adapters.save(
         directory=out,
         name=name,
@@ -60,8 +61,8 @@ def from_peft(source: Path, config: DictConfig, cache: Path, out: Path) -> None:
         sites=sites,
         backbone=saved.backbone_facts(backbone, fingerprint),
         facts={
-            "task": OmegaConf.to_container(config.task, resolve=True),
-            "train": OmegaConf.to_container(config.train, resolve=True),
+            "task": task_facts,
+            "train": train_facts,
             "targets": [site.name for site in sites],
             "precision": "fp32",
             "seed": 0,
@@ -69,50 +70,63 @@ def from_peft(source: Path, config: DictConfig, cache: Path, out: Path) -> None:
     )
 
 
-def _format(source: Path, settings: dict[str, Any]) -> tuple[str, ModuleType]:
-    """Return the format of a peft adapter and its method's name."""
-    found, wanted = formats.find(), settings.get("peft_type")
-    for name, module in found.items():
-        if wanted == module.PEFT_TYPE:
-            return name, module
+def _format(source: Path, config: dict[str, Any]) -> tuple[str, ModuleType]:
+    """Return the name of an adapter's method, and the module that reads its format."""
+    known, wanted = formats.find(), config.get("peft_type")
+    for name, form in known.items():
+        if wanted == form.PEFT_TYPE:
+            return name, form
     raise SuiteError(
-        f"{source} is an adapter of peft's type {wanted}: "
-        f"{', '.join(module.PEFT_TYPE for module in found.values())} can be read"
+        f"{source} is an adapter of peft's type {wanted}, which cannot be read: "
+        f"the types that can are {', '.join(form.PEFT_TYPE for form in known.values())}"
     )
 
 
-def _backbone(source: Path, settings: dict[str, Any], config: DictConfig) -> dict[str, Any]:
-    """Return the backbone's facts. peft adapts modules as a whole, so none of them is several sites."""
-    node = config.backbone.copy()
-    node.fused = None
-    if OmegaConf.is_missing(node, "targets"):
-        node.targets = {}
-    if OmegaConf.is_missing(node, "path"):
-        node.path = settings.get("base_model_name_or_path")
-        if node.path is None:
-            raise SuiteError(f"{source} does not name its backbone: say backbone=NAME, or backbone.path=ID_OR_DIR")
-    return OmegaConf.to_container(node, resolve=True)
+def _backbone(source: Path, config: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the backbone's facts, completed. peft adapts modules as a whole, so none of them is several sites."""
+    path = facts["path"] or config.get("base_model_name_or_path")
+    if path is None:
+        raise SuiteError(f"{source} does not name its backbone: say backbone=NAME, or backbone.path=ID_OR_DIR")
+    return facts | {"path": path, "targets": facts["targets"] or {}, "fused": None}
 
 
-def _check(source: Path, settings: dict[str, Any], found: ModuleType, task: Task) -> None:
-    """Raise SuiteError for a setting that is missing, or that would make another product than the tensors' own."""
+def _check(source: Path, config: dict[str, Any], form: ModuleType, task: Task) -> None:
+    """Raise SuiteError for a setting that is missing, or that adds something else than the tensors' plain product."""
     kind = "SEQ_CLS" if task.has_head else "CAUSAL_LM"
-    if settings.get("task_type") not in (kind, None):
+    if config.get("task_type") not in (kind, None):
         raise SuiteError(
-            f"{source} is for {settings['task_type']}, and task={task.name} is {kind}: say the task it was trained for"
+            f"{source} is for {config['task_type']}, and task={task.name} is {kind}: say the task it was trained for"
         )
-    if missing := [key for key in found.SETTINGS if key not in settings]:
-        raise SuiteError(f"the adapter_config.json of {source} has no {', '.join(missing)}: the adapter is not whole")
-    known = {*_HARMLESS, *found.SETTINGS, *found.HARMLESS}
-    for key, value in settings.items():
+    if missing := [key for key in form.SETTINGS if key not in config]:
+        raise SuiteError(f"the adapter_config.json of {source} lacks {', '.join(missing)}: the adapter is incomplete")
+    known = {*_HARMLESS, *form.SETTINGS, *form.HARMLESS}
+    for key, value in config.items():
         if key not in known and value not in (None, False, "none", [], {}):
             raise SuiteError(
-                f"{source} has {key} set, which the suite's {found.__name__.rpartition('.')[2]} cannot hold: "
+                f"{source} has {key} set, which the suite's {form.__name__.rpartition('.')[2]} cannot hold: "
                 "it adds one plain product of one rank and scale to every module"
             )
 
 
+def _modules(source: Path, tensors: Tensors, mark: str) -> list[str]:
+    """Return the names of the modules that an adapter's tensors belong to, sorted."""
+    modules = sorted({key.removeprefix(MODEL).partition(mark)[0] for key in tensors if mark in key})
+    if not modules:
+        raise SuiteError(f"{source} adapts no linear map: none of its tensors has {mark} in its name")
+    return modules
+
+
 def _head(model: nn.Module, names: list[str], tensors: Tensors) -> Tensors:
     """Take the whole head from the tensors that were read."""
-    own = {key: tensor for key, tensor in model.state_dict().items() if key.startswith(tuple(f"{n}." for n in names))}
-    return {key: folder.take(tensors, f"{MODEL}{key}", *tensor.shape).float() for key, tensor in own.items()}
+    prefixes = tuple(f"{name}." for name in names)
+    shapes = {key: tensor.shape for key, tensor in model.state_dict().items() if key.startswith(prefixes)}
+    return {key: folder.take(tensors, f"{MODEL}{key}", *shape).float() for key, shape in shapes.items()}
+
+
+def _check_all_read(source: Path, left: Tensors, name: str) -> None:
+    """Raise SuiteError where tensors are left that nothing has taken."""
+    if left:
+        raise SuiteError(
+            f"{source} also holds {', '.join(sorted(left)[:3])}, which the suite's {name} cannot hold: an adapter may "
+            "have tensors only for linear maps and for the head that backbone.head names"
+        )

@@ -1,4 +1,4 @@
-"""From a run's adapter to peft's: as a plain LoRA, or in peft's own format of the method."""
+"""Writes a run's adapter for peft: as a plain LoRA, or in peft's own format of the method."""
 
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from methods.base import Factors, Site, Tensors
 
 
 def to_peft(run: Saved, cache: Path, out: Path) -> None:
-    """Write any method's factors as a plain LoRA whose scale is 1. Raises SuiteError for a run that has none.
+    """Write any method's factors as a plain LoRA whose scale is 1. Raises SuiteError for a run without factors.
 
-    B takes in C and v. The parts of one module become one LoRA of their ranks' sum. In float32, so the product differs
-    from the run's by rounding.
+    C and v are multiplied into B. The parts of one module become one LoRA whose rank is the sum of theirs. Everything
+    is in float32, so the product differs from the run's by rounding.
     """
     _check(run)
     opened = saved.load(run, cache)
@@ -50,10 +50,10 @@ def to_peft(run: Saved, cache: Path, out: Path) -> None:
 def to_peft_native(run: Saved, cache: Path, out: Path) -> None:
     """Write peft's own format of the run's method. Raises SuiteError where peft has none, or cannot hold the run."""
     _check(run)
-    native = {name: found for name, found in formats.find().items() if hasattr(found, "write")}
+    native = {name: form for name, form in formats.find().items() if hasattr(form, "write")}
     if run.method not in native:
         raise SuiteError(
-            f"peft has no format of its own for method {run.method} (for {', '.join(native)} it has): "
+            f"peft has no format of its own for method {run.method}, only for {', '.join(native)}: "
             "--to peft writes it as a plain LoRA"
         )
     opened = saved.load(run, cache)
@@ -62,10 +62,10 @@ def to_peft_native(run: Saved, cache: Path, out: Path) -> None:
             f"peft's {run.method} adapts a module as a whole, and this run adapts parts of one, such as {parts[0]}: "
             "--to peft writes it as a plain LoRA"
         )
-    found = native[run.method]
-    settings, tensors = found.write(opened.method, opened.trained, opened.frozen, opened.sites)
+    form = native[run.method]
+    settings, tensors = form.write(opened.method, opened.trained, opened.frozen, opened.sites)
     common = _common(run, opened, [site.name for site in opened.sites])
-    folder.write(out, settings | common | {"peft_type": found.PEFT_TYPE}, tensors | _head(opened))
+    folder.write(out, settings | common | {"peft_type": form.PEFT_TYPE}, tensors | _head(opened))
 
 
 def _check(run: Saved) -> None:
@@ -73,13 +73,15 @@ def _check(run: Saved) -> None:
     if method.trains_backbone:
         raise SuiteError(
             f"method {run.method} trains the whole backbone and has no low-rank factors: open the run with "
-            "benchmarks.saved.load, and keep its model with save_pretrained"
+            "benchmarks.models.saved.load, and save its model with save_pretrained"
         )
     if not method.adapts_sites:
-        raise SuiteError(f"method {run.method} adapts no map, so there are no factors to export: take a run that does")
+        raise SuiteError(
+            f"method {run.method} adapts no linear map, so there is nothing to export: take a run that does"
+        )
     if run.backbone["random"]:
         raise SuiteError(
-            f"{run.directory} adapts random weights, which are drawn and lie in no file that peft could load: "
+            f"{run.directory} adapts random weights, which are not in any file that peft could load: "
             "take a run on a backbone that has files"
         )
 
@@ -89,9 +91,9 @@ def _joined(sites: list[Site], factors: dict[str, Factors], outputs: int) -> tup
     A = torch.cat([factors[site.name].A for site in sites])
     B, start = A.new_zeros(outputs, len(A)), 0
     for site in sites:
-        own = _folded(factors[site.name])
-        B[site.start : site.start + site.out_features, start : start + own.shape[1]] = own
-        start += own.shape[1]
+        folded = _folded(factors[site.name])
+        B[site.start : site.start + site.out_features, start : start + folded.shape[1]] = folded
+        start += folded.shape[1]
     return A, B
 
 
@@ -108,7 +110,7 @@ def _outputs(module: nn.Module) -> int:
 
 
 def _common(run: Saved, opened: Opened, modules: list[str]) -> dict[str, Any]:
-    """Return what adapter_config.json says whatever the method."""
+    """Return the settings of adapter_config.json that every method has."""
     head = run.backbone["head"]
     path = run.backbone["path"]
     on_disk = path.startswith("package:") or Path(path).exists()

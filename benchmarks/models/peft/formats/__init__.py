@@ -1,10 +1,10 @@
-"""Methods that peft has too: one file a method, of the method's name; nothing lists them.
+"""The methods that peft has too, each in a file of the method's name; they are found without registration.
 
 A file gives ``PEFT_TYPE``; ``MARK``, what follows a module's name in the names of its tensors; ``SETTINGS``, the keys
 of adapter_config.json that it needs; ``HARMLESS``, keys that do not change what an adapter computes; and
 ``read(config, tensors, sites)``, which takes from the tensors what it reads and returns the method and what it trained.
-Where peft's format is another than a plain LoRA there is ``write(method, trained, frozen, sites)`` as well, which
-returns settings and tensors. The names of tensors are those of peft's files.
+A method that peft does not keep as a plain LoRA also has ``write(method, trained, frozen, sites)``, which returns
+settings and tensors. The names of tensors are those in peft's files.
 """
 
 import importlib

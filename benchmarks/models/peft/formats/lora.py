@@ -1,4 +1,4 @@
-"""peft's LoRA: A (r, d_in) and B (d_out, r) a module, as here, and alpha / r or alpha / sqrt(r) before the product."""
+"""peft's LoRA: each module has A (r, d_in) and B (d_out, r), as here; the scale is alpha / r or alpha / sqrt(r)."""
 
 from typing import Any
 
@@ -11,15 +11,15 @@ PEFT_TYPE = "LORA"
 MARK = ".lora_"
 SETTINGS = ("r", "lora_alpha", "lora_dropout")
 HARMLESS = ("use_rslora", "init_lora_weights", "megatron_core", "qalora_group_size", "runtime_config")
-_STARTS = (True, False, "gaussian", "orthogonal")  # the others of peft change the backbone's own weights
+_STARTS = (True, False, "gaussian", "orthogonal")  # peft's others change the backbone's weights
 
 
 def read(config: dict[str, Any], tensors: Tensors, sites: list[Site]) -> tuple[LoRA, Tensors]:
-    """Return the method, its alpha such that alpha / r is peft's scale, and A and B of every site."""
+    """Return the method, with the alpha that makes alpha / r peft's scale, and A and B of every site."""
     start = config.get("init_lora_weights", True)
     if start not in _STARTS:
         raise SuiteError(
-            f"init_lora_weights is {start}, which changes the backbone's own weights: "
+            f"init_lora_weights is {start}, which changes the backbone's weights: "
             "have peft convert the adapter to a plain LoRA (path_initial_model_for_weight_conversion) first"
         )
     rank, alpha = config["r"], config["lora_alpha"]

@@ -1,8 +1,8 @@
-"""peft's VB-LoRA: the bank, and of each module logits (r, d_in / b, h) for A and (d_out / b, r, h) for B.
+"""peft's VB-LoRA: the bank, and for each module logits (r, d_in / b, h) of A and (d_out / b, r, h) of B.
 
-In place of logits there may be their top-k indices (..., k) and all but the last of their weights (..., k - 1), as the
-suite packs them too. Here the sub-vectors of all sites are one axis n: a site's A row by row, then its B column by
-column.
+Instead of logits there may be their top-k indices (..., k) and all but the last of their weights (..., k - 1), as the
+suite packs them too. In the suite the sub-vectors of all sites are one axis n: a site's A row by row, then its B column
+by column.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ _INDICES, _WEIGHTS = "_topk_indices", "_topk_weights"
 
 
 def write(method: VBLoRA, trained: Tensors, frozen: Tensors, sites: list[Site]) -> tuple[dict[str, Any], Tensors]:
-    """Return settings and tensors, the logits packed: an adapter keeps no more of them."""
+    """Return settings and tensors, with the logits packed, as an adapter of the suite has them."""
     settings = {
         "r": method.rank,
         "num_vectors": method.vectors,
@@ -34,7 +34,7 @@ def write(method: VBLoRA, trained: Tensors, frozen: Tensors, sites: list[Site]) 
     }
     packed = method.pack(trained)
     tensors = {_BANK: packed["vector_bank"]}
-    # peft has bytes for fewer than 256 vectors, and no unsigned numbers beyond.
+    # peft uses bytes for fewer than 256 vectors, and signed numbers beyond that.
     indices = packed["topk_indices"].to(torch.uint8 if method.vectors < 2**8 else torch.int32)
     for suffix, packs in ((_INDICES, indices), (_WEIGHTS, _within_one(packed["topk_weights"]))):
         rest = iter(packs.split([n for site in sites for n in _tiles(method, site)]))
@@ -64,7 +64,7 @@ def read(config: dict[str, Any], tensors: Tensors, sites: list[Site]) -> tuple[V
 
 
 def _logits(method: VBLoRA, bank: Tensor, tensors: Tensors, name: str, shape: tuple[int, int]) -> Tensor:
-    """Return the logits (*shape, h) of a module's A or B, whole or from what is left of them."""
+    """Return the logits (*shape, h) of a module's A or B, read as they are or from their top-k indices and weights."""
     if name + _INDICES not in tensors:
         return take(tensors, name, *shape, method.vectors)
     indices = take(tensors, name + _INDICES, *shape, method.topk)
@@ -74,7 +74,7 @@ def _logits(method: VBLoRA, bank: Tensor, tensors: Tensors, name: str, shape: tu
 
 
 def _within_one(weights: Tensor) -> Tensor:
-    """Lower the largest weight of those whose sum rounding has made more than 1: peft takes the log of what is left."""
+    """Lower the largest weight where rounding makes the sum exceed 1: peft takes the logarithm of 1 minus the sum."""
     excess = (weights.sum(-1, keepdim=True) - 1.0).clamp_min(0.0)
     return torch.cat([weights[:, :1] - 2 * excess, weights[:, 1:]], 1) if weights.shape[1] else weights
 

@@ -1,4 +1,4 @@
-"""peft's VeRA: d and b a module, as here; A and B of all modules beside them, or left to be drawn from their seed."""
+"""peft's VeRA: each module has d and b, as here; A and B of all modules are saved, or drawn again from a seed."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _KINDS = {"d": "vera_lambda_d", "b": "vera_lambda_b"}
 
 
 def write(method: VeRA, trained: Tensors, frozen: Tensors, sites: list[Site]) -> tuple[dict[str, Any], Tensors]:
-    """Return settings and tensors, A and B among them."""
+    """Return settings and tensors, including A and B."""
     settings = {
         "r": method.rank,
         "d_initial": method.d_initial,
@@ -27,15 +27,15 @@ def write(method: VeRA, trained: Tensors, frozen: Tensors, sites: list[Site]) ->
     }
     tensors = {f"{SHARED}vera_{side}": frozen[side] for side in ("A", "B")}
     for site in sites:
-        for own, theirs in _KINDS.items():
-            tensors[f"{MODEL}{site.name}.{theirs}"] = trained[f"{site.name}.{own}"]
+        for ours, theirs in _KINDS.items():
+            tensors[f"{MODEL}{site.name}.{theirs}"] = trained[f"{site.name}.{ours}"]
     return settings, tensors
 
 
 def read(config: dict[str, Any], tensors: Tensors, sites: list[Site]) -> tuple[VeRA, Tensors]:
     """Return the method, and d and b of every site. Raises SuiteError for an A or B that its seed does not give here.
 
-    The suite keeps no A and B: it draws them again.
+    The suite does not save A and B; it draws them again.
     """
     method = VeRA(
         rank=config["r"],
@@ -50,10 +50,10 @@ def read(config: dict[str, Any], tensors: Tensors, sites: list[Site]) -> tuple[V
             if not torch.allclose(saved, drawn, rtol=1e-6, atol=0.0):
                 raise SuiteError(
                     f"vera_{side} is not what projection_prng_key={method.projection_seed} draws for these modules in "
-                    "float32, and the suite draws it again instead of keeping it: such an adapter cannot be read"
+                    "float32; the suite draws it again instead of saving it, so it cannot read this adapter"
                 )
     trained = {}
     for site in sites:
-        for (own, theirs), size in zip(_KINDS.items(), (method.rank, site.out_features), strict=True):
-            trained[f"{site.name}.{own}"] = take(tensors, f"{MODEL}{site.name}.{theirs}", size)
+        for (ours, theirs), size in zip(_KINDS.items(), (method.rank, site.out_features), strict=True):
+            trained[f"{site.name}.{ours}"] = take(tensors, f"{MODEL}{site.name}.{theirs}", size)
     return method, trained

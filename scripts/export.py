@@ -1,0 +1,97 @@
+"""python scripts/export.py RUN --to peft                                  any method's factors, as a plain LoRA
+python scripts/export.py RUN --to peft-native                           VeRA and VB-LoRA, in peft's own format
+python scripts/export.py DIR --from peft task=NAME backbone=NAME        LoRA, VeRA and VB-LoRA that peft has trained
+
+Writes a run's adapter as an adapter folder of peft, or reads one of peft's into an adapter folder of the suite. RUN is
+a run's record, its folder or its adapter folder. Prints the folder that was written.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from benchmarks import command, conf
+from benchmarks.errors import SuiteError
+
+_EXAMPLES = """examples:
+  python scripts/export.py results/local/runs/glue/mrpc/minilm/vera-qv/seed0-ID --to peft --out my-adapter
+  python scripts/export.py my-peft-adapter --from peft task=glue/mrpc backbone=minilm
+"""
+
+
+@command.entry
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or read the adapter that the command line names, and print the folder that was written."""
+    options = _parser().parse_intermixed_args(arguments)
+    print(_read_in(options) if options.origin else _write_out(options))
+    return 0
+
+
+def _write_out(options: argparse.Namespace) -> Path:
+    if options.overrides:
+        raise SuiteError(f"{options.overrides[0]} does not go with --to: the run's adapter names its task and backbone")
+    from benchmarks.models import saved  # here, so that --help does not wait for torch
+    from benchmarks.models.peft import outward
+
+    write = {"peft": outward.to_peft, "peft-native": outward.to_peft_native}[options.to]
+    run = saved.find(options.source)
+    out = options.out or run.directory.parent / "peft"
+    write(run, options.cache, out)
+    return out
+
+
+def _read_in(options: argparse.Namespace) -> Path:
+    for group in ("task", "backbone"):
+        if not any(override.startswith(f"{group}=") for override in options.overrides):
+            raise SuiteError(f"no {group} was given: say {group}=NAME; {command.listed(group)}")
+    from benchmarks.models.peft import inward
+
+    config = conf.composed(options.overrides)
+    out = options.out or options.source / "adapter"
+    task, backbone, train = (_facts(config[group]) for group in ("task", "backbone", "train"))
+    inward.from_peft(options.source, task, backbone, train, options.cache, out)
+    return out
+
+
+def _facts(node: DictConfig) -> dict[str, Any]:
+    """Return a part of a config as plain values; None where a value is still missing."""
+    values = OmegaConf.to_container(node, resolve=True)
+    return {key: None if OmegaConf.is_missing(node, key) else value for key, value in values.items()}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python scripts/export.py",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", type=Path, metavar="RUN|DIR", help="what to export; with --from, peft's folder")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="with --from: task and backbone, as for scripts/train.py"
+    )
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--to", choices=["peft", "peft-native"], help="write a run's adapter for peft")
+    way.add_argument("--from", choices=["peft"], dest="origin", help="read an adapter of peft")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="the folder to write; default: peft/ beside the run's adapter/, and with --from adapter/ in peft's folder",
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=conf.LOCAL / "cache",
+        metavar="DIR",
+        help="for backbones that are unpacked: %(default)s",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
