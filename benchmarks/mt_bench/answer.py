@@ -1,71 +1,74 @@
-"""A saved run's answers to MT-Bench's questions: greedy, in the words that it was trained on, both turns."""
+"""A saved run's answers to MT-Bench's questions: greedy, with the template that it was trained on, both turns."""
 
 import hashlib
 import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import rich.progress
 from accelerate import Accelerator
-from omegaconf import DictConfig
-from rich.console import Console
+from rich.progress import track
 
-from benchmarks import checks
+from benchmarks import command
 from benchmarks.errors import SuiteError
 from benchmarks.models import backbones, saved
 from benchmarks.mt_bench import folder
 from benchmarks.mt_bench.folder import Answer, Origin
 from benchmarks.mt_bench.questions import Question, Questions
+from benchmarks.mt_bench.settings import Answering
 from benchmarks.tasks.instruction import Instruction
 from benchmarks.tasks.text import Decoding
 from benchmarks.training import decode
 from benchmarks.training.group import RunGroup, RunSettings, TrainSettings
 
 
-def write(config: DictConfig, asked: Questions) -> None:
-    """Write a run's answers to ``asked`` that are not there yet, a few questions at a time; a kill loses no more.
+def write(answering: Answering, asked: Questions, cache: Path, say: Callable[[str], None]) -> None:
+    """Write the answers that a run has not given yet, a few questions at a time, so that a kill loses no more.
 
-    Those of another adapter, to another question of that id or of another length are asked again.
+    An answer is given again if another adapter gave it, or if the question or the allowed length has changed. Raises
+    SuiteError for a run that cannot answer.
     """
-    checks.whole("answer.at_once", config.answer.at_once, 1)
-    checks.whole("answer.max_new_tokens", config.answer.max_new_tokens, 1)
-    place = folder.find(config.answer.run)
-    answers = folder.read_answers(place)
+    place = folder.find(answering.run)
     adapter = folder.adapter_of(place)
-    origins = {question.id: _origin(adapter, question, config.answer.max_new_tokens) for question in asked.asked}
+    origins = {question.id: _origin(adapter, question, answering.max_new_tokens) for question in asked.asked}
+    answers = folder.read_answers(place)
     stale = [id for id, origin in origins.items() if id in answers and answers[id].origin not in (None, origin)]
     for id in stale:
         del answers[id]
+    if stale:
+        say(f"{len(stale)} answers were given by another adapter, or to another question or length: asked again")
     missing = set(folder.missing(answers, asked.asked))
     todo = [question for question in asked.asked if question.id in missing]
-    console = Console(soft_wrap=True, highlight=False)
-    if stale:
-        console.print(
-            f"{len(stale)} answers are of another adapter, question or length than asked for now: asked again"
-        )
     if todo:
-        run = saved.find(Path(config.answer.run))
-        respondent = Respondent(run, _decoding(config, run), Path(config.cache))
+        run = saved.find(Path(answering.run))
+        respondent = Respondent(run, _decoding(run, answering.max_new_tokens), cache)
         respondent.check(todo)
-        few = config.answer.at_once
-        batches = [todo[start : start + few] for start in range(0, len(todo), few)]
-        for batch in rich.progress.track(batches, "  questions", console=console, transient=True):
+        for batch in _batches(todo, answering.at_once):
             for question, turns in zip(batch, respondent.answer(batch), strict=True):
                 answers[question.id] = Answer(question_id=question.id, turns=turns, origin=origins[question.id])
             folder.write_answers(place, answers.values())
-    console.print(f"{len(todo)} of {len(asked.asked)} questions answered now: {folder.answers_file(place)}")
+    say(f"{len(todo)} of {len(asked.asked)} questions answered now: {folder.answers_file(place)}")
 
 
 def _origin(adapter: str | None, question: Question, max_new_tokens: int) -> Origin | None:
-    asked = hashlib.sha256(json.dumps(question.turns).encode()).hexdigest()
-    return adapter and Origin(adapter=adapter, question=asked, max_new_tokens=max_new_tokens)
+    hashed = hashlib.sha256(json.dumps(question.turns).encode()).hexdigest()
+    return adapter and Origin(adapter=adapter, question=hashed, max_new_tokens=max_new_tokens)
 
 
-def _decoding(config: DictConfig, run: saved.Saved) -> Decoding:
+def _decoding(run: saved.Saved, max_new_tokens: int) -> Decoding:
     if not isinstance(run.task, Instruction):
         raise SuiteError(
-            f"{run.directory} is of task={run.task.name}, which follows no instructions: train one with task=alpaca"
+            f"{run.directory} was trained on task={run.task.name}, which has no instructions: train a run with "
+            "task=alpaca"
         )
-    return run.task.decode.model_copy(update={"max_new_tokens": config.answer.max_new_tokens})
+    return replace(run.task.decode, max_new_tokens=max_new_tokens)
+
+
+def _batches(questions: list[Question], size: int) -> Iterator[list[Question]]:
+    """Yield ``size`` questions at a time, with a progress bar on a terminal."""
+    console = command.console()
+    batches = [questions[start : start + size] for start in range(0, len(questions), size)]
+    yield from track(batches, "  questions", console=console, transient=True, disable=not console.is_terminal)
 
 
 class Respondent:
@@ -93,24 +96,24 @@ class Respondent:
         self.group.fill(0, opened.trained, {})
 
     def check(self, questions: list[Question]) -> None:
-        """Raise SuiteError for a question whose second turn may not fit, were the first answer as long as it may be."""
+        """Raise SuiteError for a question whose second turn would not fit after the longest allowed first answer."""
         for question in questions:
-            asked = self.task.ask_again(self.task.ask(question.turns[0]), "", question.turns[1])
-            (prompt,) = self.task.prompt_tokens([asked], self.tokenizer)
-            twice = self.decoding.model_copy(update={"max_new_tokens": 2 * self.decoding.max_new_tokens})
-            decode.check_fits(f"question {question.id}, both turns,", prompt, asked, twice, self.context)
+            both_turns = self.task.ask_again(self.task.ask(question.turns[0]), "", question.turns[1])
+            (prompt,) = self.task.prompt_tokens([both_turns], self.tokenizer)
+            twice = replace(self.decoding, max_new_tokens=2 * self.decoding.max_new_tokens)
+            decode.check_fits(f"question {question.id}, both turns,", prompt, both_turns, twice, self.context)
 
     def answer(self, questions: list[Question]) -> list[tuple[str, str]]:
-        """Return the answers to both turns; the second is asked with the first and its answer before it."""
-        asked = [self.task.ask(question.turns[0]) for question in questions]
-        first = self._decode(asked)
-        asked = [
+        """Return the answers to both turns; the second turn is asked after the first and its answer."""
+        first_turns = [self.task.ask(question.turns[0]) for question in questions]
+        first_answers = self._decode(first_turns)
+        both_turns = [
             self.task.ask_again(before, text, question.turns[1])
-            for before, text, question in zip(asked, first, questions, strict=True)
+            for before, text, question in zip(first_turns, first_answers, questions, strict=True)
         ]
-        return list(zip(first, self._decode(asked), strict=True))
+        return list(zip(first_answers, self._decode(both_turns), strict=True))
 
-    def _decode(self, asked: list[str]) -> list[str]:
-        prompts = self.task.prompt_tokens(asked, self.tokenizer)
+    def _decode(self, texts: list[str]) -> list[str]:
+        prompts = self.task.prompt_tokens(texts, self.tokenizer)
         (written,) = decode.decode(self.group, prompts, self.tokenizer, self.decoding, lambda _: None)
         return [self.task.clean(text) for text in written]

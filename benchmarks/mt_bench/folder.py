@@ -1,4 +1,4 @@
-"""Where a run's MT-Bench lies, and the answers in it: one JSON line a question, both turns."""
+"""A run's folder of MT-Bench, and the answers in it: one JSON line for each question, with both turns."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from benchmarks.records.schema import Typed
 
 
 class Origin(Typed):
-    """What an answer came of: hashes of the adapter's file and of the question, and how long it might be."""
+    """What an answer was made from: hashes of the adapter's file and of the question, and the most tokens allowed."""
 
     adapter: str
     question: str
@@ -22,7 +22,7 @@ class Origin(Typed):
 
 
 class Answer(Typed):
-    """What a run answered to a question's two turns; the origin of answers from elsewhere is None."""
+    """A run's answer to a question's two turns; ``origin`` is None for answers that the suite did not write."""
 
     question_id: int
     turns: tuple[str, str]
@@ -36,9 +36,9 @@ def adapter_of(folder: Path) -> str | None:
 
 
 def find(run: str) -> Path:
-    """Return the folder ``mt_bench`` of a run: of its record's path, of its folder, or of its adapter's.
+    """Return a run's folder ``mt_bench``, given the path of its record, its folder or its adapter folder.
 
-    Raises SuiteError where that is no run.
+    Raises SuiteError where that is not a run.
     """
     place = Path(run)
     if place.is_file():
@@ -48,41 +48,43 @@ def find(run: str) -> Path:
     if place.is_dir():
         return place / "mt_bench"
     raise SuiteError(
-        f"{run} is no run: pass the path of its record (results/local/records/.../seed0-ID.json), its folder "
+        f"{run} is not a run: pass the path of its record (results/local/records/.../seed0-ID.json), its folder "
         "(results/local/runs/.../seed0-ID) or its adapter folder"
     )
 
 
 def answers_file(folder: Path) -> Path:
-    """Return where the answers lie in a run's folder of MT-Bench."""
+    """Return the file of answers in a run's folder of MT-Bench."""
     return folder / "answers.jsonl"
 
 
 def read_answers(folder: Path) -> dict[int, Answer]:
-    """Return the answers given so far by question; none where there is no file.
+    """Return the answers given so far, by question; none if there is no file.
 
-    Raises SuiteError naming the line that is no answer, or a second one to its question.
+    Raises SuiteError naming the line that is not an answer, or that answers a question a second time.
     """
     file = answers_file(folder)
-    found: dict[int, Answer] = {}
+    answers: dict[int, Answer] = {}
     if not file.exists():
-        return found
+        return answers
     for number, line in enumerate(file.read_bytes().splitlines(), 1):
         try:
             answer = Answer.model_validate_json(line)
         except ValidationError as error:
             raise SuiteError(
-                f"{file} line {number} is no answer ({error.errors()[0]['msg']}): each line is "
+                f"{file} line {number} is not an answer ({error.errors()[0]['msg']}): each line is "
                 '{"question_id": 81, "turns": ["...", "..."]}'
             ) from error
-        if answer.question_id in found:
-            raise SuiteError(f"{file} line {number} answers question {answer.question_id} again: leave one of the two")
-        found[answer.question_id] = answer
-    return found
+        if answer.question_id in answers:
+            raise SuiteError(
+                f"{file} line {number} answers question {answer.question_id} again: remove one of the two lines"
+            )
+        answers[answer.question_id] = answer
+    return answers
 
 
 def write_answers(folder: Path, answers: Iterable[Answer]) -> None:
-    """Write all answers given so far, by question; the file is the old or the new one, whatever happens."""
+    """Write all answers given so far, sorted by question. A kill leaves either the old file or the new one."""
     lines = [
         json.dumps(answer.model_dump(), ensure_ascii=False) + "\n"
         for answer in sorted(answers, key=lambda answer: answer.question_id)
@@ -96,9 +98,9 @@ def missing(answers: dict[int, Answer], questions: list[Question]) -> list[int]:
 
 
 def whole_answers(folder: Path, questions: list[Question]) -> dict[int, Answer]:
-    """Return the answers to all these questions; raises SuiteError naming those that have none.
+    """Return the answers to all these questions.
 
-    Nor may they be of another adapter than lies there now.
+    Raises SuiteError where a question has no answer, or another adapter gave it than the one that is there now.
     """
     answers = read_answers(folder)
     if not answers:
@@ -107,11 +109,12 @@ def whole_answers(folder: Path, questions: list[Question]) -> dict[int, Answer]:
     origins = [answers[question.id].origin for question in questions if question.id in answers]
     if adapter and any(origin and origin.adapter != adapter for origin in origins):
         raise SuiteError(
-            f"the answers in {answers_file(folder)} are of another adapter than is beside it: answer=RUN asks this one"
+            f"the answers in {answers_file(folder)} were given by another adapter than the one beside it: "
+            "answer=RUN asks the present one"
         )
     if absent := missing(answers, questions):
         raise SuiteError(
-            f"{answers_file(folder)} misses {len(absent)} of {len(questions)} questions "
-            f"({', '.join(map(str, absent))}): answer=RUN answers them, on the same data.root"
+            f"{answers_file(folder)} lacks {len(absent)} of {len(questions)} questions "
+            f"({', '.join(map(str, absent))}): answer=RUN with the same data.root answers them"
         )
     return answers

@@ -1,68 +1,63 @@
 """One judging of a run's answers, from the budget to judged.json."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console
-
-from benchmarks.errors import SuiteError
-from benchmarks.mt_bench import folder, judge, judgments, prompts, scores
-from benchmarks.mt_bench.judge import Judge, Price
+from benchmarks.mt_bench import folder, judge, judgments, prompts, requests, scores
 from benchmarks.mt_bench.judgments import Judgment
 from benchmarks.mt_bench.prompts import Prompts
 from benchmarks.mt_bench.questions import Questions
+from benchmarks.mt_bench.requests import Request
+from benchmarks.mt_bench.scores import Judged
+from benchmarks.mt_bench.settings import Judge, Judging
 from benchmarks.records import files, schema, store
 
+Say = Callable[[str], None]
 
-def grade(settings: dict[str, Any], asked: Questions) -> None:
-    """Judge a run's answers as conf/mt_bench.yaml's ``judge`` says: print the budget, ask, write and print the scores.
 
-    Nothing is sent without ``yes``. Raises SuiteError where answers are missing or judgments could not be had; what was
-    there and what came stays.
+def grade(judging: Judging, asked: Questions, say: Say) -> Judged | None:
+    """Judge a run's answers, keep the scores with the run and in its record, and return them.
+
+    ``say`` is told the budget first. Without ``judging.yes`` nothing is sent, and None is returned if judgments are
+    missing. Raises SuiteError where answers are missing or judgments could not be had; those that came are kept.
     """
-    chosen = dict(settings)
-    place, yes, file_of_prompts = folder.find(chosen.pop("run")), chosen.pop("yes"), chosen.pop("prompts")
-    asking = _judge(chosen)
-    if not isinstance(yes, bool):
-        raise SuiteError(f"judge.yes={yes} is neither true nor false")
-    texts = prompts.read(file_of_prompts and Path(file_of_prompts))
+    place = folder.find(judging.run)
+    texts = prompts.read(judging.prompts)
     answers = folder.whole_answers(place, asked.asked)
-    wanted = judge.requests(asking, texts, asked.asked, answers)
+    wanted = requests.every(judging.judge, texts, asked.asked, answers)
     file = place / "judgments.jsonl"
+    say(f"judge: {judging.judge.model} at {judging.judge.base_url}, with the prompts of {_named(texts)}")
+    made = _judgments(judging, wanted, file, say)
+    if made is None:
+        say("nothing was sent: the same command with judge.yes=true sends it")
+        return None
+    judged = _judged(judging.judge, texts, asked, folder.answers_file(place), made)
+    _keep(judged, place, say)
+    for note in _notes(judged, file):
+        say(note)
+    return judged
+
+
+def _judgments(judging: Judging, wanted: list[Request], file: Path, say: Say) -> list[Judgment] | None:
+    """Return the wanted judgments, asking for those that are not in the file; None where they may not be sent."""
     kept = judgments.read(file)
     if kept.torn:
-        print(f"{file} ends in half a judgment, which a kill left: it is asked for again")
+        say(f"{file} ends in half a judgment, left by a kill: it is asked for again")
     left = [request for request in wanted if request.key not in kept.judgments]
-    print(f"judge: {asking.model} at {asking.base_url}, with the prompts of {texts.name} ({texts.sha256[:12]})")
-    print(judge.budget(asking, wanted, left))
-    if left and not yes:
-        print("nothing was sent: the same command with judge.yes=true sends it")
-        return
+    say(requests.budget(judging.judge, wanted, left))
+    if left and not judging.yes:
+        return None
     if left:
-        judge.ask_all(asking, left, file)
-    found = judgments.read(file).judgments
-    judged = _judged(asking, texts, asked, folder.answers_file(place), [found[request.key] for request in wanted])
-    files.write_atomic(place / "judged.json", (judged.model_dump_json(indent=1) + "\n").encode())
-    _show(judged, file, place / "judged.json")
-    record = store.of_folder(place.parent)
-    if record is not None:
-        store.write(record, store.read(record).model_copy(update={"mt_bench": _in_short(judged)}))
-        print(f"written: {record}, for the tables")
+        judge.ask_all(judging.judge, left, file)
+    by_key = judgments.read(file).judgments
+    return [by_key[request.key] for request in wanted]
 
 
-def _judge(chosen: dict[str, Any]) -> Judge:
-    if (price := chosen["price"]) is not None:
-        if not isinstance(price, dict) or set(price) != {"input", "output"}:
-            raise SuiteError(f"judge.price={price} must be {{input: A, output: B}}, for a million tokens, or null")
-        chosen["price"] = Price(**price)
-    return Judge(**chosen)
-
-
-def _judged(asking: Judge, texts: Prompts, asked: Questions, answers: Path, made: list[Judgment]) -> scores.Judged:
+def _judged(asking: Judge, texts: Prompts, asked: Questions, answers: Path, made: list[Judgment]) -> Judged:
     read, written = ([getattr(one, name) for one in made] for name in ("prompt_tokens", "completion_tokens"))
-    return scores.Judged(
+    return Judged(
         judge=asking.model,
         base_url=asking.base_url,
         served_by=sorted({one.served_by for one in made}),
@@ -86,11 +81,22 @@ def _judged(asking: Judge, texts: Prompts, asked: Questions, answers: Path, made
     )
 
 
-def _in_short(judged: scores.Judged) -> schema.Judged:
+def _keep(judged: Judged, place: Path, say: Say) -> None:
+    """Write judged.json, and the scores in short into the run's record if there is one."""
+    result = place / "judged.json"
+    files.write_atomic(result, (judged.model_dump_json(indent=1) + "\n").encode())
+    say(f"written: {result}")
+    record = store.of_folder(place.parent)
+    if record is not None:
+        store.write(record, store.read(record).model_copy(update={"mt_bench": _in_short(judged)}))
+        say(f"written: {record}, for the tables")
+
+
+def _in_short(judged: Judged) -> schema.Judged:
     first = judged.scores.first
     return schema.Judged(
         judge=judged.judge,
-        prompts=f"{judged.prompts.name} ({judged.prompts.sha256[:12]})",
+        prompts=_named(judged.prompts),
         source=judged.source,
         questions=judged.questions,
         repeats=judged.repeats,
@@ -102,13 +108,20 @@ def _in_short(judged: scores.Judged) -> schema.Judged:
     )
 
 
-def _show(judged: scores.Judged, file: Path, result: Path) -> None:
-    Console(highlight=False).print(scores.table(judged))
+def _named(texts: Prompts | scores.Prompting) -> str:
+    return f"{texts.name} ({texts.sha256[:12]})"
+
+
+def _notes(judged: Judged, file: Path) -> list[str]:
+    """Return what a reader of the scores must know."""
+    notes = []
     if judged.source == "embedded":
-        print("these questions are the suite's own and NOT MT-Bench: scores on them compare only with each other")
+        notes.append(
+            "these questions are the suite's own and NOT MT-Bench: compare scores on them only with each other"
+        )
     if judged.unscored:
-        print(
-            f"{judged.unscored} of {judged.judgments} judgments give no score of 1 to 10 and are in no mean "
+        notes.append(
+            f"{judged.unscored} of {judged.judgments} judgments give no score from 1 to 10, and no mean includes them "
             f"({judged.cut} judgments were cut at judge.max_tokens={judged.max_tokens}); their texts are in {file}"
         )
-    print(f"written: {result}")
+    return notes

@@ -1,4 +1,4 @@
-"""What a judge said, one JSON line a judgment, kept so that nothing is paid for twice."""
+"""A judge's judgments, one JSON line each, kept so that nothing is paid for twice."""
 
 import json
 import os
@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from benchmarks.errors import SuiteError
 from benchmarks.records.schema import Typed
 
-# The first [[n]] of the text. FastChat takes the first [n] where there is none, which may be "nums[1]" as well.
+# The first [[n]] of the text. Without one FastChat takes the first [n], which may just as well be "nums[1]".
 _RATING = re.compile(r"\[\[(\d+\.?\d*)\]\]")
 
 
 class Judgment(Typed):
-    """One reply of a judge. ``key`` hashes what it was asked by; ``served_by`` is the model that the reply names."""
+    """One reply of a judge. ``key`` hashes what was asked and how; ``served_by`` is the model that the reply names."""
 
     key: str
     question_id: int
@@ -40,15 +40,15 @@ class Judgment(Typed):
 
 
 def rating(text: str) -> float | None:
-    """Return the rating in a judge's text, or None where it gives none from 1 to 10."""
-    found = _RATING.search(text)
-    value = float(found[1]) if found else None
+    """Return the rating in a judge's text, or None where there is none from 1 to 10."""
+    match = _RATING.search(text)
+    value = float(match[1]) if match else None
     return value if value is not None and 1 <= value <= 10 else None
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A file's whole judgments by key, and how many bytes hold them; ``torn`` says that a kill left part of one."""
+    """A file's complete judgments by key, and how many bytes hold them; ``torn`` where a kill left half of another."""
 
     judgments: dict[str, Judgment]
     size: int
@@ -56,24 +56,24 @@ class Kept:
 
 
 def read(file: Path) -> Kept:
-    """Read the judgments made so far; none where there is no file. Raises SuiteError naming a line that is none."""
+    """Read the judgments made so far; none if there is no file. Raises SuiteError naming a line that is not one."""
     content = file.read_bytes() if file.exists() else b""
     size = content.rfind(b"\n") + 1
-    found = {}
+    by_key = {}
     for number, line in enumerate(content[:size].splitlines(), 1):
         try:
             judgment = Judgment.model_validate_json(line)
         except ValidationError as error:
             raise SuiteError(
-                f"{file} line {number} is no judgment ({error.errors()[0]['msg']}): remove that line, and what it "
-                "judged is asked again"
+                f"{file} line {number} is not a judgment ({error.errors()[0]['msg']}): remove that line, and the "
+                "judge is asked again for it"
             ) from error
-        found[judgment.key] = judgment
-    return Kept(found, size, size < len(content))
+        by_key[judgment.key] = judgment
+    return Kept(by_key, size, size < len(content))
 
 
 def append(file: Path, judgment: Judgment) -> None:
-    """Add one whole line, and see it to the disk. One thread at a time."""
+    """Add one line, and wait until it is on the disk. Only one thread may call this at a time."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("ab") as opened:
         opened.write((json.dumps(judgment.model_dump(), ensure_ascii=False) + "\n").encode())

@@ -1,4 +1,4 @@
-"""The judge's prompts, in the format of FastChat's judge_prompts.jsonl, and what they make of an answer."""
+"""The judge's prompts, in the format of FastChat's judge_prompts.jsonl, and the messages made with them."""
 
 import hashlib
 import json
@@ -6,14 +6,15 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import conf
 from benchmarks.errors import SuiteError
 from benchmarks.mt_bench.folder import Answer
 from benchmarks.mt_bench.questions import Question
 from benchmarks.records import schema
 
-OWN = Path(__file__).parents[2] / "conf" / "judge_prompts.jsonl"
+DEFAULT = conf.CONF / "judge_prompts.jsonl"  # the suite's own wording
 
-_WITHOUT, _WITH = ("single-v1", "single-math-v1")  # a reference answer
+_WITHOUT, _WITH = ("single-v1", "single-math-v1")  # without and with a reference answer
 _LATER = "-multi-turn"
 _FIELDS = {
     _WITHOUT: {"question", "answer"},
@@ -35,30 +36,38 @@ class Prompts:
 
 
 def read(file: Path | None) -> Prompts:
-    """Read a file of prompts; None is the suite's own. Raises SuiteError where it lacks what single grading needs."""
-    place = OWN if file is None else file
+    """Read a file of prompts, or the suite's own if ``file`` is None.
+
+    Raises SuiteError for a file that lacks one of the four prompts of single-answer grading, or has it in another form.
+    """
+    place = DEFAULT if file is None else file
     try:
         content = place.read_bytes()
         rows = [json.loads(line) for line in content.splitlines() if line.strip()]
-        found = {row["name"]: row for row in rows if row["name"] in _FIELDS}
-        templates = {name: (row["system_prompt"], row["prompt_template"]) for name, row in found.items()}
-        formats = {name: row["output_format"] for name, row in found.items()}
+        by_name = {row["name"]: row for row in rows if row["name"] in _FIELDS}
+        templates = {name: (row["system_prompt"], row["prompt_template"]) for name, row in by_name.items()}
+        formats = {name: row["output_format"] for name, row in by_name.items()}
         if not all(isinstance(text, str) for pair in templates.values() for text in pair):
-            raise TypeError("a prompt is no text")
+            raise TypeError("a prompt must be text")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SuiteError(
             f"judge.prompts={place} cannot be read ({type(error).__name__}: {error}): each line is a JSON object as in "
             "FastChat's judge_prompts.jsonl, with name, system_prompt, prompt_template and output_format"
         ) from error
+    _check(place, templates, formats)
+    return Prompts(schema.OWN_PROMPTS if file is None else file.name, hashlib.sha256(content).hexdigest(), templates)
+
+
+def _check(place: Path, templates: dict[str, tuple[str, str]], formats: dict[str, str]) -> None:
+    """Raise SuiteError where one of the four prompts is missing, or does not have the form that grading needs."""
     for name, fields in _FIELDS.items():
-        if name not in found:
-            raise SuiteError(f"judge.prompts={place} has no prompt {name}: there must be {', '.join(_FIELDS)}")
+        if name not in templates:
+            raise SuiteError(f"judge.prompts={place} lacks the prompt {name}: it must have {', '.join(_FIELDS)}")
         if formats[name] != "[[rating]]":
             raise SuiteError(f"judge.prompts={place}: {name} asks for {formats[name]}; single grading needs [[rating]]")
         if _fields(templates[name][1]) != fields:
             wanted = ", ".join(f"{{{field}}}" for field in sorted(fields))
-            raise SuiteError(f"judge.prompts={place}: the template of {name} must have {wanted}, and no other field")
-    return Prompts(schema.OWN_PROMPTS if file is None else file.name, hashlib.sha256(content).hexdigest(), templates)
+            raise SuiteError(f"judge.prompts={place}: the template of {name} must have exactly the fields {wanted}")
 
 
 def _fields(template: str) -> set[str | None] | None:
@@ -74,14 +83,14 @@ def name_of(question: Question, turn: int) -> str:
 
 
 def messages(prompts: Prompts, question: Question, answer: Answer, turn: int) -> Messages:
-    """Return what the judge is sent: the first turn alone, or for turn 2 the whole conversation."""
+    """Return what the judge is sent: for turn 1 that turn alone, for turn 2 the whole conversation."""
     system, template = prompts.templates[name_of(question, turn)]
     if turn == 1:
-        said = {"question": question.turns[0], "answer": answer.turns[0]}
+        fields = {"question": question.turns[0], "answer": answer.turns[0]}
     else:
-        said = {f"question_{place}": text for place, text in enumerate(question.turns, 1)}
-        said |= {f"answer_{place}": text for place, text in enumerate(answer.turns, 1)}
+        fields = {f"question_{place}": text for place, text in enumerate(question.turns, 1)}
+        fields |= {f"answer_{place}": text for place, text in enumerate(answer.turns, 1)}
     if question.references:
-        said |= {f"ref_answer_{place}": text for place, text in enumerate(question.references[:turn], 1)}
-    asked = {"role": "user", "content": template.format(**said)}
-    return [{"role": "system", "content": system}, asked] if system else [asked]
+        fields |= {f"ref_answer_{place}": text for place, text in enumerate(question.references[:turn], 1)}
+    user = {"role": "user", "content": template.format(**fields)}
+    return [{"role": "system", "content": system}, user] if system else [user]

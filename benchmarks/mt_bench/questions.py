@@ -15,7 +15,7 @@ NEED_REFERENCES = ("math", "reasoning", "coding")  # the categories that are jud
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked in both turns, and the reference answers of both turns where the category has them."""
+    """Both turns of a question, and the reference answers to both where the category has them."""
 
     id: int
     category: str
@@ -25,7 +25,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Questions:
-    """The questions that are to be answered, by their ids; ``fingerprint`` hashes the whole set that they are of."""
+    """The questions that are asked, by id; ``fingerprint`` hashes the whole set that they are taken from."""
 
     source: str
     dataset: str
@@ -36,16 +36,16 @@ class Questions:
 def _fault(row: dict[str, Any]) -> str | None:
     """Say what is wrong with a row, or None."""
     if not isinstance(row["prompt_id"], int) or not isinstance(row["category"], str):
-        return f"prompt_id {row['prompt_id']!r}, category {row['category']!r}: a number and a text are needed"
+        return f"prompt_id {row['prompt_id']!r}, category {row['category']!r}: must be a whole number and a text"
     if not _two_texts(row["prompt"]):
-        return f"the prompt {row['prompt']!r}: two turns are needed"
+        return f"the prompt {row['prompt']!r} must have two turns"
     if row["category"] in NEED_REFERENCES and not _two_texts(row["reference"]):
-        return f"the reference {row['reference']!r}: {row['category']} needs one for each turn"
+        return f"the reference {row['reference']!r} is not enough: {row['category']} needs one for each turn"
     return None
 
 
 class _Set:
-    """The hub's set, as ``data.load`` wants to be told of one."""
+    """The hub's set, described as ``data.load`` expects it."""
 
     name: ClassVar[str] = "mt_bench"
     dataset: ClassVar[str] = "HuggingFaceH4/mt_bench_prompts"
@@ -58,33 +58,35 @@ class _Set:
 def load(root: str | None, cache: Path, wanted: int | list[int] | None) -> Questions:
     """Load the questions from the hub (root None), ``embedded``, or a directory in the hub's layout.
 
-    ``wanted`` is how many, the same number of each category as far as that goes, or their ids; None takes all.
+    ``wanted`` is how many, spread evenly over the categories, or their ids; None takes all. Raises SuiteError for
+    questions that do not exist, and for a set with a fault.
     """
     rows = data.load(_Set(), root, cache)
-    every: dict[int, Question] = {}
+    by_id: dict[int, Question] = {}
     for row in rows.splits["questions"]:
-        if row["prompt_id"] in every:
-            raise SuiteError(f"{rows.dataset} has question {row['prompt_id']} twice: each needs an id of its own")
+        if row["prompt_id"] in by_id:
+            raise SuiteError(f"{rows.dataset} has question {row['prompt_id']} twice: each must have a different id")
         references = tuple(row["reference"]) if row["category"] in NEED_REFERENCES else None
-        every[row["prompt_id"]] = Question(row["prompt_id"], row["category"], tuple(row["prompt"]), references)
-    chosen = sorted(every) if wanted is None else _choose(every, wanted)
-    return Questions(rows.source, rows.dataset, rows.fingerprint, [every[number] for number in chosen])
+        by_id[row["prompt_id"]] = Question(row["prompt_id"], row["category"], tuple(row["prompt"]), references)
+    chosen = sorted(by_id) if wanted is None else _choose(by_id, wanted)
+    return Questions(rows.source, rows.dataset, rows.fingerprint, [by_id[number] for number in chosen])
 
 
-def _choose(every: dict[int, Question], wanted: int | list[int]) -> list[int]:
+def _choose(by_id: dict[int, Question], wanted: int | list[int]) -> list[int]:
+    """Return the wanted ids, sorted; for a number the first questions of every category, then the second, and so on."""
     if isinstance(wanted, list):
-        unknown = [number for number in wanted if number not in every]
+        unknown = [number for number in wanted if number not in by_id]
         if unknown or not wanted or len(set(wanted)) < len(wanted):
-            raise SuiteError(f"questions={wanted} must be ids, each once, of {min(every)} to {max(every)}")
+            raise SuiteError(f"questions={wanted} must be ids from {min(by_id)} to {max(by_id)}, each once")
         return sorted(wanted)
     checks.whole("questions", wanted, 1)
-    if wanted > len(every):
-        raise SuiteError(f"questions={wanted} cannot be taken from {len(every)}: 1 to {len(every)}, or null for all")
+    if wanted > len(by_id):
+        raise SuiteError(f"questions={wanted} is more than there are: say 1 to {len(by_id)}, or null for all")
     categories = defaultdict(list)
-    for number in sorted(every):
-        categories[every[number].category].append(number)
+    for number in sorted(by_id):
+        categories[by_id[number].category].append(number)
     place = {number: place for ids in categories.values() for place, number in enumerate(ids)}
-    return sorted(sorted(every, key=lambda number: (place[number], number))[:wanted])
+    return sorted(sorted(by_id, key=lambda number: (place[number], number))[:wanted])
 
 
 def _two_texts(value: Any) -> bool:

@@ -1,23 +1,21 @@
-"""What a judge's ratings come to: each turn's mean, both turns', and how far judgings of the same answers swing."""
+"""Scores from a judge's ratings: the mean of each turn and of both, and how much repeated judgings differ."""
 
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable
 
-from rich import box
-from rich.table import Table
-
+from benchmarks.markup import Column, text_column
 from benchmarks.mt_bench.judgments import Judgment
 from benchmarks.mt_bench.questions import Question
 from benchmarks.records.schema import Typed
 
 
 class Score(Typed):
-    """Ratings of 1 to 10 over ``questions``; None where there is nothing to compute it of.
+    """Ratings from 1 to 10 over ``questions``; None where there is nothing to compute a figure from.
 
-    ``means`` has each repeat's mean over all rated turns, as FastChat takes it; ``median`` and ``swing`` (largest minus
-    smallest) are of those. ``standard_error`` is over questions, each with the mean of its ratings. ``unscored`` counts
-    the judgments without a rating: they are in no mean.
+    ``means`` has the mean of each repeat over all rated turns, as in FastChat; ``median`` and ``swing`` (largest minus
+    smallest) are of those means. ``standard_error`` is over questions, each with the mean of its ratings. ``unscored``
+    counts the judgments without a rating, which no mean includes.
     """
 
     median: float | None
@@ -29,7 +27,7 @@ class Score(Typed):
 
 
 class Turns(Typed):
-    """The first turn, as papers report, the second, and both."""
+    """The first turn, which papers report, the second, and both."""
 
     first: Score
     second: Score
@@ -44,11 +42,11 @@ class Prompting(Typed):
 
 
 class Judged(Typed):
-    """A run's MT-Bench as one judge gave it, in the file judged.json.
+    """A run's MT-Bench as one judge scored it: the content of judged.json.
 
     ``fingerprint`` is of the questions, ``answers_sha256`` of the answer file. ``served_by`` has the models that the
-    replies named. Tokens are those that the replies count, over all judgments, cached ones too; None where some reply
-    counts none. ``cut`` counts the judgments that ended at ``max_tokens``.
+    replies named. Tokens are summed over all judgments, cached ones included; None where some reply did not count them.
+    ``cut`` counts the judgments that ended at ``max_tokens``.
     """
 
     judge: str
@@ -75,58 +73,57 @@ class Judged(Typed):
 
 def turns(judged: Iterable[Judgment], repeats: int) -> Turns:
     """Return the scores of judgments by turn."""
-    every = list(judged)
-    first, second = ([judgment for judgment in every if judgment.turn == turn] for turn in (1, 2))
-    return Turns(first=_score(first, repeats), second=_score(second, repeats), both=_score(every, repeats))
+    both = list(judged)
+    first, second = ([judgment for judgment in both if judgment.turn == turn] for turn in (1, 2))
+    return Turns(first=_score(first, repeats), second=_score(second, repeats), both=_score(both, repeats))
 
 
 def by_category(judged: list[Judgment], questions: list[Question], repeats: int) -> dict[str, Turns]:
     """Return the scores of each category, in the order of the questions."""
     category_of = {question.id: question.category for question in questions}
-    found = defaultdict(list)
-    for question in questions:
-        found[question.category]  # the order
+    judged_in: dict[str, list[Judgment]] = {category: [] for category in category_of.values()}
     for judgment in judged:
-        found[category_of[judgment.question_id]].append(judgment)
-    return {category: turns(own, repeats) for category, own in found.items()}
+        judged_in[category_of[judgment.question_id]].append(judgment)
+    return {category: turns(judgments, repeats) for category, judgments in judged_in.items()}
 
 
 def _score(judged: list[Judgment], repeats: int) -> Score:
     rated = [judgment for judgment in judged if judgment.rating is not None]
     means = [_mean(judgment.rating for judgment in rated if judgment.repeat == repeat + 1) for repeat in range(repeats)]
-    there = [mean for mean in means if mean is not None]
-    of_question = defaultdict(list)
+    known = [mean for mean in means if mean is not None]
+    ratings_of = defaultdict(list)
     for judgment in rated:
-        of_question[judgment.question_id].append(judgment.rating)
-    own = [statistics.fmean(ratings) for ratings in of_question.values()]
+        ratings_of[judgment.question_id].append(judgment.rating)
+    by_question = [statistics.fmean(ratings) for ratings in ratings_of.values()]
     return Score(
-        median=statistics.median(there) if there else None,
-        swing=max(there) - min(there) if len(there) > 1 else None,
-        standard_error=statistics.stdev(own) / len(own) ** 0.5 if len(own) > 1 else None,
+        median=statistics.median(known) if known else None,
+        swing=max(known) - min(known) if len(known) > 1 else None,
+        standard_error=statistics.stdev(by_question) / len(by_question) ** 0.5 if len(by_question) > 1 else None,
         means=means,
-        questions=len(own),
+        questions=len(by_question),
         unscored=len(judged) - len(rated),
     )
 
 
 def _mean(values: Iterable[float]) -> float | None:
-    there = list(values)
-    return statistics.fmean(there) if there else None
+    known = list(values)
+    return statistics.fmean(known) if known else None
 
 
-def table(judged: Judged) -> Table:
-    """Return the scores as a table: all questions, then each category; every cell ± its error over questions."""
-    shown = Table("", "turn 1", "turn 2", "both", box=box.SIMPLE_HEAD)
+def columns(judged: Judged) -> list[Column]:
+    """Return the scores as columns: a line for all questions, then one for each category, ± the error over questions.
+
+    Where answers were judged repeatedly there are columns for how much the judgings differ.
+    """
+    lines = {"all": judged.scores, **judged.categories}
+    shown = [text_column("questions", list(lines))]
+    shown.append(Column("turn 1", [_cell(turns.first) for turns in lines.values()]))
+    shown.append(Column("turn 2", [_cell(turns.second) for turns in lines.values()]))
+    shown.append(Column("both", [_cell(turns.both) for turns in lines.values()]))
     if judged.repeats > 1:
-        shown.add_column("swing of turn 1")
-        shown.add_column("swing of both")
-    shown.add_column("unscored")
-    for name, own in {"all": judged.scores, **judged.categories}.items():
-        cells = [_cell(own.first), _cell(own.second), _cell(own.both)]
-        if judged.repeats > 1:
-            cells += [_number(own.first.swing), _number(own.both.swing)]
-        shown.add_row(name, *cells, str(own.both.unscored))
-    return shown
+        shown.append(Column("swing of turn 1", [_number(turns.first.swing) for turns in lines.values()]))
+        shown.append(Column("swing of both", [_number(turns.both.swing) for turns in lines.values()]))
+    return [*shown, Column("unscored", [str(turns.both.unscored) for turns in lines.values()])]
 
 
 def _cell(score: Score) -> str:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.mt_bench import __main__ as command
 from benchmarks.mt_bench import folder
 from benchmarks.mt_bench.folder import Answer
+from scripts import mt_bench
 
 Reply = tuple[int, dict[str, str], bytes]
 
@@ -29,6 +29,11 @@ def completion(text: str | None, finish_reason: str = "stop") -> Reply:
         "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
     }
     return 200, {}, json.dumps(body).encode()
+
+
+def by_turn(number: int, body: dict) -> Reply:
+    """Rate a first turn 6, a second one 8."""
+    return completion("[[8]]" if "request number" in body["messages"][-1]["content"] else "Good. Rating: [[6]]")
 
 
 class Endpoint(ThreadingHTTPServer):
@@ -127,17 +132,23 @@ def write_prompts(file: Path) -> Path:
     return file
 
 
+def error_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the one line that a refused command leaves on standard error."""
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
 def judgments_of(run: Path) -> list[dict]:
     return [json.loads(line) for line in (run / "mt_bench" / "judgments.jsonl").read_text().splitlines()]
 
 
 def command_line(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    """Run ``python -m benchmarks.mt_bench`` in this process; return its exit status."""
+    """Run ``python scripts/mt_bench.py`` in this process; return its exit status."""
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")  # so that what main sets is undone
     monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
     monkeypatch.setattr(sys, "argv", ["mt_bench", *arguments])
     try:
-        command.main()
+        return mt_bench.main()
     except SystemExit as end:
-        return end.code or 0
-    return 0
+        return end.code

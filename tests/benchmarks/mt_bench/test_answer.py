@@ -1,18 +1,17 @@
 """A trained run answers MT-Bench's questions: from its files alone, a few at a time, going on where it stopped."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
 import transformers
-from support import tiny
+from support import judging, tiny
+from support.adapter_factory import ADAPTING
 
 from benchmarks.models import saved
-from benchmarks.mt_bench import __main__ as command
-from benchmarks.mt_bench import answer
+from benchmarks.mt_bench import answer, questions
 from benchmarks.training import decode
 from methods.adapter import Adapter
 from methods.base import Tensors
@@ -36,15 +35,9 @@ def trained(monkeypatch: pytest.MonkeyPatch, llama: Path, sums: Path, root: Path
 
 
 def ask(monkeypatch: pytest.MonkeyPatch, record: Path, root: Path, *overrides: str) -> int:
-    """Run ``python -m benchmarks.mt_bench answer=RUN`` in this process; return its exit status."""
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    """Run ``python scripts/mt_bench.py answer=RUN`` in this process; return its exit status."""
     settings = [f"questions={QUESTIONS}", "data.root=embedded", f"cache={root}/cache", "answer.max_new_tokens=6"]
-    monkeypatch.setattr(sys, "argv", ["mt_bench", f"answer={record}", *settings, *overrides])
-    try:
-        command.main()
-    except SystemExit as end:
-        return end.code or 0
-    return 0
+    return judging.command_line(monkeypatch, f"answer={record}", *settings, *overrides)
 
 
 def answers(root: Path) -> dict[int, list[str]]:
@@ -76,8 +69,6 @@ def test_the_answers_are_those_of_what_was_trained(llama, sums, tmp_path: Path, 
     adapter = Adapter(opened.model, opened.method, opened.sites, [opened.trained], opened.frozen, Rows())
     adapter.merge()
     tokenizer = transformers.AutoTokenizer.from_pretrained(llama)
-    from benchmarks.mt_bench import questions
-
     for question in questions.load("embedded", tmp_path / "cache", [1001, 1002]).asked:
         text = run.task.ask(question.turns[0])
         first = greedy(opened.model, tokenizer, text)
@@ -123,7 +114,7 @@ def test_the_same_command_goes_on(llama: Path, sums: Path, tmp_path: Path, monke
 
 def test_answers_of_another_adapter_or_length_are_asked_again(llama, sums, tmp_path, monkeypatch, capsys) -> None:
     record = trained(monkeypatch, llama, sums, tmp_path, "lora", "train.max_grad_norm=null")
-    judging = ["mt_bench", f"judge={record}", f"questions={QUESTIONS}", "data.root=embedded", f"cache={tmp_path}/cache"]
+    judge = [f"judge={record}", f"questions={QUESTIONS}", "data.root=embedded", f"cache={tmp_path}/cache"]
     assert ask(monkeypatch, record, tmp_path) == 0
     before = answers(tmp_path)
     assert ask(monkeypatch, record, tmp_path) == 0
@@ -131,17 +122,14 @@ def test_answers_of_another_adapter_or_length_are_asked_again(llama, sums, tmp_p
     (adapter,) = tmp_path.rglob("adapter.safetensors")
     tensors = safetensors.torch.load_file(adapter)
     safetensors.torch.save_file({name: 0 * tensor for name, tensor in tensors.items()}, adapter)
-    monkeypatch.setattr(sys, "argv", judging)
-    with pytest.raises(SystemExit):
-        command.main()
-    assert "are of another adapter" in capsys.readouterr().err
+    assert judging.command_line(monkeypatch, *judge) == 2
+    assert "were given by another adapter than the one beside it" in capsys.readouterr().err
     assert ask(monkeypatch, record, tmp_path) == 0
-    assert "3 answers are of another adapter, question or length" in capsys.readouterr().out
+    assert "3 answers were given by another adapter, or to another question or length" in capsys.readouterr().out
     assert answers(tmp_path) != before
-    monkeypatch.setattr(sys, "argv", judging)
-    command.main()  # the budget alone
+    assert judging.command_line(monkeypatch, *judge) == 0  # the budget alone
     assert ask(monkeypatch, record, tmp_path, "answer.max_new_tokens=3") == 0
-    assert "3 answers are of another" in capsys.readouterr().out
+    assert "3 answers were given by another" in capsys.readouterr().out
 
 
 def test_a_question_that_does_not_fit_is_one_line(llama, sums, tmp_path: Path, monkeypatch, capsys) -> None:
@@ -155,8 +143,6 @@ def test_a_question_that_does_not_fit_is_one_line(llama, sums, tmp_path: Path, m
 
 def test_merged_and_unmerged_write_the_same(llama, sums, tmp_path: Path, monkeypatch) -> None:
     """In float32, every method that adapts maps, from one greedy decoding each."""
-    from test_quantization import ADAPTING
-
     for method in ADAPTING:
         root = tmp_path / method
         run = saved.find(trained(monkeypatch, llama, sums, root, method))

@@ -25,12 +25,12 @@ def test_a_run_is_its_record_its_folder_or_its_adapter(tmp_path: Path, monkeypat
     assert folder.find(".") == run / "mt_bench"
 
 
-def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_a_run_is_refused(tmp_path: Path) -> None:
     (file,) = record_factory.save(tmp_path, record_factory.make_record())
     moved = file.rename(tmp_path / file.name)
     with pytest.raises(SuiteError, match="is no run's record"):
         folder.find(str(moved))
-    with pytest.raises(SuiteError, match="is no run: pass the path of its record"):
+    with pytest.raises(SuiteError, match="is not a run: pass the path of its record"):
         folder.find(str(tmp_path / "nowhere"))
 
 
@@ -46,20 +46,20 @@ def test_what_has_no_answer_yet_is_named(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match=r"no answers in .*answers.jsonl: answer=RUN"):
         folder.whole_answers(tmp_path, QUESTIONS)
     folder.write_answers(tmp_path, ANSWERS[:1])
-    with pytest.raises(SuiteError, match=r"misses 2 of 3 questions \(1, 2\): answer=RUN"):
+    with pytest.raises(SuiteError, match=r"lacks 2 of 3 questions \(1, 2\): answer=RUN"):
         folder.whole_answers(tmp_path, QUESTIONS)
 
 
 @pytest.mark.parametrize(
     ("line", "fragment"),
     [
-        ('{"question_id": 2}', "line 2 is no answer"),
-        ('{"question_id": 2, "turns": ["one"]}', "line 2 is no answer"),
-        ('{"question_id": 2, "tur', "line 2 is no answer"),
+        ('{"question_id": 2}', "line 2 is not an answer"),
+        ('{"question_id": 2, "turns": ["one"]}', "line 2 is not an answer"),
+        ('{"question_id": 2, "tur', "line 2 is not an answer"),
         ('{"question_id": 1, "turns": ["a", "b"]}', "line 2 answers question 1 again"),
     ],
 )
-def test_a_line_that_is_no_answer_is_named(line: str, fragment: str, tmp_path: Path) -> None:
+def test_a_line_that_is_not_an_answer_is_named(line: str, fragment: str, tmp_path: Path) -> None:
     folder.write_answers(tmp_path, ANSWERS[1:2])
     with folder.answers_file(tmp_path).open("a") as file:
         file.write(line + "\n")

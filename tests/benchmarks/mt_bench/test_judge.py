@@ -1,4 +1,4 @@
-"""Judging by real HTTP: budget, cache, repeats, limits, and every way in which an endpoint fails."""
+"""Judging by real HTTP: cache, repeats, limits, and every way in which an endpoint fails."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from support import judging
-from support.judging import completion, endpoint, judgments_of, run_with_answers
+from support.judging import by_turn, completion, endpoint, error_line, judgments_of, run_with_answers
 
 from benchmarks.mt_bench import folder
 from benchmarks.mt_bench.folder import Answer
@@ -52,17 +52,6 @@ def judged(run: Path) -> Judged:
     return Judged.model_validate_json((run / "mt_bench" / "judged.json").read_bytes())
 
 
-def error(capsys: pytest.CaptureFixture[str]) -> str:
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ")
-    return line
-
-
-def by_turn(number: int, body: dict) -> tuple:
-    """Rate a first turn 6, a second one 8."""
-    return completion("[[8]]" if "request number" in body["messages"][-1]["content"] else "Good. Rating: [[6]]")
-
-
 def test_both_turns_of_each_question_are_judged(judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with endpoint(by_turn) as server:
         assert judge(server.url) == 0
@@ -70,29 +59,15 @@ def test_both_turns_of_each_question_are_judged(judge: Judge, run: Path, capsys:
     assert {(body["model"], body["temperature"], body["max_tokens"]) for body in server.bodies} == {("tester", 0, 2048)}
     with_reference = [body for body in server.bodies if "<reference" in body["messages"][-1]["content"]]
     assert len(with_reference) == 6
-    found = judged(run)
-    assert (found.scores.first.median, found.scores.second.median, found.scores.both.median) == (6, 8, 7)
-    assert list(found.categories) == ["writing", "reasoning", "math", "coding"]
-    assert (found.questions, found.judgments, found.unscored, found.served_by) == (4, 8, 0, ["tester-2024"])
-    assert (found.prompt_tokens, found.completion_tokens) == (800, 80)
-    assert found.prompts.name == "the suite's own"
+    scored = judged(run)
+    assert (scored.scores.first.median, scored.scores.second.median, scored.scores.both.median) == (6, 8, 7)
+    assert list(scored.categories) == ["writing", "reasoning", "math", "coding"]
+    assert (scored.questions, scored.judgments, scored.unscored, scored.served_by) == (4, 8, 0, ["tester-2024"])
+    assert (scored.prompt_tokens, scored.completion_tokens) == (800, 80)
+    assert scored.prompts.name == "the suite's own"
     out = capsys.readouterr().out
     assert "turn 1" in out
     assert "NOT MT-Bench" in out
-
-
-def test_without_yes_the_budget_is_printed_and_nothing_sent(
-    judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with endpoint(by_turn) as server:
-        assert judge(server.url, "judge.yes=false", "judge.price={input: 10, output: 1000}") == 0
-        assert server.bodies == []
-        said = capsys.readouterr().out
-        assert "requests: 8, of which 0 are cached and 8 are left" in said
-        assert "at most 16,384 to write" in said
-        assert "cost: at most about 16.4" in said
-        assert "judge.yes=true" in said
-        assert not (run / "mt_bench" / "judgments.jsonl").exists()
 
 
 def test_what_was_judged_is_not_asked_again(judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,9 +112,9 @@ def test_a_text_without_a_score_is_kept_counted_and_never_guessed(
     texts = ["I would say seven.", "[[11]]", None, "[[5.5]]", "so a[0] = 1", "Rating: [9]", "[[4]]", "[[0]]"]
     with endpoint(lambda number, body: completion(texts[number - 1], "length")) as server:
         assert judge(server.url, "judge.at_once=1") == 0
-    found = judged(run)
-    assert (found.judgments, found.unscored, found.cut) == (8, 6, 8)
-    assert found.scores.both.means == [pytest.approx((5.5 + 4) / 2)]
+    scored = judged(run)
+    assert (scored.judgments, scored.unscored, scored.cut) == (8, 6, 8)
+    assert scored.scores.both.means == [pytest.approx((5.5 + 4) / 2)]
     assert [row["text"] for row in judgments_of(run)] == [text or "" for text in texts]
     assert "6 of 8 judgments give no score" in capsys.readouterr().out
 
@@ -176,7 +151,7 @@ ENDS = {
     "failing": ((500, {}, b'{"error": {"message": "boom"}}'), [], ["failed 2 times", "boom"], 2),
     "limiting": ((429, {"Retry-After": "0.01"}, b"{}"), [], ["limits its requests", "judge.at_once", "later"], 2),
     "refusing the key": ((401, {}, b'{"error": {"message": "bad key"}}'), [], ["refuses the key", "bad key"], 1),
-    "without the model": ((404, {}, b"{}"), [], ["has no judge.model=tester", "judge.base_url"], 1),
+    "without the model": ((404, {}, b"{}"), [], ["does not have judge.model=tester", "judge.base_url"], 1),
 }
 
 
@@ -193,7 +168,7 @@ def test_a_judge_that_fails_for_good_is_one_line_and_the_same_command_goes_on(
 
     with endpoint(ending) as server:
         assert judge(server.url, "judge.at_once=1", *more) == 2
-        line = error(capsys)
+        line = error_line(capsys)
         assert all(fragment in line for fragment in [*fragments, server.url, "2 judgments came", "judgments.jsonl"])
         assert len(server.bodies) == 2 + requests
         assert not (run / "mt_bench" / "judged.json").exists()
@@ -208,7 +183,7 @@ def test_a_judge_that_fails_for_good_is_one_line_and_the_same_command_goes_on(
     [
         ((200, {"Content-Type": "text/html"}, b"<html>Sign in</html>"), "<html>Sign in</html>"),
         ((200, {}, b'{"choices": ['), "choices"),
-        ((200, {}, b'{"model": "m", "choices": []}'), "no chat completion"),
+        ((200, {}, b'{"model": "m", "choices": []}'), "is not a chat completion"),
         ((400, {}, b'{"error": {"message": "too long"}}'), "too long"),
     ],
 )
@@ -217,7 +192,7 @@ def test_one_request_that_fails_leaves_the_others(
 ) -> None:
     with endpoint(lambda number, body: reply if number == 3 else by_turn(number, body)) as server:
         assert judge(server.url, "judge.at_once=1") == 2
-        line = error(capsys)
+        line = error_line(capsys)
         assert all(
             part in line for part in [fragment, "question 1005, turn 1", "1 of 8 requests failed", "7 judgments"]
         )
@@ -253,7 +228,7 @@ def test_a_temperature_is_a_number_however_it_is_written(judge: Judge) -> None:
 def test_a_slow_judge_is_one_line(judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with endpoint(by_turn, seconds=1.0) as server:
         assert judge(server.url, "judge.timeout=0.2", "judge.at_once=1") == 2
-    assert "was silent for judge.timeout=0.2 seconds, 2 times" in error(capsys)
+    assert "did not answer within judge.timeout=0.2 seconds, 2 times" in error_line(capsys)
     assert len(server.bodies) == 2
 
 
@@ -261,7 +236,7 @@ def test_a_judge_that_is_down_is_one_line(judge: Judge, run: Path, capsys: pytes
     with socket.socket() as taken:  # a port where nothing listens
         taken.bind(("127.0.0.1", 0))
         assert judge(f"http://127.0.0.1:{taken.getsockname()[1]}/v1") == 2
-    line = error(capsys)
+    line = error_line(capsys)
     assert "cannot be reached" in line
     assert "judge.base_url" in line
     assert len((run / "mt_bench" / "answers.jsonl").read_text().splitlines()) == len(IDS)
@@ -290,7 +265,7 @@ def test_after_a_kill_nothing_is_paid_for_twice(judge: Judge, run: Path, cache: 
         judge(server.url, "judge.yes=false")  # leaves the questions in the cache
         settings = ["judge.model=tester", "judge.key_env=null", "judge.at_once=1", "judge.yes=true"]
         where = [f"judge={run}", f"questions={IDS}".replace(" ", ""), "data.root=embedded", f"cache={cache}"]
-        command = [sys.executable, "-m", "benchmarks.mt_bench", *where, *settings, f"judge.base_url={server.url}"]
+        command = [sys.executable, "scripts/mt_bench.py", *where, *settings, f"judge.base_url={server.url}"]
         with subprocess.Popen(command, cwd=ROOT, env=machine, stdout=subprocess.DEVNULL) as child:
             while not file.exists() or file.read_bytes().count(b"\n") < 3:
                 assert child.poll() is None
@@ -310,7 +285,7 @@ def test_the_key_comes_from_the_variable_that_is_named(
 ) -> None:
     with endpoint(by_turn) as server:
         assert judge(server.url, "judge.key_env=MY_KEY") == 2
-        assert "set MY_KEY" in error(capsys)
+        assert "set MY_KEY" in error_line(capsys)
         assert server.bodies == []
         monkeypatch.setenv("MY_KEY", "sesame")
         assert judge(server.url, "judge.key_env=MY_KEY") == 0
@@ -319,7 +294,7 @@ def test_the_key_comes_from_the_variable_that_is_named(
         capsys.readouterr()
         monkeypatch.setenv("MY_KEY", "ses\tame")
         assert judge(server.url, "judge.key_env=MY_KEY", "judge.model=third") == 2
-        line = error(capsys)
+        line = error_line(capsys)
     assert "MY_KEY" in line and "ame" not in line.replace("same", "").replace("name", "")
     assert set(server.keys) == {"Bearer sesame"}
 
@@ -329,7 +304,7 @@ def test_without_the_package_one_line_says_how_to_get_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "openai", None)  # as Python marks a module that cannot be imported
     assert judge("http://127.0.0.1:9/v1") == 2
-    assert "editable '.[judge]'" in error(capsys)
+    assert "editable '.[judge]'" in error_line(capsys)
 
 
 def test_a_file_of_prompts_is_used_and_recorded(judge: Judge, run: Path, tmp_path: Path) -> None:
@@ -341,42 +316,3 @@ def test_a_file_of_prompts_is_used_and_recorded(judge: Judge, run: Path, tmp_pat
     assert message["content"].endswith("\nIt is 1001.\nRate the last answer from 1 to 10, in this form: [[5]]")
     assert judged(run).prompts.name == "judge_prompts.jsonl"
     assert judged(run).prompts.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-REFUSED = {
-    "no answers to some": ({"questions": "[1001,1002,1003]"}, ["misses 2 of 3", "1002, 1003", "answer=RUN"]),
-    "no such run": ({"judge": "/nowhere"}, ["/nowhere is no run", "record"]),
-    "no run": ({"judge": ""}, ["answer=RUN", "judge=RUN"]),
-    "an unknown question": ({"questions": "[81]"}, ["questions=[81]", "1001 to 1016"]),
-    "too many questions": ({"questions": "17"}, ["questions=17", "1 to 16"]),
-    "no questions": ({"questions": "0"}, ["questions=0"]),
-    "an unknown setting": ({"judge.modle": "m"}, ["judge.modle", "nearest: judge.model"]),
-    "no address": ({"judge.base_url": "api.openai.com"}, ["judge.base_url=api.openai.com", "https://"]),
-    "a password": ({"judge.base_url": "http://me:secret@host/v1"}, ["judge.base_url", "a password"]),
-    "a number for a key": ({"judge.key_env": "5"}, ["judge.key_env=5"]),
-    "no repeats": ({"judge.repeats": "0"}, ["judge.repeats=0"]),
-    "a timeout in words": ({"judge.timeout": "long"}, ["judge.timeout=long"]),
-    "half a price": ({"judge.price": "{input: 3}"}, ["judge.price", "output"]),
-    "a price in words": ({"judge.price": "{input: 3, output: much}"}, ["judge.price.output=much"]),
-    "neither yes nor no": ({"judge.yes": "perhaps"}, ["judge.yes=perhaps"]),
-    "no prompts": ({"judge.prompts": "/nowhere.jsonl"}, ["judge.prompts=/nowhere.jsonl", "prompt_template"]),
-    "a sweep": ({"--multirun": ""}, ["--multirun"]),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_bad_input_is_one_line(
-    case: str,
-    run: Path,
-    cache: Path,
-    machine: dict,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    changed, fragments = REFUSED[case]
-    given = {"judge": str(run), "questions": "[1001]", "data.root": "embedded", "cache": str(cache)} | changed
-    arguments = [f"{key}={value}" if not key.startswith("-") else key for key, value in given.items()]
-    assert judging.command_line(monkeypatch, *arguments) == 2
-    line = error(capsys)
-    assert all(fragment in line for fragment in fragments)
-    assert [file.name for file in (run / "mt_bench").iterdir()] == ["answers.jsonl"]

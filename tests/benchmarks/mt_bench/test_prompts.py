@@ -51,23 +51,26 @@ def test_the_four_prompts_go_by_reference_and_turn() -> None:
 
 
 def test_a_file_in_fastchats_format_is_read(tmp_path: Path) -> None:
-    found = prompts.read(judging.write_prompts(tmp_path / "mine.jsonl"))
-    assert found.name == "mine.jsonl"
-    (message,) = prompts.messages(found, SUM, ANSWER, 1)
+    read = prompts.read(judging.write_prompts(tmp_path / "mine.jsonl"))
+    assert read.name == "mine.jsonl"
+    (message,) = prompts.messages(read, SUM, ANSWER, 1)
     assert message["content"].startswith("1 + 1?\nReference: it is two\none {braces} {0}\n")
-    assert found.sha256 != prompts.read(None).sha256
+    assert read.sha256 != prompts.read(None).sha256
 
 
 @pytest.mark.parametrize(
     ("change", "fragment"),
     [
-        (lambda rows: rows.pop(2), "no prompt single-v1-multi-turn"),
+        (lambda rows: rows.pop(2), "lacks the prompt single-v1-multi-turn"),
         (
             lambda rows: rows[0].update(prompt_template="{question}"),
-            "template of single-v1 must have {answer}, {question}",
+            "template of single-v1 must have exactly the fields {answer}, {question}",
         ),
-        (lambda rows: rows[0].update(prompt_template="{question}{answer}{ref_answer_1}"), "no other field"),
-        (lambda rows: rows[0].update(prompt_template="{question}{answer}{"), "no other field"),
+        (
+            lambda rows: rows[0].update(prompt_template="{question}{answer}{ref_answer_1}"),
+            "must have exactly the fields",
+        ),
+        (lambda rows: rows[0].update(prompt_template="{question}{answer}{"), "must have exactly the fields"),
         (lambda rows: rows[1].update(output_format="[[A]]"), r"single-math-v1 asks for [[A]]"),
         (lambda rows: rows[0].pop("system_prompt"), "system_prompt"),
         (lambda rows: rows.append("text"), "each line is a JSON object"),

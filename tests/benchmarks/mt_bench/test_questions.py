@@ -22,19 +22,19 @@ def cache(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_the_embedded_questions_are_two_of_each_category_and_none_of_mt_benchs(cache: Path) -> None:
-    found = questions.load("embedded", cache, None)
-    assert (found.source, len(found.asked)) == ("embedded", 16)
-    assert Counter(question.category for question in found.asked) == dict.fromkeys(EIGHT, 2)
-    assert {question.category for question in found.asked if question.references} == set(questions.NEED_REFERENCES)
-    assert not {question.id for question in found.asked} & set(range(81, 161))
+    loaded = questions.load("embedded", cache, None)
+    assert (loaded.source, len(loaded.asked)) == ("embedded", 16)
+    assert Counter(question.category for question in loaded.asked) == dict.fromkeys(EIGHT, 2)
+    assert {question.category for question in loaded.asked if question.references} == set(questions.NEED_REFERENCES)
+    assert not {question.id for question in loaded.asked} & set(range(81, 161))
 
 
 @pytest.mark.skipif(not HUB.is_dir(), reason=f"{HUB} is not there")
 def test_the_hubs_set_has_eighty_of_which_thirty_have_references(cache: Path) -> None:
-    found = questions.load(str(HUB), cache, None)
-    assert [question.id for question in found.asked] == list(range(81, 161))
-    assert Counter(question.category for question in found.asked) == dict.fromkeys(EIGHT, 10)
-    assert sum(question.references is not None for question in found.asked) == 30
+    loaded = questions.load(str(HUB), cache, None)
+    assert [question.id for question in loaded.asked] == list(range(81, 161))
+    assert Counter(question.category for question in loaded.asked) == dict.fromkeys(EIGHT, 10)
+    assert sum(question.references is not None for question in loaded.asked) == 30
     (triangle,) = questions.load(str(HUB), cache, [111]).asked
     assert "(0, 0), (-1, 1), and (3, 3)" in triangle.turns[0]
     assert "The area of the triangle is 0." in triangle.references[0]  # it is 3
@@ -59,9 +59,9 @@ def test_what_cannot_be_taken_is_refused(wanted: object, cache: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "value", "fragment"),
     [
-        ("prompt", ["only one turn"], "two turns"),
+        ("prompt", ["only one turn"], "must have two turns"),
         ("reference", [], "math needs one for each turn"),
-        ("prompt_id", 1001, "twice"),
+        ("prompt_id", 1001, "question 1001 twice"),
     ],
 )
 def test_a_set_with_a_fault_is_refused(column: str, value: object, fragment: str, cache: Path, tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""python scripts/mt_bench.py answer=RUN                     write a run's answers to MT-Bench's questions
+python scripts/mt_bench.py judge=RUN                      say how many requests and tokens judging them takes
+python scripts/mt_bench.py judge=RUN judge.yes=true       judge them, and print the scores
+
+RUN is a run's record, its folder or its adapter folder. The settings are those of conf/mt_bench.yaml.
+"""
+
+import os
+import sys
+from functools import partial
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from benchmarks import command, conf
+from benchmarks.command import BAD_INPUT
+from benchmarks.errors import SuiteError
+from benchmarks.mt_bench import settings
+from benchmarks.mt_bench.settings import Settings
+
+
+@hydra.main(version_base="1.3", config_path=str(conf.CONF), config_name="mt_bench")
+def _job(config: DictConfig) -> None:
+    try:
+        _run(settings.read(OmegaConf.to_container(config, resolve=True)))
+    except BAD_INPUT as error:  # here, before Hydra adds lines of its own
+        command.say(error, "mt_bench")
+        sys.exit(2)
+
+
+def _run(chosen: Settings) -> None:
+    from benchmarks.mt_bench import grading, questions, scores  # here, so that --help does not wait for datasets
+
+    asked = questions.load(chosen.root, chosen.cache, chosen.questions)
+    # Only the table goes to standard output where it is to be read by a program.
+    say = print if chosen.format == "text" else partial(print, file=sys.stderr)
+    if chosen.answering:
+        from benchmarks.mt_bench import answer  # here, so that judging does not wait for torch
+
+        answer.write(chosen.answering, asked, chosen.cache, say)
+    if chosen.judging and (judged := grading.grade(chosen.judging, asked, say)):
+        command.show(scores.columns(judged), chosen.format, judged.model_dump())
+
+
+def main() -> int:
+    """Run the command line; return 2 for bad input, which is said in one line."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves its errors to the line below
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        if {"--multirun", "-m"} & set(sys.argv):
+            raise SuiteError("one run is answered or judged at a time: leave --multirun out")
+        sys.argv[1:] = [_nested(argument) for argument in sys.argv[1:]]
+        _job()
+    except BAD_INPUT as error:
+        command.say(error, "mt_bench")
+        return 2
+    return 0
+
+
+def _nested(argument: str) -> str:
+    """Turn ``judge=RUN`` into ``judge.run='RUN'``: for Hydra a key has either a value or keys below it."""
+    key, _, value = argument.partition("=")
+    if key not in ("answer", "judge"):
+        return argument
+    escaped = value.replace("'", r"\'")
+    return f"{key}.run='{escaped}'"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
