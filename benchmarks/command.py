@@ -4,12 +4,13 @@ import functools
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
+from rich.text import Text
 
 from benchmarks import conf, markup
 from benchmarks.errors import JobFailed, SuiteError, nearest
@@ -46,14 +47,19 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
 
 
-def show(columns: markup.Columns, kind: str, facts: Any = None, title: str | None = None) -> None:
-    """Print a table in one of ``markup.FORMATS``; JSON has ``facts`` in its place, and only text has the title."""
-    if kind == "text":
-        console().print(markup.terminal(columns, title))
-    elif kind == "json":
-        print(markup.as_json(facts))
-    else:
-        print("\n".join({"markdown": markup.markdown, "latex": markup.latex}[kind](columns)))
+def show(pages: Sequence[markup.Page], form: str, facts: Any = None) -> None:
+    """Print tables with their notes in one of ``markup.FORMATS``; see ``markup.document`` for ``facts``."""
+    if form != "text":
+        print(markup.document(pages, form, facts), end="")
+        return
+    printer = console()
+    for page in pages:
+        if any(column.cells for column in page.columns):
+            printer.print(markup.terminal(page.columns, page.title or None))
+        elif page.title:
+            printer.print(Text(page.title))
+        for note in page.notes:
+            printer.print(Text(note))  # Text: a "[" is not markup
 
 
 def line_of(error: Exception, config: str = "run") -> str:

@@ -26,6 +26,20 @@ class Column:
 Columns = Sequence[Column]
 
 
+@dataclass(frozen=True)
+class Page:
+    """A table as a command shows it: its columns, their title, and notes on what the cells are.
+
+    ``origin`` and ``figure`` are for a file: what made it, and a picture to show, as a Markdown link.
+    """
+
+    columns: Columns
+    title: str = ""
+    notes: Sequence[str] = ()
+    origin: str = ""
+    figure: str = ""
+
+
 def text_column(heading: str, cells: Sequence[str]) -> Column:
     """Return a column whose cells are text, not figures."""
     return Column(heading, cells, "left")
@@ -54,6 +68,30 @@ def terminal(columns: Columns, title: str | None = None, caption: str | None = N
     for cells in _lines(columns)[1:]:
         table.add_row(*(Text(cell) for cell in cells))  # Text: a "[" is not markup
     return table
+
+
+def document(pages: Sequence[Page], form: str, facts: Any = None) -> str:
+    """Return pages as a Markdown, LaTeX or JSON document.
+
+    JSON has the ``facts`` that stand for all pages, or where there are none each page's cells by their headings.
+    """
+    if form == "json":
+        return as_json([_facts_of(page) for page in pages] if facts is None else facts) + "\n"
+    lines = [_markdown_page(page) if form == "markdown" else latex(page.columns) for page in pages]
+    return "\n".join("\n".join(page) + "\n" for page in lines)
+
+
+def _markdown_page(page: Page) -> list[str]:
+    title = f"# {page.title}" if page.title else ""
+    notes = "\n".join(f"- {note}" for note in page.notes)
+    above = [part for part in (title, page.origin, notes, page.figure) if part]
+    return [line for part in above for line in (part, "")] + markdown(page.columns)
+
+
+def _facts_of(page: Page) -> dict[str, Any]:
+    headings, *rows = _lines(page.columns)
+    cells = [dict(zip(headings, row, strict=True)) for row in rows]
+    return {"title": page.title, "notes": list(page.notes), "rows": cells}
 
 
 def as_json(facts: Any) -> str:

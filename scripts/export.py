@@ -47,7 +47,7 @@ def _write_out(options: argparse.Namespace) -> Path:
 def _read_in(options: argparse.Namespace) -> Path:
     for group in ("task", "backbone"):
         if not any(override.startswith(f"{group}=") for override in options.overrides):
-            raise SuiteError(f"no {group} was given: say {group}=NAME; {command.listed(group)}")
+            raise SuiteError(f"no {group} was given: say {group}=NAME; {conf.listed(group)}")
     from benchmarks.models.peft import inward
 
     config = conf.composed(options.overrides)

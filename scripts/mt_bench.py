@@ -8,6 +8,7 @@ RUN is a run's record, its folder or its adapter folder. The settings are those 
 import os
 import sys
 from functools import partial
+from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
@@ -15,8 +16,9 @@ from omegaconf import DictConfig, OmegaConf
 from benchmarks import command, conf
 from benchmarks.command import BAD_INPUT
 from benchmarks.errors import SuiteError
+from benchmarks.markup import Page
 from benchmarks.mt_bench import settings
-from benchmarks.mt_bench.settings import Settings
+from benchmarks.mt_bench.settings import Command
 
 
 @hydra.main(version_base="1.3", config_path=str(conf.CONF), config_name="mt_bench")
@@ -28,18 +30,19 @@ def _job(config: DictConfig) -> None:
         sys.exit(2)
 
 
-def _run(chosen: Settings) -> None:
-    from benchmarks.mt_bench import grading, questions, scores  # here, so that --help does not wait for datasets
+def _run(chosen: Command) -> None:
+    from benchmarks.mt_bench import grading, questions, scores  # here, so that --help does not wait for torch
 
-    asked = questions.load(chosen.root, chosen.cache, chosen.questions)
+    cache = Path(chosen.cache)
+    asked = questions.load(chosen.data.root, cache, chosen.questions)
     # Only the table goes to standard output where it is to be read by a program.
     say = print if chosen.format == "text" else partial(print, file=sys.stderr)
-    if chosen.answering:
-        from benchmarks.mt_bench import answer  # here, so that judging does not wait for torch
+    if chosen.answer:
+        from benchmarks.mt_bench import answer  # here, so that judging loads nothing that trains
 
-        answer.write(chosen.answering, asked, chosen.cache, say)
-    if chosen.judging and (judged := grading.grade(chosen.judging, asked, say)):
-        command.show(scores.columns(judged), chosen.format, judged.model_dump())
+        answer.write(chosen.answer, asked, cache, say)
+    if chosen.judge and (judged := grading.grade(chosen.judge, asked, say)):
+        command.show([Page(scores.columns(judged))], chosen.format, judged.model_dump())
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import command, conf, markup
-from benchmarks.markup import Column, text_column
+from benchmarks.markup import Column, Page, text_column
 
 _EXAMPLES = """examples:
   python scripts/rescore.py results/records/glue/mrpc/minilm/*/*.json
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     records = [rescore(path, options.data_root, options.cache) for path in options.records]
     lines = [{"record": each.record.stem} | asdict(line) for each in records for line in each.lines]
     if lines or options.format == "json":
-        command.show(_columns(lines), options.format, lines)
+        command.show([Page(_columns(lines))], options.format, lines)
     left_out = [each.left_out for each in records if each.left_out]
     for reason in left_out:
         print(f"error: {reason}", file=sys.stderr)

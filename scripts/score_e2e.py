@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import command, markup
-from benchmarks.markup import Column, text_column
+from benchmarks.markup import Column, Page, text_column
 from benchmarks.tasks.scoring.e2e import e2e, meteor
 
 _EXAMPLES = """examples:
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     absent = {"meteor": meteor.missing()} if options.metrics is None and "meteor" not in scores else {}
     how = {name: e2e.SCORES[name] for name in scores}
     facts = {"instances": len(references), "scores": scores, "absent": absent, "how": how}
-    command.show(_columns(scores, absent), options.format, facts)
+    command.show([Page(_columns(scores, absent))], options.format, facts)
     return 0
 
 

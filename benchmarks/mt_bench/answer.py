@@ -18,8 +18,9 @@ from benchmarks.mt_bench.questions import Question, Questions
 from benchmarks.mt_bench.settings import Answering
 from benchmarks.tasks.instruction import Instruction
 from benchmarks.tasks.text import Decoding
-from benchmarks.training import decode
-from benchmarks.training.group import RunGroup, RunSettings, TrainSettings
+from benchmarks.training import decode, feed
+from benchmarks.training.group import Adaptation, RunGroup
+from benchmarks.training.settings import RunSettings, TrainSettings
 
 
 def write(answering: Answering, asked: Questions, cache: Path, say: Callable[[str], None]) -> None:
@@ -82,11 +83,7 @@ class Respondent:
         self.task.ready(self.tokenizer)
         self.context = backbones.context(opened.directory, run.backbone["shape"])
         self.group = RunGroup(
-            model=opened.model,
-            head=[],
-            method=opened.method,
-            sites=opened.sites,
-            frozen=opened.frozen,
+            Adaptation(opened.model, [], opened.method, opened.sites, opened.frozen),
             runs=[RunSettings(run.run["seed"], 0.0, 0.0)],
             train=TrainSettings(**run.run["train"] | {"optimizer": None}),
             rows=1,
@@ -101,7 +98,7 @@ class Respondent:
             both_turns = self.task.ask_again(self.task.ask(question.turns[0]), "", question.turns[1])
             (prompt,) = self.task.prompt_tokens([both_turns], self.tokenizer)
             twice = replace(self.decoding, max_new_tokens=2 * self.decoding.max_new_tokens)
-            decode.check_fits(f"question {question.id}, both turns,", prompt, both_turns, twice, self.context)
+            feed.check_fits(f"question {question.id}, both turns,", prompt, both_turns, twice, self.context)
 
     def answer(self, questions: list[Question]) -> list[tuple[str, str]]:
         """Return the answers to both turns; the second turn is asked after the first and its answer."""

@@ -2,7 +2,7 @@
 
 from benchmarks.errors import SuiteError, first_line
 from benchmarks.mt_bench.requests import Request
-from benchmarks.mt_bench.settings import Judge
+from benchmarks.mt_bench.settings import Judging
 
 _EXCERPT = 80  # characters of a reply that is shown
 
@@ -15,7 +15,7 @@ class Failure(SuiteError):
         self.every = every
 
 
-def unreadable(judge: Judge, request: Request, reply: str) -> Failure:
+def unreadable(judge: Judging, request: Request, reply: str) -> Failure:
     """Return the failure of a request whose reply is not a chat completion."""
     excerpt = first_line(ValueError(reply))[:_EXCERPT]
     return Failure(
@@ -23,7 +23,7 @@ def unreadable(judge: Judge, request: Request, reply: str) -> Failure:
     )
 
 
-def of_error(judge: Judge, request: Request, error: Exception) -> Failure:
+def of_error(judge: Judging, request: Request, error: Exception) -> Failure:
     """Return the failure that an error of ``openai`` stands for, after its retries."""
     import openai
 

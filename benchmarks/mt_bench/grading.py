@@ -11,7 +11,7 @@ from benchmarks.mt_bench.prompts import Prompts
 from benchmarks.mt_bench.questions import Questions
 from benchmarks.mt_bench.requests import Request
 from benchmarks.mt_bench.scores import Judged
-from benchmarks.mt_bench.settings import Judge, Judging
+from benchmarks.mt_bench.settings import Judging
 from benchmarks.records import files, schema, store
 
 Say = Callable[[str], None]
@@ -24,16 +24,16 @@ def grade(judging: Judging, asked: Questions, say: Say) -> Judged | None:
     missing. Raises SuiteError where answers are missing or judgments could not be had; those that came are kept.
     """
     place = folder.find(judging.run)
-    texts = prompts.read(judging.prompts)
+    texts = prompts.read(judging.prompts and Path(judging.prompts))
     answers = folder.whole_answers(place, asked.asked)
-    wanted = requests.every(judging.judge, texts, asked.asked, answers)
+    wanted = requests.every(judging, texts, asked.asked, answers)
     file = place / "judgments.jsonl"
-    say(f"judge: {judging.judge.model} at {judging.judge.base_url}, with the prompts of {_named(texts)}")
+    say(f"judge: {judging.model} at {judging.base_url}, with the prompts of {_named(texts)}")
     made = _judgments(judging, wanted, file, say)
     if made is None:
         say("nothing was sent: the same command with judge.yes=true sends it")
         return None
-    judged = _judged(judging.judge, texts, asked, folder.answers_file(place), made)
+    judged = _judged(judging, texts, asked, folder.answers_file(place), made)
     _keep(judged, place, say)
     for note in _notes(judged, file):
         say(note)
@@ -46,25 +46,25 @@ def _judgments(judging: Judging, wanted: list[Request], file: Path, say: Say) ->
     if kept.torn:
         say(f"{file} ends in half a judgment, left by a kill: it is asked for again")
     left = [request for request in wanted if request.key not in kept.judgments]
-    say(requests.budget(judging.judge, wanted, left))
+    say(requests.budget(judging, wanted, left))
     if left and not judging.yes:
         return None
     if left:
-        judge.ask_all(judging.judge, left, file)
+        judge.ask_all(judging, left, file)
     by_key = judgments.read(file).judgments
     return [by_key[request.key] for request in wanted]
 
 
-def _judged(asking: Judge, texts: Prompts, asked: Questions, answers: Path, made: list[Judgment]) -> Judged:
+def _judged(judging: Judging, texts: Prompts, asked: Questions, answers: Path, made: list[Judgment]) -> Judged:
     read, written = ([getattr(one, name) for one in made] for name in ("prompt_tokens", "completion_tokens"))
     return Judged(
-        judge=asking.model,
-        base_url=asking.base_url,
+        judge=judging.model,
+        base_url=judging.base_url,
         served_by=sorted({one.served_by for one in made}),
         prompts=scores.Prompting(name=texts.name, sha256=texts.sha256),
-        repeats=asking.repeats,
-        temperature=asking.temperature,
-        max_tokens=asking.max_tokens,
+        repeats=judging.repeats,
+        temperature=judging.temperature,
+        max_tokens=judging.max_tokens,
         source=asked.source,
         dataset=asked.dataset,
         fingerprint=asked.fingerprint,
@@ -75,8 +75,8 @@ def _judged(asking: Judge, texts: Prompts, asked: Questions, answers: Path, made
         cut=sum(one.finish_reason == "length" for one in made),
         prompt_tokens=None if None in read else sum(read),
         completion_tokens=None if None in written else sum(written),
-        scores=scores.turns(made, asking.repeats),
-        categories=scores.by_category(made, asked.asked, asking.repeats),
+        scores=scores.turns(made, judging.repeats),
+        categories=scores.by_category(made, asked.asked, judging.repeats),
         judged_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

@@ -17,7 +17,7 @@ from benchmarks.mt_bench import failures, judgments, prompts
 from benchmarks.mt_bench.failures import Failure
 from benchmarks.mt_bench.judgments import Judgment
 from benchmarks.mt_bench.requests import Request
-from benchmarks.mt_bench.settings import Judge
+from benchmarks.mt_bench.settings import Judging
 
 
 class _Part(BaseModel):
@@ -52,7 +52,7 @@ class _Reply(BaseModel):
     usage: _Usage | None = None
 
 
-def ask_all(judge: Judge, left: list[Request], file: Path) -> None:
+def ask_all(judge: Judging, left: list[Request], file: Path) -> None:
     """Ask for all these judgments, ``at_once`` of them at a time, and add each to the file as it comes.
 
     Raises SuiteError where some could not be had: immediately where the judge is down, slow or refuses the key, and
@@ -102,7 +102,7 @@ def _watched(futures: list[Future]) -> Iterator[Future]:
     yield from track(as_completed(futures), "judging", len(futures), console=console, disable=not console.is_terminal)
 
 
-def _client(judge: Judge) -> Any:
+def _client(judge: Judging) -> Any:
     """Return the ``openai`` client; raises SuiteError where the package or the key is missing."""
     try:
         import openai
@@ -121,7 +121,7 @@ def _client(judge: Judge) -> Any:
     return openai.OpenAI(base_url=judge.base_url, api_key=key, max_retries=judge.retries, timeout=judge.timeout)
 
 
-def _ask(client: Any, judge: Judge, request: Request) -> Judgment:
+def _ask(client: Any, judge: Judging, request: Request) -> Judgment:
     """Return one judgment, without a score where a content filter refused; raises Failure where there is none."""
     import openai
 
@@ -141,7 +141,7 @@ def _ask(client: Any, judge: Judge, request: Request) -> Judgment:
     return _judgment(judge, request, reply)
 
 
-def _judgment(judge: Judge, request: Request, reply: _Reply) -> Judgment:
+def _judgment(judge: Judging, request: Request, reply: _Reply) -> Judgment:
     choice, usage = reply.choices[0], reply.usage or _Usage()
     return Judgment(
         key=request.key,

@@ -8,7 +8,7 @@ from benchmarks.mt_bench import prompts
 from benchmarks.mt_bench.folder import Answer
 from benchmarks.mt_bench.prompts import Messages, Prompts
 from benchmarks.mt_bench.questions import Question
-from benchmarks.mt_bench.settings import Judge
+from benchmarks.mt_bench.settings import Judging
 
 _CHARACTERS_PER_TOKEN = 4  # of English, about; the judge's own tokenizer is not at hand
 
@@ -29,7 +29,7 @@ class Request:
         return f"question {self.question.id}, turn {self.turn}"
 
 
-def every(judge: Judge, texts: Prompts, questions: list[Question], answers: dict[int, Answer]) -> list[Request]:
+def every(judge: Judging, texts: Prompts, questions: list[Question], answers: dict[int, Answer]) -> list[Request]:
     """Return all that is to be judged: each repeat, each question, both turns."""
     requests = []
     for repeat in range(1, judge.repeats + 1):
@@ -40,7 +40,7 @@ def every(judge: Judge, texts: Prompts, questions: list[Question], answers: dict
     return requests
 
 
-def _key(judge: Judge, question: int, messages: Messages, repeat: int) -> str:
+def _key(judge: Judging, question: int, messages: Messages, repeat: int) -> str:
     """Hash everything that decides a judgment; the answers are in the messages."""
     decisive = [
         judge.base_url.rstrip("/"),
@@ -54,7 +54,7 @@ def _key(judge: Judge, question: int, messages: Messages, repeat: int) -> str:
     return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
 
 
-def budget(judge: Judge, requests: list[Request], left: list[Request]) -> str:
+def budget(judge: Judging, requests: list[Request], left: list[Request]) -> str:
     """Return lines that say what would be sent, and what it costs at most if a price is given."""
     read = sum(len(message["content"]) for request in left for message in request.messages) // _CHARACTERS_PER_TOKEN
     written = len(left) * judge.max_tokens

@@ -77,16 +77,22 @@ REFUSED = {
     "too many questions": ({"questions": "17"}, ["questions=17", "1 to 16"]),
     "no questions": ({"questions": "0"}, ["questions=0"]),
     "an unknown setting": ({"judge.modle": "m"}, ["judge.modle", "nearest: judge.model"]),
-    "no address": ({"judge.base_url": "api.openai.com"}, ["judge.base_url=api.openai.com", "https://"]),
-    "a password": ({"judge.base_url": "http://me:secret@host/v1"}, ["judge.base_url", "a password"]),
-    "a number for a key": ({"judge.key_env": "5"}, ["judge.key_env=5"]),
-    "no repeats": ({"judge.repeats": "0"}, ["judge.repeats=0"]),
-    "a timeout in words": ({"judge.timeout": "long"}, ["judge.timeout=long"]),
-    "half a price": ({"judge.price": "{input: 3}"}, ["judge.price", "output"]),
-    "a price in words": ({"judge.price": "{input: 3, output: much}"}, ["judge.price.output=much"]),
-    "neither yes nor no": ({"judge.yes": "perhaps"}, ["judge.yes=perhaps"]),
+    "no address": (
+        {"judge.base_url": "api.openai.com"},
+        ["judge.base_url must be an address", "https://HOST/v1", "got api.openai.com"],
+    ),
+    "a password": ({"judge.base_url": "http://me:secret@host/v1"}, ["judge.base_url must not hold", "a password"]),
+    "a number for a key": ({"judge.key_env": "5"}, ["judge.key_env must be text, got 5"]),
+    "no repeats": ({"judge.repeats": "0"}, ["judge.repeats must be at least 1, got 0"]),
+    "a timeout in words": ({"judge.timeout": "long"}, ["judge.timeout must be a number, got long"]),
+    "half a price": ({"judge.price": "{input: 3}"}, ["judge.price.output is missing"]),
+    "a price in words": (
+        {"judge.price": "{input: 3, output: much}"},
+        ["judge.price.output must be a number, got much"],
+    ),
+    "neither yes nor no": ({"judge.yes": "perhaps"}, ["judge.yes must be true or false, got perhaps"]),
     "no prompts": ({"judge.prompts": "/nowhere.jsonl"}, ["judge.prompts=/nowhere.jsonl", "prompt_template"]),
-    "an unknown format": ({"format": "html"}, ["format=html", "markdown, json, latex"]),
+    "an unknown format": ({"format": "html"}, ["format must be", "'markdown'", "got html"]),
     "a sweep": ({"--multirun": ""}, ["--multirun"]),
 }
 
@@ -105,5 +111,6 @@ def test_bad_input_is_one_line(
     arguments = [f"{key}={value}" if not key.startswith("-") else key for key, value in given.items()]
     assert judging.command_line(monkeypatch, *arguments) == 2
     line = error_line(capsys)
-    assert all(fragment in line for fragment in fragments)
+    assert all(fragment in line for fragment in fragments), line
+    assert "secret" not in line
     assert [file.name for file in (run / "mt_bench").iterdir()] == ["answers.jsonl"]
