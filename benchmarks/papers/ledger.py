@@ -26,11 +26,11 @@ _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9}
 
 
 class Entry(Typed):
-    """One published row's count. ``stored`` counts as the method's paper does, the head never in it.
+    """One published row's count. ``stored`` counts as the method's paper does, always without the head.
 
-    ``follows``: ``stored``, rounded to the printed digits, is the printed figure; ``expected`` is whether that is known
-    to be so. ``reading``: what else gives it, where that does not. ``regenerated`` numbers are frozen, and made again
-    from ``regenerated_from``, so no file holds them.
+    ``follows`` says whether ``stored``, rounded to the printed digits, is the printed figure, and ``expected`` whether
+    it is known to be. ``reading`` is another way to count that gives the figure, where ``stored`` does not.
+    ``regenerated`` numbers are frozen and made again from ``regenerated_from``, so no file holds them.
     """
 
     source: str
@@ -58,7 +58,7 @@ class Entry(Typed):
 
     @property
     def name(self) -> str:
-        """Return what a person calls the row."""
+        """Return the row's name for people."""
         rank = f" r={self.hyperparameters['rank']}" if "rank" in self.hyperparameters else ""
         by = f" ({self.run_by})" if self.run_by else ""
         return f"{self.source}-table{self.table} {self.backbone} {self.method} {self.targets}{rank}{by}"
@@ -118,13 +118,13 @@ def _checked(method: Method, sites: list[Site], stored: float) -> str:
     formula, given = method.formula, evaluated(method.formula, method, sites)
     if given != stored:
         name = type(method).__name__
-        raise SuiteError(f"{name} stores {stored:,.15g} numbers, and its formula {formula} gives {given:,.15g}")
+        raise SuiteError(f"{name} stores {stored:,.15g} numbers, but its formula {formula} gives {given:,.15g}")
     return formula
 
 
 def evaluated(formula: str, method: Method, sites: list[Site]) -> float:
     """Return what a formula of a method's file gives for its hyperparameters and these sites."""
-    return eval(formula, {"__builtins__": {}}, asdict(method) | sizes_of(sites))  # the repository's own words
+    return eval(formula, {"__builtins__": {}}, asdict(method) | sizes_of(sites))  # a formula comes from this repository
 
 
 def _origin(method: Method) -> str:
@@ -134,7 +134,7 @@ def _origin(method: Method) -> str:
 
 
 def _reading(row: PublishedRow, method: Method, sites: list[Site], stored: float, head: int) -> str | None:
-    """Return which other way to count gives the printed figure."""
+    """Return the other way to count that gives the printed figure, or None."""
     printed = row.parameters_as_printed
     others = {name: evaluated(formula, method, sites) for name, formula in method.readings.items()}
     others |= {"with the head": stored + head} if head else {}
@@ -145,14 +145,14 @@ def _reading(row: PublishedRow, method: Method, sites: list[Site], stored: float
 
 
 def rounded(count: float, printed: str, rounding: str = ROUND_HALF_UP) -> str:
-    """Return a count with the unit and the digits of a printed figure: 23,904 is "0.024M" as "0.023M" is.
+    """Return a count with the unit and the digits of a printed figure: 23,904 beside "0.023M" is "0.024M".
 
-    Raises SuiteError for a figure that is no number with K, M or B.
+    Raises SuiteError for a figure that is not a number with K, M or B.
     """
     number, unit = printed[:-1], printed[-1:]
     try:
         digits = Decimal(1).scaleb(Decimal(number).as_tuple().exponent)
         exact = Decimal(count) / _UNITS[unit]
     except (ArithmeticError, KeyError) as error:
-        raise SuiteError(f"the printed count {printed!r} is no figure such as 0.023M, 6.1K or 7B") from error
+        raise SuiteError(f"the printed count must be a figure such as 0.023M, 6.1K or 7B, got {printed!r}") from error
     return f"{exact.quantize(digits, rounding)}{unit}"

@@ -1,23 +1,27 @@
-"""Every published row's run: the overrides that make it, from conf/recipe."""
+"""The settings that make each published row's runs, from conf/experiment and conf/recipe."""
 
 from benchmarks import conf
-from benchmarks.errors import SuiteError
+from benchmarks.errors import SuiteError, nearest
 from benchmarks.papers.published import NO_TARGETS, PublishedRow
 
 
 def overrides(row: PublishedRow, task: str | None = None) -> list[str]:
-    """Return what ``python -m benchmarks.run`` must be told for a row; ``task`` is one of a benchmark's several.
+    """Return the arguments of ``scripts/train.py`` for a row; ``task`` is one of its benchmark's tasks.
 
-    Without ``task`` it is the first that the row prints a score of, or MRPC where it prints none.
+    Without ``task`` it is the first that the row prints a score of, or MRPC where it prints none. Raises SuiteError for
+    a row of an unknown method.
     """
     if task is None:
         scored = next((name for name in row.scores if name != "avg"), "mrpc")
         task = f"glue/{scored}" if row.benchmark == "glue" else row.benchmark
-    chosen = [f"experiment={row.experiment}", f"task={task}", f"backbone={row.backbone}", f"method={row.method}"]
-    if row.method not in conf.options("method"):
-        raise SuiteError(f"{row.source} {row.table} has a row of method {row.method}, and there is none of that name")
-    targets = row.targets if isinstance(row.targets, str) else f"[{','.join(row.targets)}]"
-    chosen.append(f"targets={'all' if targets == NO_TARGETS else targets}")
-    if row.rank is not None:
-        chosen.append(f"method.rank={row.rank}")
-    return chosen
+    known = conf.options("method")
+    if row.method not in known:
+        raise SuiteError(
+            f"a row of {row.source} {row.table} has method {row.method}, which is unknown; "
+            f"nearest: {nearest(row.method, known)}; {conf.listed('method')}"
+        )
+    targets = "all" if row.targets == NO_TARGETS else row.targets  # a method that adapts no maps takes any
+    names = targets if isinstance(targets, str) else f"[{','.join(targets)}]"
+    rank = [] if row.rank is None else [f"method.rank={row.rank}"]
+    chosen = {"experiment": row.experiment, "task": task, "backbone": row.backbone, "method": row.method}
+    return [f"{key}={value}" for key, value in chosen.items()] + [f"targets={names}", *rank]

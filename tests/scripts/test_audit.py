@@ -121,13 +121,13 @@ def test_latex_compiles(found: list[Entry], tmp_path: Path) -> None:
 def test_a_formula_that_is_wrong_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LoRA, "formula", "rank * outputs")
     (row,) = published.find(published.load(), "glue", "roberta-base", "lora", "qv")
-    with pytest.raises(SuiteError, match="LoRA stores 294,912 numbers, and its formula rank"):
+    with pytest.raises(SuiteError, match="LoRA stores 294,912 numbers, but its formula rank"):
         ledger.entries([row])
 
 
 @pytest.mark.parametrize("printed", ["0.3", "many", "M", "3.x2M"])
 def test_a_figure_that_is_none_is_one_line(printed: str) -> None:
-    with pytest.raises(SuiteError, match="is no figure such as"):
+    with pytest.raises(SuiteError, match="must be a figure such as"):
         ledger.rounded(1.0, printed)
 
 
@@ -156,7 +156,10 @@ def test_a_whole_backbones_file_is_counted_without_writing_it(bert: Path, tmp_pa
     [
         (("method: tied_lora", "method: dora"), "row of method dora, and there is none"),
         (("backbone: roberta-large", "backbone: roberta-huge"), "roberta-huge"),
-        (("parameters_as_printed: 0.295M", "parameters_as_printed: many"), "'many' is no figure"),
+        (
+            ("parameters_as_printed: 0.295M", "parameters_as_printed: many"),
+            "must be a figure such as 0.023M, 6.1K or 7B, got 'many'",
+        ),
     ],
 )
 def test_a_row_that_cannot_be_counted_is_one_line(change: tuple[str, str], wanted: str, tmp_path: Path, capsys) -> None:

@@ -1,0 +1,68 @@
+"""python scripts/reproduce.py PAPER TABLE --plan                say how many runs it takes, how long, and how much disk
+python scripts/reproduce.py PAPER TABLE [KEY=VALUE ...]       run every row that is not done yet
+
+Runs a published table row by row, each row by its recipe. The plan comes first; its times are from a short warm-up of
+each job. Records go to the folder that the recipe or results=DIR names, below the folder that the command is run in.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import command, conf, markup
+
+_TRAIN = Path(__file__).resolve().with_name("train.py")
+_LAUNCHERS = {name: name for name in ("joblib", "ray", "submitit_local", "submitit_slurm")}
+_LAUNCHERS["submitit"] = "submitit_slurm"
+_EXAMPLES = """examples:
+  python scripts/reproduce.py vb_lora 1 --plan
+  python scripts/reproduce.py vb_lora 1 --task mrpc,rte --method lora,vb_lora --launcher joblib seeds=[0,1]
+  python scripts/reproduce.py lora_xs GLUE --task cola
+"""
+
+
+@command.entry
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Plan a table, and run it; return the exit status of the first sweep that failed, or 0."""
+    options = _parser().parse_intermixed_args(arguments)
+    from benchmarks.papers import reproduction  # here, so that --help does not wait for torch
+
+    narrowed = {"backbone": options.backbone, "method": options.method}
+    rows = reproduction.chosen_rows(options.paper, options.table, narrowed, options.published)
+    plan = reproduction.planned(rows, options.task, options.settings, Console(stderr=True, highlight=False))
+    command.show([reproduction.page(plan)], options.format, reproduction.facts(plan))
+    return 0 if options.plan else reproduction.run(plan, _TRAIN, _LAUNCHERS.get(options.launcher))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python scripts/reproduce.py",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paper", metavar="PAPER", help="whose table: vb_lora, lora_xs")
+    parser.add_argument("table", metavar="TABLE", help="which of its tables: 1 to 4, GLUE")
+    parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="for every run, as for scripts/train.py")
+    for name, what in (("backbone", "backbones"), ("method", "methods"), ("task", "tasks of GLUE")):
+        parser.add_argument(f"--{name}", type=_names, default=[], metavar="A,B", help=f"only these {what}")
+    parser.add_argument("--plan", action="store_true", help="show the plan, and run only the warm-up")
+    parser.add_argument("--format", choices=markup.FORMATS, default="text", help="of the plan; default: %(default)s")
+    parser.add_argument(
+        "--launcher", choices=_LAUNCHERS, help="a launcher of Hydra's that spreads the runs; submitit is for Slurm"
+    )
+    parser.add_argument(
+        "--published", type=Path, default=conf.PUBLISHED, metavar="DIR", help="the folder of published tables"
+    )
+    return parser
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

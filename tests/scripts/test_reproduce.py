@@ -1,0 +1,146 @@
+"""A published table run row by row, on a table made for this test: its plan, its runs, and that it goes on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import conf
+from benchmarks.analysis import verdicts
+from benchmarks.papers import published, recipes
+from benchmarks.records import store
+from benchmarks.training import job as reading
+from scripts import reproduce
+
+TABLE = """
+source: someone
+arxiv: '2401.00001'
+table: 1
+benchmark: glue
+experiment: quickstart
+statistic: median
+train_rows: {cola: 48, sst2: 48}
+scored_rows: {cola: 40, sst2: 40}
+rows:
+- backbone: minilm
+  method: lora
+  targets: qv
+  parameters: 1
+  parameters_as_printed: 1K
+  scores: {cola: {value: 50}, sst2: {value: 50}, avg: {value: 50}}
+- backbone: minilm
+  method: lora_xs
+  targets: [query]
+  rank: 4
+  parameters: 1
+  parameters_as_printed: 1K
+  scores: {sst2: {value: 50}}
+"""
+
+
+@pytest.fixture
+def tables(tmp_path: Path, own_datasets_cache: None) -> Path:
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "someone.yaml").write_text(TABLE)
+    return tmp_path / "published"
+
+
+@pytest.fixture
+def settings(tables: Path, tmp_path: Path) -> list[str]:
+    sizes = ["data.train_rows=48", "data.validation_rows=40", "seeds=[0,1]", "train.epochs=1", "train.batch_size=16"]
+    where = [f"results={tmp_path}/results", f"cache={tmp_path}/cache", "wandb.mode=disabled"]
+    return ["--published", str(tables), *sizes, *where]
+
+
+def plan_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[list[str]]:
+    assert reproduce.main([*arguments, "--plan"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    return [line[1:7] for line in lines if line and line[0] == "minilm"]
+
+
+def test_a_table_is_planned_then_run_and_then_done(
+    settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], machine: dict, monkeypatch
+) -> None:
+    for name, value in machine.items():
+        monkeypatch.setenv(name, value)
+    table = ["someone", "1", *settings]
+    assert plan_of(capsys, *table) == [
+        ["lora", "qv", "glue/cola", "2", "0", "2"],
+        ["lora", "qv", "glue/sst2", "2", "0", "2"],
+        ["lora_xs", "query", "glue/sst2", "2", "0", "2"],
+    ]
+    assert not (tmp_path / "results").exists()  # the warm-up lies in the cache
+    assert reproduce.main([*table, "--method", "lora", "--launcher", "joblib"]) == 0
+    told = capsys.readouterr().out
+    assert "4 runs, 0 done, 4 to do: about 0:00:" in told
+    records = [store.read(path) for path in (tmp_path / "results").rglob("*.json")]
+    assert sorted((record.task, record.seed) for record in records) == [
+        ("glue/cola", 0),
+        ("glue/cola", 1),
+        ("glue/sst2", 0),
+        ("glue/sst2", 1),
+    ]
+    # Such a run is its row's in all that its record says, but for the data.
+    (row, _) = published.load(tmp_path / "published")
+    for record in records:
+        task = record.task.partition("/")[2]
+        overrides = [*recipes.overrides(row, record.task), "train.epochs=1", "train.batch_size=16"]
+        job = reading.read(conf.composed(overrides))
+        assert verdicts.differences(record, row, task, job) == ["the suite's own data"]
+    assert reproduce.main([*table, "--plan", "--format", "json"]) == 0
+    assert [
+        (job["task"], job["runs"], job["done"], job["seconds"] > 0) for job in json.loads(capsys.readouterr().out)
+    ] == [
+        ("glue/cola", 2, 2, False),
+        ("glue/sst2", 2, 2, False),
+        ("glue/sst2", 2, 0, True),
+    ]
+    assert [line[3:] for line in plan_of(capsys, *table)] == [["2", "2", "0"], ["2", "2", "0"], ["2", "0", "2"]]
+    assert plan_of(capsys, *table, "--task", "sst2", "--method", "lora") == [["lora", "qv", "glue/sst2", "2", "2", "0"]]
+
+
+def test_submitits_local_executor_spreads_a_row_from_any_folder(
+    settings: list[str], tmp_path: Path, machine: dict, monkeypatch
+) -> None:
+    for name, value in machine.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    chosen = ["--method", "lora", "--launcher", "submitit_local", "seeds=[0]", "results=mine"]
+    assert reproduce.main(["someone", "1", *settings, *chosen]) == 0
+    records = [store.read(path) for path in (tmp_path / "mine").rglob("*.json")]
+    assert sorted(record.task for record in records) == ["glue/cola", "glue/sst2"]
+
+
+def test_what_a_table_begins_from_is_planned_and_trained_first(
+    settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], machine: dict, monkeypatch
+) -> None:
+    for name, value in machine.items():
+        monkeypatch.setenv(name, value)
+    table = ["someone", "1", *settings, "--method", "lora", "seeds=[1]", "start=glue/mnli"]
+    start, cola, sst2 = plan_of(capsys, *table)
+    assert start == ["lora", "qv", "glue/mnli", "1", "0", "1"]
+    assert (cola[2], sst2[2]) == ("glue/cola", "glue/sst2")
+    assert reproduce.main(table) == 0
+    capsys.readouterr()
+    (began,) = (store.read(path) for path in (tmp_path / "results" / "starts").rglob("*.json") if "seed0" in path.stem)
+    records = [store.read(path) for path in (tmp_path / "results" / "records").rglob("*.json")]
+    assert [(record.seed, record.started_from.identity) for record in records] == [(1, began.identity)] * 2
+    assert plan_of(capsys, *table) == [
+        ["lora", "qv", "glue/cola", "1", "1", "0"],
+        ["lora", "qv", "glue/sst2", "1", "1", "0"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["nobody", "1"], ["table nobody 1 is unknown", "someone 1"]),
+        (["someone", "1", "--method", "vera"], ["no method vera", "lora, lora_xs"]),
+        (["someone", "1", "--task", "rte"], ["no task rte", "cola, sst2"]),
+        (["someone", "1", "train.epochs=0"], ["train.epochs must be at least 1, got 0"]),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], wanted: list[str], settings: list[str], capsys) -> None:
+    assert reproduce.main([*arguments[:2], *settings, *arguments[2:], "--plan"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert all(part in line for part in wanted), line
