@@ -26,7 +26,7 @@ _EXAMPLES = """examples:
 @command.entry
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or read the adapter that the command line names, and print the folder that was written."""
-    options = _parser().parse_intermixed_args(arguments)
+    options = parser().parse_intermixed_args(arguments)
     print(_read_in(options) if options.origin else _write_out(options))
     return 0
 
@@ -63,34 +63,35 @@ def _facts(node: DictConfig) -> dict[str, Any]:
     return {key: None if OmegaConf.is_missing(node, key) else value for key, value in values.items()}
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    made = argparse.ArgumentParser(
         prog="python scripts/export.py",
         description=__doc__,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", type=Path, metavar="RUN|DIR", help="what to export; with --from, peft's folder")
-    parser.add_argument(
+    made.add_argument("source", type=Path, metavar="RUN|DIR", help="what to export; with --from, peft's folder")
+    made.add_argument(
         "overrides", nargs="*", metavar="KEY=VALUE", help="with --from: task and backbone, as for scripts/train.py"
     )
-    way = parser.add_mutually_exclusive_group(required=True)
+    way = made.add_mutually_exclusive_group(required=True)
     way.add_argument("--to", choices=["peft", "peft-native"], help="write a run's adapter for peft")
     way.add_argument("--from", choices=["peft"], dest="origin", help="read an adapter of peft")
-    parser.add_argument(
+    made.add_argument(
         "--out",
         type=Path,
         metavar="DIR",
         help="the folder to write; default: peft/ beside the run's adapter/, and with --from adapter/ in peft's folder",
     )
-    parser.add_argument(
+    made.add_argument(
         "--cache",
         type=Path,
         default=conf.LOCAL / "cache",
         metavar="DIR",
         help="for backbones that are unpacked: %(default)s",
     )
-    return parser
+    return made
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ _EXAMPLES = """examples:
 @command.entry
 def main(arguments: Sequence[str] | None = None) -> int:
     """Plan a table, and run it; return the exit status of the first sweep that failed, or 0."""
-    options = _parser().parse_intermixed_args(arguments)
+    options = parser().parse_intermixed_args(arguments)
     from benchmarks.papers import reproduction  # here, so that --help does not wait for torch
 
     narrowed = {"backbone": options.backbone, "method": options.method}
@@ -37,27 +37,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if options.plan else reproduction.run(plan, _TRAIN, _LAUNCHERS.get(options.launcher))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    made = argparse.ArgumentParser(
         prog="python scripts/reproduce.py",
         description=__doc__,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("paper", metavar="PAPER", help="whose table: vb_lora, lora_xs")
-    parser.add_argument("table", metavar="TABLE", help="which of its tables: 1 to 4, GLUE")
-    parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="for every run, as for scripts/train.py")
+    made.add_argument("paper", metavar="PAPER", help="whose table: vb_lora, lora_xs")
+    made.add_argument("table", metavar="TABLE", help="which of its tables: 1 to 4, GLUE")
+    made.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="for every run, as for scripts/train.py")
     for name, what in (("backbone", "backbones"), ("method", "methods"), ("task", "tasks of GLUE")):
-        parser.add_argument(f"--{name}", type=_names, default=[], metavar="A,B", help=f"only these {what}")
-    parser.add_argument("--plan", action="store_true", help="show the plan, and run only the warm-up")
-    parser.add_argument("--format", choices=markup.FORMATS, default="text", help="of the plan; default: %(default)s")
-    parser.add_argument(
+        made.add_argument(f"--{name}", type=_names, default=[], metavar="A,B", help=f"only these {what}")
+    made.add_argument("--plan", action="store_true", help="show the plan, and run only the warm-up")
+    made.add_argument("--format", choices=markup.FORMATS, default="text", help="of the plan; default: %(default)s")
+    made.add_argument(
         "--launcher", choices=_LAUNCHERS, help="a launcher of Hydra's that spreads the runs; submitit is for Slurm"
     )
-    parser.add_argument(
+    made.add_argument(
         "--published", type=Path, default=conf.PUBLISHED, metavar="DIR", help="the folder of published tables"
     )
-    return parser
+    return made
 
 
 def _names(text: str) -> list[str]:

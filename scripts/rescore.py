@@ -25,7 +25,7 @@ _EXAMPLES = """examples:
 @command.entry
 def main(arguments: Sequence[str] | None = None) -> int:
     """Score the records that the command line names again; return the exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     from benchmarks.analysis.rescoring import rescore  # here, so that --help does not wait for torch
 
     records = [rescore(path, options.data_root, options.cache) for path in options.records]
@@ -44,20 +44,21 @@ def _columns(lines: Sequence[dict[str, Any]]) -> list[Column]:
     return [*named, Column("stored", [line["stored"] for line in lines]), Column("now", now)]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    made = argparse.ArgumentParser(
         prog="python scripts/rescore.py",
         description=__doc__,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("records", nargs="+", type=Path, metavar="RECORD", help="a run's record, a JSON file")
-    parser.add_argument("--data-root", metavar="DIR", help="the directory of a text's references, if they were in one")
-    parser.add_argument(
+    made.add_argument("records", nargs="+", type=Path, metavar="RECORD", help="a run's record, a JSON file")
+    made.add_argument("--data-root", metavar="DIR", help="the directory of a text's references, if they were in one")
+    made.add_argument(
         "--cache", type=Path, default=conf.LOCAL / "cache", metavar="DIR", help="for what is read: %(default)s"
     )
-    parser.add_argument("--format", choices=markup.FORMATS, default="text", help="default: %(default)s")
-    return parser
+    made.add_argument("--format", choices=markup.FORMATS, default="text", help="default: %(default)s")
+    return made
 
 
 if __name__ == "__main__":

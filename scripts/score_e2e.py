@@ -23,7 +23,7 @@ _EXAMPLES = """examples:
 @command.entry
 def main(arguments: Sequence[str] | None = None) -> int:
     """Score the files that the command line names."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     references, predictions = e2e.read_references(options.references), e2e.read_lines(options.predictions)
     scores = e2e.score(predictions, references, options.metrics)
     absent = {"meteor": meteor.missing()} if options.metrics is None and "meteor" not in scores else {}
@@ -41,21 +41,22 @@ def _columns(scores: dict[str, float], absent: dict[str, str]) -> list[Column]:
     ]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    made = argparse.ArgumentParser(
         prog="python scripts/score_e2e.py",
         description=__doc__,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--references", type=Path, required=True, metavar="FILE", help="the references")
-    parser.add_argument("--predictions", type=Path, required=True, metavar="FILE", help="the system's output")
+    made.add_argument("--references", type=Path, required=True, metavar="FILE", help="the references")
+    made.add_argument("--predictions", type=Path, required=True, metavar="FILE", help="the system's output")
     names = ", ".join(e2e.SCORES)
-    parser.add_argument(
+    made.add_argument(
         "--metrics", nargs="+", choices=list(e2e.SCORES), metavar="NAME", help=f"which of {names}; default: all"
     )
-    parser.add_argument("--format", choices=markup.FORMATS, default="text", help="default: %(default)s")
-    return parser
+    made.add_argument("--format", choices=markup.FORMATS, default="text", help="default: %(default)s")
+    return made
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def of_error(judge: Judging, request: Request, error: Exception) -> Failure:
     said, tries = first_line(error), judge.retries + 1
     match error:
         case openai.APITimeoutError():
-            what = f"did not answer within judge.timeout={judge.timeout} seconds, {tries} times"
+            what = f"was silent for judge.timeout={judge.timeout} seconds, {tries} times"
         case openai.APIConnectionError():
             what = f"cannot be reached ({first_line(error.__cause__ or error)}): start it, or correct judge.base_url"
         case openai.AuthenticationError() | openai.PermissionDeniedError():

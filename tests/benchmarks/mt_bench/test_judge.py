@@ -228,7 +228,7 @@ def test_a_temperature_is_a_number_however_it_is_written(judge: Judge) -> None:
 def test_a_slow_judge_is_one_line(judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with endpoint(by_turn, seconds=1.0) as server:
         assert judge(server.url, "judge.timeout=0.2", "judge.at_once=1") == 2
-    assert "did not answer within judge.timeout=0.2 seconds, 2 times" in error_line(capsys)
+    assert "was silent for judge.timeout=0.2 seconds, 2 times" in error_line(capsys)
     assert len(server.bodies) == 2
 
 
