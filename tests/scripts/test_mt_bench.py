@@ -82,7 +82,7 @@ REFUSED = {
         ["judge.base_url must be an address", "https://HOST/v1", "got api.openai.com"],
     ),
     "a password": ({"judge.base_url": "http://me:secret@host/v1"}, ["judge.base_url must not hold", "a password"]),
-    "a number for a key": ({"judge.key_env": "5"}, ["judge.key_env must be text, got 5"]),
+    "a number for a key": ({"judge.key_env": "5"}, ["judge.key_env must be text, or null, got 5"]),
     "no repeats": ({"judge.repeats": "0"}, ["judge.repeats must be at least 1, got 0"]),
     "a timeout in words": ({"judge.timeout": "long"}, ["judge.timeout must be a number, got long"]),
     "half a price": ({"judge.price": "{input: 3}"}, ["judge.price.output is missing"]),
