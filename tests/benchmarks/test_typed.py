@@ -22,7 +22,7 @@ class Outer(typed.Settings):
     inner: Inner
     save: bool = False
     kind: Literal["a", "b"] | None = None
-    names: list[str] = []
+    names: list[str] = Field(default_factory=list)
 
 
 WRONG = [

@@ -11,7 +11,7 @@ from tokenizers.processors import TemplateProcessing
 
 import methods
 from benchmarks.errors import SuiteError
-from benchmarks.tasks.build import of_record
+from benchmarks.tasks.build import build
 from benchmarks.tasks.instruction import Exam, Instruction
 from benchmarks.tasks.text import IGNORED, Instance
 
@@ -20,7 +20,6 @@ ROWS = {
     "input": ["2, 3", " "],
     "output": ["The answer is: 5", "5"],
 }
-tiny.RATES["vb_lora"] = "{vector_bank:1e-2,logits:1e-2}"
 
 
 @pytest.fixture(autouse=True)
