@@ -1,0 +1,49 @@
+"""What a method's file says of the method in plain values, read without importing torch."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+_FOLDER = Path(__file__).parent
+_PLAIN = (ast.Name, ast.expr_context, ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.Tuple, ast.Dict)
+
+
+def facts(name: str) -> dict[str, Any]:
+    """Return what methods/``name``.py assigns to a method's class, such as ``adapts_sites`` and ``formula``.
+
+    What it leaves out is as in ``methods.base.Method``. Only plain values are there: text, numbers, yes and no, and
+    tuples and mappings of them.
+    """
+    return _of_class("base") | _of_class(name)
+
+
+def _of_class(name: str) -> dict[str, Any]:
+    body = ast.parse((_FOLDER / f"{name}.py").read_text()).body
+    (method,) = (node for node in body if isinstance(node, ast.ClassDef) and "Method" in _names(node))
+    return _assigned(method.body, _assigned(body, {}))
+
+
+def _names(node: ast.ClassDef) -> list[str]:
+    """Return the name of a class and those of its bases."""
+    return [node.name, *(base.id for base in node.bases if isinstance(base, ast.Name))]
+
+
+def _assigned(body: list[ast.stmt], known: dict[str, Any]) -> dict[str, Any]:
+    """Return the plain values that statements assign, which may use values that are ``known`` or assigned before."""
+    values: dict[str, Any] = {}
+    for node in body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value and _is_plain(node.value, known | values):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            statement = ast.fix_missing_locations(ast.Module([ast.Assign(targets, node.value)], []))
+            scope = {"__builtins__": {}} | known | values
+            exec(compile(statement, str(_FOLDER), "exec"), scope)  # no calls and no attributes: see _PLAIN
+            stored = [part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)]
+            values |= {target: scope[target] for target in stored}
+    return values
+
+
+def _is_plain(value: ast.expr, known: dict[str, Any]) -> bool:
+    parts = list(ast.walk(value))
+    return all(isinstance(part, _PLAIN) for part in parts) and all(
+        part.id in known for part in parts if isinstance(part, ast.Name)
+    )
