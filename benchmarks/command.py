@@ -7,8 +7,6 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hydra.errors import HydraException, MissingConfigException
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.text import Text
 
@@ -16,7 +14,6 @@ from benchmarks import conf, markup
 from benchmarks.errors import JobFailed, SuiteError, nearest
 from methods.errors import MethodError
 
-BAD_INPUT = (SuiteError, MethodError, HydraException, OmegaConfBaseException)
 _PIPE_WIDTH = 200  # a pipe has no width of its own, and nobody reads a table that is folded at 80 columns
 
 
@@ -29,11 +26,19 @@ def entry(main: Callable[..., int | None]) -> Callable[..., int]:
             return main(*arguments) or 0
         except JobFailed:  # it has said why
             return 2
-        except BAD_INPUT as error:
+        except bad_input() as error:
             say(error)
             return 2
 
     return wrapped
+
+
+def bad_input() -> tuple[type[Exception], ...]:
+    """Return the errors that bad input raises, for an ``except``: only an error makes a command wait for Hydra."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    return SuiteError, MethodError, HydraException, OmegaConfBaseException
 
 
 def say(error: Exception, config: str = "run") -> None:
@@ -64,6 +69,8 @@ def show(pages: Sequence[markup.Page], form: str, facts: Any = None) -> None:
 
 def line_of(error: Exception, config: str = "run") -> str:
     """Say in one line what was wrong and what would be right."""
+    from hydra.errors import MissingConfigException
+
     text = " ".join(str(error).split())
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, wanted = error.missing_cfg_file.partition("/")

@@ -14,7 +14,6 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from benchmarks import command, conf
-from benchmarks.command import BAD_INPUT
 from benchmarks.errors import SuiteError
 from benchmarks.markup import Page
 from benchmarks.mt_bench import settings
@@ -25,7 +24,7 @@ from benchmarks.mt_bench.settings import Command
 def _job(config: DictConfig) -> None:
     try:
         _run(settings.read(OmegaConf.to_container(config, resolve=True)))
-    except BAD_INPUT as error:  # here, before Hydra adds lines of its own
+    except command.bad_input() as error:  # here, before Hydra adds lines of its own
         command.say(error, "mt_bench")
         sys.exit(2)
 
@@ -54,7 +53,7 @@ def main() -> int:
             raise SuiteError("one run is answered or judged at a time: leave --multirun out")
         sys.argv[1:] = [_nested(argument) for argument in sys.argv[1:]]
         _job()
-    except BAD_INPUT as error:
+    except command.bad_input() as error:
         command.say(error, "mt_bench")
         return 2
     return 0

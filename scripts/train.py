@@ -24,7 +24,7 @@ def _job(config: DictConfig) -> None:
         from benchmarks.training import job, runner  # here, so that --help and --cfg job do not wait for torch
 
         runner.run_job(job.read(config))
-    except command.BAD_INPUT as error:
+    except command.bad_input() as error:
         command.say(error)
         if HydraConfig.get().mode is RunMode.RUN:
             sys.exit(2)
