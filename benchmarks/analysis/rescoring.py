@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.errors import SuiteError
 from benchmarks.records import predictions, store
 from benchmarks.records.predictions import Predictions
-from benchmarks.records.schema import LOG_LIKELIHOOD, Mark, Record, Scores
+from benchmarks.records.schema import Mark, Record, Scores, scale_and_digits
 from benchmarks.tasks import rows as data
 from benchmarks.tasks.base import Task
 from benchmarks.tasks.build import of_record
@@ -92,7 +92,7 @@ def _of_dev(record: Record, path: Path) -> list[Line]:
     if kept is None or record.scores is None:
         return []
     before, primary = stored(record.scores), record.scores.primary
-    scale, digits = (1, 3) if primary == LOG_LIKELIHOOD else (100, 1)
+    scale, digits = scale_and_digits(primary)
     return [
         Line(
             scored=f"dev, {name}",

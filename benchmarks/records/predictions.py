@@ -14,9 +14,10 @@ from benchmarks.records.selection import chosen_epochs
 
 @dataclass(frozen=True)
 class Predictions:
-    """Arrays (rows,), in dev's order: labels, halves (0 or 1), and what was answered at the epochs that scores are of.
+    """Arrays (rows,), in dev's order: labels, halves (0 or 1), and the answers that each score was computed from.
 
-    ``best`` and ``last`` are of one epoch; in ``held_out`` each half's rows are of the epoch that is best on the other.
+    ``best`` and ``last`` are the answers of one epoch; in ``held_out`` each half has those of the epoch that is best on
+    the other half.
     """
 
     labels: np.ndarray
@@ -29,7 +30,7 @@ class Predictions:
 def chosen(
     history: list[Epoch], primary: str, answered: np.ndarray, labels: np.ndarray, halves: np.ndarray
 ) -> Predictions:
-    """Return the predictions that a run's scores are of. answered: (epochs, rows)."""
+    """Return the predictions that a run's scores are computed from. answered: (epochs, rows)."""
     best, (first, second) = chosen_epochs(history, primary)
     held_out = np.where(halves == 0, answered[first], answered[second])
     return Predictions(labels, halves, answered[best], answered[-1], held_out)
@@ -48,7 +49,7 @@ def write(record: Path, predictions: Predictions, classes: bool) -> None:
 
 
 def read(record: Path) -> Predictions | None:
-    """Return the predictions of a record's run; None where it left none, as runs did not once.
+    """Return the predictions of a record's run; None for a run that was trained before predictions were kept.
 
     Raises SuiteError for a file that holds something else.
     """
@@ -59,4 +60,6 @@ def read(record: Path) -> Predictions | None:
         arrays = safetensors.numpy.load_file(file)
         return Predictions(**{field.name: arrays[field.name] for field in fields(Predictions)})
     except (KeyError, safetensors.SafetensorError) as error:
-        raise SuiteError(f"{file} holds no run's predictions ({error}): force=true trains the run again") from error
+        raise SuiteError(
+            f"{file} does not hold a run's predictions ({error}): force=true trains the run again"
+        ) from error

@@ -7,6 +7,11 @@ from pydantic import BaseModel, ConfigDict
 LOG_LIKELIHOOD = "log_likelihood"  # the score on dev of every task of text
 
 
+def scale_and_digits(primary: str) -> tuple[int, int]:
+    """Return what a score on dev is multiplied by where people read it, and how many decimals they are shown."""
+    return (1, 3) if primary == LOG_LIKELIHOOD else (100, 1)
+
+
 class Typed(BaseModel):
     """Strict base: an unknown or missing field is an error, never a default."""
 
@@ -205,5 +210,5 @@ class Record(Typed):
 
     @property
     def stands(self) -> bool:
-        """Say whether it stands in a table for itself: it has finished, and is no configuration of a tuning."""
+        """Say whether it belongs in the main tables: it has finished, and is not a configuration of a tuning."""
         return self.status == "finished" and self.tuning is None

@@ -27,13 +27,13 @@ def record_path(root: Path, task: str, backbone: str, method: str, targets: str,
 
 
 def folder_of(record: Path) -> Path:
-    """Return where a run leaves what is no record, from its record's path: records/a/b.json has runs/a/b.
+    """Return where a run leaves its other files, from its record's path: runs/a/b for records/a/b.json.
 
-    Raises SuiteError for a file that is no run's record.
+    Raises SuiteError for a path that is not a run's record.
     """
     parts = record.parts
     if record.suffix != ".json" or "records" not in parts:
-        raise SuiteError(f"{record} is no run's record: name one of results/local/records/**/*.json")
+        raise SuiteError(f"{record} is not a run's record: name one of results/local/records/**/*.json")
     root = len(parts) - 1 - parts[::-1].index("records")
     return Path(*parts[:root], "runs", *parts[root + 1 :]).with_suffix("")
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import rich.progress
 
-from benchmarks.records.schema import LOG_LIKELIHOOD, Parameters, Record
+from benchmarks.records.schema import Parameters, Record, scale_and_digits
 from benchmarks.training.plan import Job, Run
 
 
@@ -40,7 +40,7 @@ def outcome(run: Run, record: Record) -> str:
             f"{exam} ({name}) {100 * m.accuracy:.1f} ± {100 * m.standard_error:.1f}" for name, m in solved.marks.items()
         ]
     s = record.scores
-    scale, digits = (1, 3) if s.primary == LOG_LIKELIHOOD else (100, 1)
+    scale, digits = scale_and_digits(s.primary)
     best, last, held_out = (f"{scale * value:.{digits}f}" for value in (s.best, s.last, s.held_out))
     if record.generation is None:
         parts.append(f"{s.primary} best {best} (epoch {s.best_epoch}), last {last}, held-out {held_out}")

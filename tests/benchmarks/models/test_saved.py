@@ -78,7 +78,7 @@ def test_what_is_no_run_is_an_error_of_one_line(lora: Path, tmp_path: Path) -> N
         saved.find(Path(copy))
     text = tmp_path / "notes.txt"
     text.write_text("nothing")
-    with pytest.raises(SuiteError, match="no run's record"):
+    with pytest.raises(SuiteError, match="not a run's record"):
         saved.find(text)
 
 

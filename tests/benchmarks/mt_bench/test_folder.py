@@ -28,7 +28,7 @@ def test_a_run_is_its_record_its_folder_or_its_adapter(tmp_path: Path, monkeypat
 def test_what_is_not_a_run_is_refused(tmp_path: Path) -> None:
     (file,) = record_factory.save(tmp_path, record_factory.make_record())
     moved = file.rename(tmp_path / file.name)
-    with pytest.raises(SuiteError, match="is no run's record"):
+    with pytest.raises(SuiteError, match="is not a run's record"):
         folder.find(str(moved))
     with pytest.raises(SuiteError, match="is not a run: pass the path of its record"):
         folder.find(str(tmp_path / "nowhere"))
