@@ -1,13 +1,13 @@
-"""Which methods of a sheet can be told apart: paired tests over shared seeds and examples, corrected."""
+"""Which rows of a sheet can be told apart: paired tests over shared seeds and examples, corrected for their number."""
 
 import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from benchmarks.analysis import intervals
 from benchmarks.analysis.intervals import Difference
@@ -15,21 +15,21 @@ from benchmarks.analysis.measures import key_of
 from benchmarks.analysis.sheets import Row, Sheet
 from benchmarks.errors import SuiteError
 from benchmarks.records import predictions, store
-from benchmarks.records.schema import Record
-from benchmarks.tasks.base import Task
-from benchmarks.tasks.build import of_record
-from benchmarks.tasks.scoring.glue import UndefinedMetric
+from benchmarks.records.schema import LOG_LIKELIHOOD, Record
+from benchmarks.tasks.scoring import glue
 
 SCORES = ("held_out", "best", "last")
-Parts = dict[str, dict[int, np.ndarray]]  # by task and seed: each example's part in the score
+LEVEL = 0.05  # of p, below which two rows are told apart
+Parts = dict[str, dict[int, np.ndarray]]  # by task and seed: each example's part in the score, (examples,)
+Shared = dict[str, list[int]]  # by task: the seeds that two rows share
 
 
 @dataclass(frozen=True)
 class Pair:
     """Two rows: how the first one's scores differ from the second's on each task, and on their mean.
 
-    ``corrected`` is p of the mean after Holm, over all the pairs that are compared. ``mcnemar`` is of one task and one
-    shared seed, where the score is an accuracy.
+    ``corrected`` is the p of the mean after Holm's correction for all pairs that are compared. ``mcnemar`` is a p too,
+    given for one task and one shared seed where the score is an accuracy.
     """
 
     one: str
@@ -43,7 +43,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Compared:
-    """A sheet's rows by their mean rank over tasks, best first, the pairs by p, and why other rows were left out."""
+    """A sheet's rows by their mean rank over tasks, best first; pairs by p; and why other rows were left out."""
 
     score: str
     tasks: list[str]
@@ -59,92 +59,135 @@ def compare(
     targets: str | None = None,
     wanted: Collection[str] = (),
 ) -> Compared:
-    """Compare the sheet's rows whose runs left their predictions below ``root``.
+    """Compare the sheet's rows whose runs left predictions below ``root``.
 
-    ``score`` says of which epochs; ``targets`` compares rows of those targets, and those that have none; ``wanted``
-    are the tasks to compare on, such as mrpc, all where there are none. Raises SuiteError for a task that the sheet has
-    not, and where fewer than two rows can be compared.
+    ``score`` is one of SCORES. ``targets`` keeps the rows of those targets and the rows without targets. ``wanted`` are
+    the tasks to compare on, such as mrpc; empty for all. Raises SuiteError for an unknown score or task, and where
+    fewer than two rows can be compared.
     """
     if score not in SCORES:
-        raise SuiteError(f"score={score} is unknown: {', '.join(SCORES)} are there")
+        raise SuiteError(f"score={score} is unknown; known: {', '.join(SCORES)}")
     if unknown := sorted(set(wanted) - {key_of(task) for task in sheet.tasks}):
-        raise SuiteError(f"{sheet.title} has no task {unknown[0]}: {', '.join(map(key_of, sheet.tasks))} are there")
-    chosen = [task for task in sheet.tasks if not wanted or key_of(task) in wanted]
-    parts: dict[str, Parts] = {}
-    left_out = []
-    for row in sheet.rows:
-        if targets is not None and row.targets not in (targets, "-"):
-            continue
-        try:
-            parts[_name(row)] = _parts(row, chosen, root, score)
-        except SuiteError as reason:
-            left_out.append(f"{_name(row)}: {reason}")
-    found = []
-    for one, other in itertools.combinations(parts, 2):
-        shared = {task: sorted(parts[one][task].keys() & parts[other][task].keys()) for task in chosen}
-        if empty := [task for task, seeds in shared.items() if not seeds]:
-            left_out.append(f"{one} and {other} share no seed on {empty[0]}")
-            continue
-        found.append((one, other, shared))
-    if not found:
+        raise SuiteError(f"{sheet.title} has no task {unknown[0]}; it has {', '.join(map(key_of, sheet.tasks))}")
+    tasks = [task for task in sheet.tasks if not wanted or key_of(task) in wanted]
+    rows = [row for row in sheet.rows if targets is None or row.targets in (targets, "-")]
+    parts, left_out = _parts_by_row(rows, tasks, root, score)
+    shared, apart = _shared_seeds(parts, tasks)
+    left_out += apart
+    if not shared:
         why = f" ({len(left_out)} left out, such as {left_out[0]})" if left_out else ""
         raise SuiteError(f"{sheet.title}: fewer than two rows can be compared{why}")
-    accuracy = all(run.scores.primary == "accuracy" for run in sheet.finished if run.task in chosen)
-    pairs = [_pair(one, other, shared, parts, accuracy) for one, other, shared in found]
+    accuracy = all(run.scores.primary == "accuracy" for run in sheet.finished if run.task in tasks)
+    pairs = [_pair(one, other, seeds, parts, accuracy) for (one, other), seeds in shared.items()]
     corrected = intervals.holm([pair.overall.p for pair in pairs])
-    pairs = [replace(pair, corrected=own) for pair, own in zip(pairs, corrected, strict=True)]
-    return Compared(score, chosen, _ranks(parts, chosen), sorted(pairs, key=lambda p: p.overall.p), left_out)
+    pairs = [replace(pair, corrected=p) for pair, p in zip(pairs, corrected, strict=True)]
+    return Compared(score, tasks, _ranks(parts, tasks), sorted(pairs, key=lambda pair: pair.overall.p), left_out)
+
+
+def alike(ranks: dict[str, float], pairs: Sequence[Pair]) -> list[tuple[str, ...]]:
+    """Return the largest groups of rows next to each other by rank of which no two are told apart.
+
+    A pair that was not tested counts as told apart.
+    """
+    untold = {frozenset((pair.one, pair.other)) for pair in pairs if pair.corrected >= LEVEL}
+    names, groups = list(ranks), []
+    for start in range(len(names)):
+        end = start + 1
+        while end < len(names) and all(frozenset((names[end], name)) in untold for name in names[start:end]):
+            end += 1
+        group = tuple(names[start:end])
+        if len(group) > 1 and not any(set(group) <= set(other) for other in groups):
+            groups.append(group)
+    return groups
+
+
+def _parts_by_row(
+    rows: Sequence[Row], tasks: Sequence[str], root: Path, score: str
+) -> tuple[dict[str, Parts], list[str]]:
+    """Return each row's parts by its name, and why other rows have none."""
+    parts, left_out = {}, []
+    for row in rows:
+        try:
+            parts[_name(row)] = _parts(row, tasks, root, score)
+        except SuiteError as reason:
+            left_out.append(f"{_name(row)}: {reason}")
+    return parts, left_out
+
+
+def _shared_seeds(parts: dict[str, Parts], tasks: Sequence[str]) -> tuple[dict[tuple[str, str], Shared], list[str]]:
+    """Return the seeds that each pair of rows shares on each task, and which pairs lack some."""
+    pairs, apart = {}, []
+    for one, other in itertools.combinations(parts, 2):
+        shared = {task: sorted(parts[one][task].keys() & parts[other][task].keys()) for task in tasks}
+        if empty := [task for task, seeds in shared.items() if not seeds]:
+            apart.append(f"{one} and {other} share no seed on {empty[0]}")
+        else:
+            pairs[one, other] = shared
+    return pairs, apart
 
 
 def _name(row: Row) -> str:
     return " ".join(part for part in (row.method, "" if row.targets == "-" else row.targets, row.variant) if part)
 
 
-def _parts(row: Row, wanted: Sequence[str], root: Path, score: str) -> Parts:
+def _parts(row: Row, tasks: Sequence[str], root: Path, score: str) -> Parts:
     """Return each example's part in each run's score. Raises SuiteError for a row that lacks a task or predictions."""
-    if missing := [task for task in wanted if task not in row.cells]:
-        raise SuiteError(f"has no run on {', '.join(missing)}")
-    return {task: {run.seed: _of_run(run, root, score) for run in row.cells[task]} for task in wanted}
+    if missing := [task for task in tasks if task not in row.cells]:
+        raise SuiteError(f"it has no run on {', '.join(missing)}")
+    return {task: {run.seed: _of_run(run, root, score) for run in row.cells[task]} for task in tasks}
 
 
 def _of_run(run: Record, root: Path, score: str) -> np.ndarray:
     path = store.record_path(root, run.task, run.backbone.name, run.method, run.targets, run.seed, run.identity)
-    own = predictions.read(path)
-    if own is None:
+    kept = predictions.read(path)
+    if kept is None:
         raise SuiteError(
-            f"{run.task}, seed {run.seed} left no predictions, as runs did not once: force=true trains it again"
+            f"{run.task}, seed {run.seed} has no predictions, because it was trained before predictions were kept: "
+            "force=true trains it again"
         )
-    answered, labels, task = getattr(own, score), own.labels, of_record(run.config["task"])
+    answered, labels, facts = getattr(kept, score), kept.labels, run.config["task"]
     if score != "held_out":
-        return _within(answered, labels, task)
+        return _within(answered, labels, run.scores.primary, facts)
     parts = np.empty(len(labels))
-    for half in (0, 1):  # each is scored on its own, and the two count alike
-        rows = own.halves == half
-        parts[rows] = _within(answered[rows], labels[rows], task) * len(labels) / (2 * rows.sum())
+    for half in (0, 1):  # each half is scored by itself, and both count the same
+        rows = kept.halves == half
+        parts[rows] = _within(answered[rows], labels[rows], run.scores.primary, facts) * len(labels) / (2 * rows.sum())
     return parts
 
 
-def _within(answered: np.ndarray, labels: np.ndarray, task: Task) -> np.ndarray:
-    if task.primary == "accuracy":
+def _within(answered: np.ndarray, labels: np.ndarray, primary: str, facts: dict[str, Any]) -> np.ndarray:
+    """Return each example's part in the score of these rows; ``facts`` are the config's of the task."""
+    if primary == "accuracy":
         return (answered == labels).astype(float)
     try:
-        return intervals.pseudo_values(lambda rows: task.score(answered[rows], labels[rows])[task.primary], len(labels))
-    except UndefinedMetric as error:
-        raise SuiteError(f"{task.name} without one of its rows: {error}") from error
+        return intervals.pseudo_values(
+            lambda rows: _score(answered[rows], labels[rows], primary, facts), examples=len(labels)
+        )
+    except glue.UndefinedMetric as error:
+        raise SuiteError(f"{facts['name']} without one of its rows: {error}") from error
 
 
-def _pair(one: str, other: str, shared: dict[str, list[int]], parts: dict[str, Parts], accuracy: bool) -> Pair:
+def _score(answered: np.ndarray, labels: np.ndarray, primary: str, facts: dict[str, Any]) -> float:
+    if primary == LOG_LIKELIHOOD:  # of each row's tokens, whose number is its label
+        return float(np.average(answered, weights=labels))
+    kind = int if facts["labels"] else float
+    return glue.score(facts["metric"], answered.astype(kind), labels.astype(kind))[primary]
+
+
+def _pair(one: str, other: str, shared: Shared, parts: dict[str, Parts], accuracy: bool) -> Pair:
     stacked = {
         task: [np.stack([parts[name][task][seed] for seed in seeds]) for name in (one, other)]
         for task, seeds in shared.items()
     }
-    for task, (mine, others) in stacked.items():
-        if mine.shape != others.shape:
-            raise SuiteError(f"{one} and {other} answered different rows of {task}: score one of them again")
-    by_task = {task: intervals.paired(mine - others) for task, (mine, others) in stacked.items()}
+    for task, (first, second) in stacked.items():
+        if first.shape != second.shape:
+            raise SuiteError(
+                f"{one} and {other} answered different rows of {task}: force=true trains one of them again"
+            )
+    by_task = {task: intervals.paired(first - second) for task, (first, second) in stacked.items()}
     overall = intervals.mean_of(list(by_task.values())) if len(by_task) > 1 else next(iter(by_task.values()))
-    mine, others = next(iter(stacked.values()))
-    exact = accuracy and len(stacked) == 1 and len(mine) == 1
+    first, second = next(iter(stacked.values()))
+    exact = accuracy and len(stacked) == 1 and len(first) == 1
     return Pair(
         one=one,
         other=other,
@@ -152,14 +195,20 @@ def _pair(one: str, other: str, shared: dict[str, list[int]], parts: dict[str, P
         by_task=by_task,
         overall=overall,
         corrected=overall.p,
-        mcnemar=intervals.mcnemar(mine[0] != 0, others[0] != 0) if exact else None,
+        mcnemar=intervals.mcnemar(first[0] != 0, second[0] != 0) if exact else None,
     )
 
 
-def _ranks(parts: dict[str, Parts], wanted: Sequence[str]) -> dict[str, float]:
-    """Return each row's mean rank over tasks, 1 being best; rows that tie share theirs."""
+def _ranks(parts: dict[str, Parts], tasks: Sequence[str]) -> dict[str, float]:
+    """Return each row's mean rank over tasks, 1 being best; rows that tie share the mean of their ranks."""
     scores = {
-        task: np.array([mean(own.mean() for own in parts[name][task].values()) for name in parts]) for task in wanted
+        task: np.array([mean(part.mean() for part in row[task].values()) for row in parts.values()]) for task in tasks
     }
-    ranks = np.mean([rankdata(-scores[task]) for task in wanted], axis=0)
+    ranks = np.mean([_ranked(scores[task]) for task in tasks], axis=0)
     return dict(sorted(zip(parts, map(float, ranks), strict=True), key=lambda pair: pair[1]))
+
+
+def _ranked(scores: np.ndarray) -> np.ndarray:
+    """Return the ranks of scores (rows,), the highest first, as scipy's rankdata does, whose import takes a second."""
+    higher, equal = (compare(scores[None], scores[:, None]).sum(1) for compare in (np.greater, np.equal))
+    return higher + (equal + 1) / 2

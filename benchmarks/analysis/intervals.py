@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import stats
 
 DRAWS = 10_000
-_SEED = 0  # of every draw, so that the same records give the same interval
+_SEED = 0  # of all draws, so that the same records give the same interval
 
 Statistic = Callable[..., np.ndarray]  # np.median or np.mean, with an ``axis``
 
@@ -27,11 +26,11 @@ class Interval:
 
 
 def over_seeds(scores: np.ndarray, statistic: Statistic, level: float = 0.95) -> Interval:
-    """Return the interval of a statistic of as many seeds. scores: (seeds,), two or more.
+    """Return the interval of a statistic over seeds. scores: (seeds,), two or more.
 
-    A parametric bootstrap of the studentised statistic: samples of a normal have the quantiles of (statistic - truth) /
-    deviation. Resampling five scores themselves would cover the truth 83 times in 100 where it says 95; for a mean this
-    is Student's interval.
+    A parametric bootstrap of the studentised statistic: the quantiles of (statistic - truth) / deviation come from
+    samples of a normal distribution. For a mean this is Student's interval. Resampling five scores instead would give
+    95% intervals that cover the truth 83 times in 100.
     """
     low, high = _pivots(len(scores), statistic, level)
     value, deviation = float(statistic(scores)), float(np.std(scores, ddof=1))
@@ -43,12 +42,12 @@ def _pivots(count: int, statistic: Statistic, level: float) -> tuple[float, floa
     drawn = np.random.default_rng(_SEED).standard_normal((100 * DRAWS // count, count))
     pivots = statistic(drawn, axis=1) / drawn.std(axis=1, ddof=1)
     low, high = np.quantile(pivots, [(1 - level) / 2, (1 + level) / 2])
-    edge = float(high - low) / 2  # the truth is symmetric, and a draw of it is not quite
+    edge = float(high - low) / 2  # the distribution is symmetric, and a sample of it only nearly so
     return -edge, edge
 
 
 def over_examples(metric: Callable[[np.ndarray], float], examples: int, level: float = 0.95) -> Interval:
-    """Return the interval of one run's score by resampling examples; ``metric(rows)`` scores those rows of it."""
+    """Return the interval of one run's score by resampling examples; ``metric(rows)`` gives the score of some rows."""
     random = np.random.default_rng(_SEED)
     values = [metric(random.integers(0, examples, examples)) for _ in range(DRAWS // 10)]
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
@@ -57,10 +56,10 @@ def over_examples(metric: Callable[[np.ndarray], float], examples: int, level: f
 
 @dataclass(frozen=True)
 class Difference:
-    """How two methods' scores differ over shared seeds and examples: the mean, its interval, p of no difference.
+    """How two methods' scores differ over shared seeds and examples: the mean with its interval, and p.
 
-    ``error`` is the mean's standard error and ``freedom`` its degrees of freedom. ``effect`` is the mean in units of
-    the deviation of one seed's difference on one example.
+    ``p`` is that of no difference. ``error`` is the mean's standard error and ``freedom`` its degrees of freedom.
+    ``effect`` is the mean divided by the deviation of one seed's difference on one example.
     """
 
     interval: Interval
@@ -71,12 +70,12 @@ class Difference:
 
 
 def paired(differences: np.ndarray, level: float = 0.95) -> Difference:
-    """Return the difference of two methods from each shared seed's and example's. differences: (seeds, examples).
+    """Return the mean difference of two methods with its interval and test. differences: (seeds, examples).
 
-    Both are drawn from more of their kind, and crossed: every seed answers every example. The variance of the mean is
-    therefore the seeds', the examples' and the rest's, each over its own number (a two-way analysis of variance with
-    random effects), and the test is a t-test with Satterthwaite's degrees of freedom. With one seed it is the paired
-    t-test over examples, which says nothing of other seeds.
+    Seeds and examples are both samples, and crossed: every seed answers every example. So the variance of the mean adds
+    up the variances of seeds, of examples and of the rest, each divided by how many there are (a two-way analysis of
+    variance with random effects), and the test is a t-test with Satterthwaite's degrees of freedom. With one seed it is
+    the paired t-test over examples, which tells nothing about other seeds.
     """
     seeds, examples = differences.shape
     mean = float(differences.mean())
@@ -94,40 +93,40 @@ def paired(differences: np.ndarray, level: float = 0.95) -> Difference:
         parts = [(sign * square / (seeds * examples), freedom) for square, freedom, sign in squares]
         (by_seed, _, _), (by_example, _, _), (left, _, _) = squares
         single = max(by_seed - left, 0.0) / examples + max(by_example - left, 0.0) / seeds + left
-    # An estimate of a variance may fall below what a part alone allows, by chance.
+    # By chance, the estimate may be less than one of its parts.
     variance = max(sum(part for part, _ in parts), *(part for part, _ in parts))
-    freedom = variance**2 / sum(part**2 / own for part, own in parts) if variance else 1.0
-    if variance == 0:  # all alike: a sign test of the examples, each of which may have gone either way
+    freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts) if variance else 1.0
+    if variance == 0:  # all differences are equal: a sign test over examples
         p = min(1.0, 2.0 ** (1 - examples)) if mean else 1.0
         return Difference(Interval(mean, mean, mean), p, 0.0, freedom, 0.0)
     return _tested(mean, variance**0.5, max(freedom, 1.0), mean / single**0.5, level)
 
 
 def mean_of(differences: Sequence[Difference], level: float = 0.95) -> Difference:
-    """Return the mean of differences on several tasks, whose examples are not shared."""
+    """Return the mean of differences on several tasks, which share no examples."""
     count = len(differences)
-    variances = [(own.error / count) ** 2 for own in differences]
+    variances = [(task.error / count) ** 2 for task in differences]
     variance = sum(variances)
-    spread = sum(part**2 / own.freedom for part, own in zip(variances, differences, strict=True))
-    mean, effect = (
-        sum(values) / count
-        for values in ([own.interval.value for own in differences], [own.effect for own in differences])
-    )
+    spread = sum(part**2 / task.freedom for part, task in zip(variances, differences, strict=True))
+    mean = sum(task.interval.value for task in differences) / count
+    effect = sum(task.effect for task in differences) / count
     return _tested(mean, variance**0.5, variance**2 / spread if spread else 1.0, effect, level)
 
 
 def _tested(mean: float, error: float, freedom: float, effect: float, level: float) -> Difference:
     if error == 0:
         return Difference(Interval(mean, mean, mean), float(mean == 0), error, freedom, effect)
-    reach = float(stats.t.ppf((1 + level) / 2, freedom)) * error
-    p = float(2 * stats.t.sf(abs(mean) / error, freedom))
+    from scipy.special import stdtr, stdtrit  # Student's t; scipy.stats, which wraps them, takes a second to import
+
+    reach = float(stdtrit(freedom, (1 + level) / 2)) * error
+    p = float(2 * stdtr(freedom, -abs(mean) / error))
     return Difference(Interval(mean, mean - reach, mean + reach), p, error, freedom, effect)
 
 
 def pseudo_values(metric: Callable[[np.ndarray], float], examples: int) -> np.ndarray:
-    """Return each example's part in a score, (examples,): the jackknife's, whose mean is the score to first order.
+    """Return each example's part in a score, (examples,), by the jackknife; their mean is the score to first order.
 
-    Of an accuracy they are the ones and zeros themselves.
+    For an accuracy they are 1 for a right answer and 0 for a wrong one.
     """
     rows = np.arange(examples)
     whole = metric(rows)
@@ -136,13 +135,15 @@ def pseudo_values(metric: Callable[[np.ndarray], float], examples: int) -> np.nd
 
 
 def mcnemar(right: np.ndarray, other: np.ndarray) -> float:
-    """Return p of no difference between two runs' right answers to the same examples, exactly (two-sided binomial)."""
+    """Return the exact p (two-sided binomial) of no difference between two runs' right answers to the same examples."""
+    from scipy.stats import binomtest
+
     only, others = int((right & ~other).sum()), int((other & ~right).sum())
-    return 1.0 if only + others == 0 else float(stats.binomtest(only, only + others).pvalue)
+    return 1.0 if only + others == 0 else float(binomtest(only, only + others).pvalue)
 
 
 def holm(p: list[float]) -> list[float]:
-    """Return p-values corrected for their number, as Holm does it: in their order, none above 1."""
+    """Return p-values in the order given, corrected for their number by Holm's method."""
     corrected, most = [0.0] * len(p), 0.0
     for place, index in enumerate(np.argsort(p, kind="stable")):
         most = max(most, min(1.0, (len(p) - place) * p[index]))

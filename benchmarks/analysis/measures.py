@@ -1,19 +1,19 @@
-"""What tables and figures show of runs: measures with their unit and digits, and which of them a kind of task has."""
+"""What tables and figures show of runs: measures with their unit and digits, by the kind of task."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean, median, stdev
 from typing import Any
 
-from benchmarks.records.schema import LOG_LIKELIHOOD, Mark, Record
+from benchmarks.records.schema import LOG_LIKELIHOOD, Mark, Record, scale_and_digits
 
 ABSENT = "-"
 HELD_OUT = (
-    "Held-out: it is chosen on one half of dev and scored on the other, both ways, averaged. Gap: best minus held-out."
+    "Held-out: the epoch is chosen on one half of dev and scored on the other half, both ways, averaged. "
+    "Gap: best minus held-out."
 )
 PERCENT = ("bleu", "meteor", "rouge_l")  # papers print these x100 with one digit, and other scores of texts with two
-
-JUDGED = "mt_bench_turn_1"
+JUDGED = "mt_bench_turn_1"  # what the published tables call a judge's score of the first turn
 
 Getter = Callable[[Record], float | None]
 
@@ -38,8 +38,8 @@ def _gap(run: Record) -> float:
 class Measure:
     """A figure of a run, and how it is written; ``value`` gives None for a run that lacks it.
 
-    ``average`` is over seeds; ``published`` is what the papers' tables call the figure. ``error`` is a standard error
-    of the figure itself, which a run has beside it.
+    A figure is shown times ``scale``, with ``digits`` decimals. ``average`` is over seeds; ``published`` is what the
+    papers' tables call the figure. ``error`` gives the standard error of one run's figure.
     """
 
     heading: str
@@ -51,15 +51,15 @@ class Measure:
     error: Getter | None = None
 
     def values(self, runs: Iterable[Record]) -> list[float]:
-        """Return the figure of each run that has it, not scaled."""
+        """Return the figure of each run that has it, before scaling."""
         return [value for run in runs if (value := self.value(run)) is not None]
 
     def number(self, scaled: float) -> str:
-        """Write a number that is in the measure's unit."""
+        """Write a number that is already scaled."""
         return f"{round(scaled, self.digits) + 0.0:.{self.digits}f}"  # adding nothing turns -0.0 into 0.0
 
     def cell(self, runs: Iterable[Record], most: int) -> str:
-        """Write the average over seeds ± deviation [error], and the seeds' number where it is below ``most``."""
+        """Write the average over seeds ± deviation [error], and how many seeds there are if fewer than ``most``."""
         values = [self.scale * value for value in self.values(runs)]
         if not values:
             return ABSENT
@@ -72,21 +72,21 @@ class Measure:
 
 @dataclass(frozen=True)
 class Kind:
-    """All that the tables of one kind of task do not share with those of another."""
+    """What differs between the tables of one kind of task and those of another."""
 
     main: list[Measure]  # columns of the main table
-    means: list[Measure]  # and of means over tasks
+    means: list[Measure]  # its columns of means over tasks
     chosen: list[Measure]  # columns of the second table: scores on dev, by how the epoch is chosen
     chosen_title: str
     drawn: Measure  # its mean over tasks is a mark's height in the figure
-    axis: str
-    scored: str  # notes on what is scored, and on the average over seeds
-    average: str
+    axis: str  # what the figure's y axis is called
+    scored: str  # a note on what is scored
+    average: str  # what the average over seeds is called
     notes: list[str]
 
     @property
     def held_out(self) -> Measure:
-        """Return the column of scores that nothing was chosen by."""
+        """Return the measure of scores on rows that no choice was made on."""
         return next(measure for measure in self.chosen if measure.value is _held_out)
 
 
@@ -105,7 +105,7 @@ def key_of(task: str) -> str:
 
 
 def _labelling(finished: Sequence[Record]) -> Kind:
-    """Show runs that give each row a class or a value: their scores on dev, by task."""
+    """Return what is shown of runs that give each row a class or a value: their scores on dev, by task."""
     metrics = dict(sorted((run.task, run.scores.primary) for run in finished))
     tasks = [key_of(task) for task in metrics]
     overall = Measure("mean", _best)
@@ -119,8 +119,8 @@ def _labelling(finished: Sequence[Record]) -> Kind:
         scored="Scores, x100: " + ", ".join(f"{key_of(task)} {metric}" for task, metric in metrics.items()),
         average="median",
         notes=[
-            f"Best: the epoch is chosen on the same dev set that is scored, as the papers do. {HELD_OUT}",
-            "Means are over tasks, of medians over seeds, and only for rows that ran every task of the table.",
+            f"Best: the epoch is chosen on the dev set that it is scored on, as the papers do. {HELD_OUT}",
+            "A mean is over tasks, of the medians over seeds; rows that did not run every task have none.",
         ],
     )
 
@@ -130,30 +130,31 @@ def _best_on(task: str) -> Getter:
 
 
 def _generating(finished: Sequence[Record]) -> Kind:
-    """Show runs of one task that write a text for each instance of its test split: the texts' scores."""
-    # A run that lacks a score says nothing of its place among the others: those that lack fewest come first.
+    """Return what is shown of runs that write a text for each instance of a test split: the texts' scores."""
+    # The order of scores is taken from the runs that have most of them.
     fullest = sorted((run.generation.scores for run in finished if run.generation), key=len, reverse=True)
     main = [_of_texts(name) for name in dict.fromkeys(name for scores in fullest for name in scores)]
     units = [measure.heading + (" x100" if measure.scale == 100 else "") for measure in main]
     notes = [
         "Nothing was chosen on the test split. Epochs are compared by dev's mean log-likelihood per target token, in "
-        "nats, at most 0, higher is better; the second table is of it.",
+        "nats: at most 0, higher is better. The second table shows it.",
     ]
     if "nist_p" in units:
         notes.append(
-            "nist is as the official Perl script has it, nist_p as its Python port, which the LoRA paper's code scores "
-            "with: a paper's NIST stands beside that."
+            "nist is computed as in the official Perl script, nist_p as in its Python port, which the LoRA paper's "
+            "code uses, so a paper's NIST stands beside nist_p."
         )
     scored = f"Scores of what a run wrote for the test split after its last epoch: {', '.join(units)}"
     return _of_text(main, f"{units[0]} on the test split", scored, notes)
 
 
 def _of_text(main: list[Measure], axis: str, scored: str, notes: list[str]) -> Kind:
-    """Show runs of one task of text, whose second table is of dev's log-likelihood."""
+    """Return what is shown of runs on a task of text; the second table shows dev's log-likelihood."""
+    scale, digits = scale_and_digits(LOG_LIKELIHOOD)
     return Kind(
         main=main,
         means=[],
-        chosen=_chosen(scale=1, digits=3, average=mean),
+        chosen=_chosen(scale=scale, digits=digits, average=mean),
         chosen_title="Log-likelihood on dev: best, last and held-out",
         drawn=main[0],
         axis=axis,
@@ -161,26 +162,27 @@ def _of_text(main: list[Measure], axis: str, scored: str, notes: list[str]) -> K
         average="mean",
         notes=[
             *notes,
-            f"Best: the epoch is chosen on the same dev set that is scored. {HELD_OUT} The halves count alike, however "
-            "many tokens they hold, so that with one epoch the gap is not 0.",
+            f"Best: the epoch is chosen on the dev set that it is scored on. {HELD_OUT} Both halves count the same, "
+            "however many tokens they hold, so the gap of a run with one epoch need not be 0.",
         ],
     )
 
 
 def _instructing(finished: Sequence[Record]) -> Kind:
-    """Show runs that learnt to follow instructions: the exams they sat, what a judge gave, their log-likelihood."""
+    """Return what is shown of runs that learnt instructions: exams, a judge's scores, dev's log-likelihood."""
     sat = dict.fromkeys(
         (name, extractor) for run in finished for name in run.exams for extractor in run.exams[name].marks
     )
-    # A reading that finds nothing in most answers, which were learnt in other words, says the least: it comes last.
+    # A reading that finds nothing in most answers says least, so it comes last.
     exams = [_of_exam(*pair) for pair in sorted(sat, key=lambda pair: _mostly_unread(finished, *pair))]
-    on_dev = Measure("dev log-likelihood", _last, scale=1, digits=3, average=mean)
+    scale, digits = scale_and_digits(LOG_LIKELIHOOD)
+    on_dev = Measure("dev log-likelihood", _last, scale, digits, average=mean)
     main = [*exams, *_of_judge(finished), on_dev]
-    notes = ["Dev: the mean log-likelihood per token of a response, in nats, at most 0, higher is better."]
+    notes = ["Dev: the mean log-likelihood per response token, in nats: at most 0, higher is better."]
     if exams:
         notes.append(
-            "An exam's score is the share of right answers of the last epoch, x100, by each reading of what an answer "
-            "is; beside it [the standard error over its questions]. An answer that cannot be read is wrong."
+            "An exam's score is the share of questions answered right after the last epoch, x100, for each way to read "
+            "an answer; in brackets its standard error over questions. An answer that cannot be read counts as wrong."
         )
     units = [measure.heading + (" x100" if measure.scale == 100 else "") for measure in main]
     return _of_text(main, units[0], f"Scores: {', '.join(units)}", notes)
@@ -188,24 +190,25 @@ def _instructing(finished: Sequence[Record]) -> Kind:
 
 def _mostly_unread(finished: Sequence[Record], name: str, extractor: str) -> bool:
     solved = [run.exams[name] for run in finished if name in run.exams and extractor in run.exams[name].marks]
-    return sum(own.marks[extractor].unread for own in solved) > sum(len(own.answers) for own in solved) / 2
+    return sum(exam.marks[extractor].unread for exam in solved) > sum(len(exam.answers) for exam in solved) / 2
 
 
 def _of_exam(name: str, extractor: str) -> Measure:
     def mark(run: Record) -> Mark | None:
         return run.exams[name].marks.get(extractor) if name in run.exams else None
 
-    return Measure(
-        heading=f"{name} ({extractor})",
-        value=lambda run: (own := mark(run)) and own.accuracy,
-        average=mean,
-        published=name if extractor == "paper" else "",
-        error=lambda run: (own := mark(run)) and own.standard_error,
-    )
+    def accuracy(run: Record) -> float | None:
+        return marked.accuracy if (marked := mark(run)) else None
+
+    def error(run: Record) -> float | None:
+        return marked.standard_error if (marked := mark(run)) else None
+
+    published = name if extractor == "paper" else ""
+    return Measure(f"{name} ({extractor})", accuracy, average=mean, published=published, error=error)
 
 
 def _of_judge(finished: Sequence[Record]) -> list[Measure]:
-    """Return both columns of each judge: what two judges give, or one with other prompts, is not one score."""
+    """Return the two columns of each judge; another judge, or other prompts, give another score."""
     judges = dict.fromkeys(judge for run in finished if (judge := _judge(run)) is not None)
     return [measure for judge in judges for measure in _of_one_judge(judge, finished)]
 
@@ -228,7 +231,7 @@ def _of_one_judge(judge: str, finished: Sequence[Record]) -> list[Measure]:
 
 
 def _judge(run: Record) -> str | None:
-    """Return by whom a run was judged, with what prompts and on which questions."""
+    """Return who judged a run, with which prompts and on which questions; None for a run that was not judged."""
     if (judged := run.mt_bench) is None:
         return None
     questions = f"{judged.questions} questions" + (" of the suite's own" if judged.source == "embedded" else "")

@@ -1,7 +1,7 @@
-"""Records sorted into sheets, each one a table file, and within a sheet into rows.
+"""Records sorted into sheets, one for each table file, and within a sheet into rows.
 
-A sheet holds one benchmark on one backbone, and never mixes what cannot be compared: generated data stands apart from
-real data, and one task's runs on different rows of data stand in different sheets.
+A sheet holds one benchmark on one backbone, and only runs that can be compared: runs on generated data have sheets of
+their own, and so have a task's runs on other rows of data.
 """
 
 import json
@@ -15,16 +15,17 @@ from statistics import mean, median, stdev
 from typing import Any
 
 from benchmarks.analysis.measures import Kind, Measure, kind_of
+from benchmarks.conf import LOCAL, ROOT
 from benchmarks.errors import SuiteError
 from benchmarks.records.schema import Record
 from benchmarks.records.store import read
 
-DIGITS = 6  # of a fingerprint, enough to tell two apart by eye
+DIGITS = 6  # of a fingerprint, which is enough to tell two apart by eye
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One method, targets and variant: per task, the finished runs that differ in nothing but the seed."""
+    """One method, targets and variant: for each task the finished runs, which differ in the seed alone."""
 
     method: str
     targets: str
@@ -33,7 +34,7 @@ class Row:
 
     @cached_property
     def runs(self) -> list[Record]:
-        """Return all runs of the row, every task's."""
+        """Return the row's runs on all tasks."""
         return [run for cell in self.cells.values() for run in cell]
 
     @property
@@ -42,11 +43,11 @@ class Row:
         return [run.parameters.stored for run in self.runs]
 
     def mean(self, measure: Measure) -> float:
-        """Return the mean over the row's tasks of the average over seeds, in the measure's unit."""
+        """Return the mean over the row's tasks of the average over seeds, scaled."""
         return measure.scale * mean(measure.average(measure.values(cell)) for cell in self.cells.values())
 
     def spread_of_mean(self, measure: Measure) -> float | None:
-        """Return the deviation over seeds of the mean over tasks; None below two seeds that every task ran."""
+        """Return the deviation over seeds of the mean over tasks; None where fewer than two seeds ran every task."""
         by_seed = [
             {run.seed: value for run in cell if (value := measure.value(run)) is not None}
             for cell in self.cells.values()
@@ -59,7 +60,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """The records of one table file; ``fingerprint`` is set where a task's runs on other data were split off."""
+    """The records of one table file; ``fingerprint`` is that of the data, on a sheet that was split off for it."""
 
     benchmark: str
     backbone: str
@@ -69,7 +70,7 @@ class Sheet:
 
     @property
     def stem(self) -> str:
-        """Return the name of its files, without suffix."""
+        """Return the name of its files, without a suffix."""
         parts = [self.benchmark, "embedded" if self.embedded else "", self.backbone, (self.fingerprint or "")[:DIGITS]]
         return "-".join(part for part in parts if part)
 
@@ -82,7 +83,7 @@ class Sheet:
 
     @cached_property
     def finished(self) -> list[Record]:
-        """Return the finished runs, but for those that were trained to choose learning rates."""
+        """Return the finished runs, without those that were trained to choose learning rates."""
         return [record for record in self.records if record.stands]
 
     @cached_property
@@ -102,12 +103,23 @@ class Sheet:
 
     @cached_property
     def complete(self) -> list[Row]:
-        """Return the rows that ran every task: a mean over fewer compares with nothing."""
+        """Return the rows that ran every task, whose means over tasks can be compared."""
         return [row for row in self.rows if list(row.cells) == self.tasks]
 
 
+def roots(given: Sequence[Path] = ()) -> list[Path]:
+    """Return the given folders, or results, results/local and the folders in it that hold records/.
+
+    Raises SuiteError for a given folder that holds no records/.
+    """
+    for root in given:
+        if not (root / "records").is_dir():
+            raise SuiteError(f"--root {root} holds no records/: give a folder that a run was told as results=DIR")
+    return list(given) or [root for root in (ROOT, LOCAL, *sorted(LOCAL.glob("*"))) if (root / "records").is_dir()]
+
+
 def load(root: Path) -> list[Record]:
-    """Read every record below ``root``/records; raises SuiteError naming the file that lacks what a table needs."""
+    """Read every record below ``root``/records; raises SuiteError naming a file that lacks what tables need."""
     paths = sorted((root / "records").rglob("*.json"))
     return [checked(read(path), str(path)) for path in paths]
 
@@ -118,6 +130,12 @@ def checked(record: Record, where: str) -> Record:
         if not record.error:
             raise SuiteError(f"{where}: failed without a reason: delete it, and the same command trains it again")
         return record
+    _check_complete(record, where)
+    _check_finite(record, where)
+    return record
+
+
+def _check_complete(record: Record, where: str) -> None:
     if record.scores is None or record.cost is None or not record.epochs:
         lacking = [name for name in ("scores", "cost", "epochs") if not getattr(record, name)]
         raise SuiteError(
@@ -126,20 +144,24 @@ def checked(record: Record, where: str) -> Record:
     for epoch in record.epochs:
         if record.scores.primary not in epoch.scores:
             raise SuiteError(f"{where}: epoch {epoch.epoch} lacks the metric {record.scores.primary!r}")
+
+
+def _check_finite(record: Record, where: str) -> None:
     numbers = {f"scores.{name}": getattr(record.scores, name) for name in ("best", "last", "held_out")}
     if record.generation:
         numbers |= {f"generation.scores.{name}": value for name, value in record.generation.scores.items()}
     for name, value in numbers.items():
         if not math.isfinite(value):
-            raise SuiteError(f"{where}: {name} is not a number: a run without scores is to be recorded as failed")
-    return record
+            raise SuiteError(
+                f"{where}: {name} is {value}, not a finite number: delete it, and the same command trains again"
+            )
 
 
 def rows_of(records: Iterable[Record]) -> list[Row]:
-    """Group finished records into rows, smallest first within a method and its targets.
+    """Group finished records into rows, the smallest first within a method and its targets.
 
-    Runs that differ in more than the seed are never in one cell: what differs is the row's ``variant``. Which settings
-    tell variants apart is seen within each task, since one row may well use other settings on another task.
+    Runs in one cell differ in the seed alone; other differences make rows of their own, named in ``variant``. Settings
+    are compared within each task, since a row may use other settings on another task.
     """
     by_method = defaultdict(list)
     for record in sorted(records, key=lambda r: (r.task, r.method, r.targets, r.seed, r.identity)):
@@ -149,8 +171,8 @@ def rows_of(records: Iterable[Record]) -> list[Row]:
         settings = [_settings(run) for run in runs]
         keys = _differing(runs, settings)
         variants = defaultdict(lambda: defaultdict(list))
-        for run, own in zip(runs, settings, strict=True):
-            label = ", ".join(f"{key}={own.get(key, 'unset')}" for key in keys)
+        for run, values in zip(runs, settings, strict=True):
+            label = ", ".join(f"{key}={values.get(key, 'unset')}" for key in keys)
             variants[label][run.task].append(run)
         rows += [Row(method, targets, label, dict(cells)) for label, cells in variants.items()]
     for row in rows:
@@ -160,7 +182,7 @@ def rows_of(records: Iterable[Record]) -> list[Row]:
 
 
 def _settings(record: Record) -> dict[str, str]:
-    """Return what a run is but for its seed, flat: the config by dotted key, and the fingerprints of what it ran on."""
+    """Return what identifies a run apart from its seed: its config by dotted key, and what it ran on."""
     facts = {
         "backbone name": record.backbone.name,
         "backbone fingerprint": record.backbone.fingerprint[:DIGITS],
@@ -184,14 +206,18 @@ def flat(tree: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
 def _differing(runs: Sequence[Record], settings: Sequence[dict[str, str]]) -> list[str]:
     """Return the keys in which two runs of one task differ, sorted."""
     by_task = defaultdict(list)
-    for run, own in zip(runs, settings, strict=True):
-        by_task[run.task].append(own)
-    keys = {key for own in settings for key in own}
-    return sorted(key for key in keys if any(len({own.get(key) for own in task}) > 1 for task in by_task.values()))
+    for run, values in zip(runs, settings, strict=True):
+        by_task[run.task].append(values)
+    keys = {key for values in settings for key in values}
+    return sorted(key for key in keys if any(_vary(key, alike) for alike in by_task.values()))
+
+
+def _vary(key: str, settings: Iterable[dict[str, str]]) -> bool:
+    return len({values.get(key) for values in settings}) > 1
 
 
 def refuse_twice(cell: Sequence[Record]) -> None:
-    """Raise SuiteError where one seed is there twice: its median would count a run twice."""
+    """Raise SuiteError where two records have the same seed, since an average would count that run twice."""
     seen = {}
     for run in cell:
         if run.seed in seen:
@@ -201,10 +227,10 @@ def refuse_twice(cell: Sequence[Record]) -> None:
 
 
 def sheets_of(records: Iterable[Record]) -> list[Sheet]:
-    """Split records into table files.
+    """Split records into one sheet for each table file.
 
-    Where runs of one task differ in their data's fingerprint, the one with most finished runs stays in the main file
-    and each other one goes to a file of its own.
+    Where a task's runs have several data fingerprints, those of the one with most finished runs stay in the main sheet,
+    and each other fingerprint gets a sheet of its own.
     """
     groups = defaultdict(list)
     for record in records:
@@ -226,7 +252,7 @@ def sheets_of(records: Iterable[Record]) -> list[Sheet]:
 
 
 def _main_fingerprints(records: Iterable[Record]) -> dict[str, str]:
-    """Return for each task the data fingerprint with most finished runs; ties go to the first in sorted order."""
+    """Return for each task the data fingerprint that most finished runs have; of a tie, the first in sorted order."""
     finished = defaultdict(Counter)
     for record in records:
         finished[record.task][record.data.fingerprint] += record.stands
@@ -238,5 +264,5 @@ def _refuse_two_metrics(sheet: Sheet) -> None:
         primary = sorted({run.scores.primary for run in sheet.finished if run.task == task})
         if len(primary) > 1:
             raise SuiteError(
-                f"{task} on {sheet.backbone} is scored by {' and by '.join(primary)}: move one's records away"
+                f"{task} on {sheet.backbone} is scored by {' and by '.join(primary)}: move the records of one away"
             )

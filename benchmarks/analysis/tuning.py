@@ -1,4 +1,4 @@
-"""Default beside tuned: what choosing learning rates on held-out data gave each row of a sheet, and what it cost."""
+"""Default beside tuned: what choosing learning rates on held-out data gave each row of a sheet, and its cost."""
 
 import math
 from collections import defaultdict
@@ -10,20 +10,20 @@ from benchmarks.analysis.sheets import Row, Sheet, refuse_twice, rows_of
 from benchmarks.records.predictions import chosen_epochs
 from benchmarks.records.schema import Record
 
-Configuration = list[Record]  # its runs, by seed
+Configuration = list[Record]  # the runs of one choice of learning rates, by seed
 
-_DEFAULT = (1.0, 1.0)  # the factors of lr and lr_head
+_DEFAULT = (1.0, 1.0)  # factors on lr and lr_head
 
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
     """The tuning of one row on one task.
 
-    ``given`` are the factors of lr and lr_head that were tried, the default's among them; ``failed`` of them have a
-    seed that failed and ``unfinished`` one that is not there, and neither is chosen. ``runs`` are the default's, of
-    the seeds that were tuned, and ``scores`` the tuned held-out score of each seed; where there is none, ``reason``
-    says why. ``chosen`` names what each half of dev is scored by. The seconds of training are those of all
-    configurations and of the default alone; of ``uncounted`` runs they are not known.
+    ``given`` are the factors on lr and lr_head that were tried, with the default's. ``failed`` of them have a seed that
+    failed and ``unfinished`` one that is missing; neither are chosen. ``runs`` are the default's runs with the seeds
+    that were tuned, and ``scores`` gives each seed's tuned held-out score; both are empty where ``reason`` says why.
+    ``chosen`` names the configuration that scores each half of dev. ``seconds`` is the training time of all
+    configurations, ``default_seconds`` of the default alone; both leave out ``uncounted`` runs, whose time is unknown.
     """
 
     row: Row
@@ -41,24 +41,24 @@ class Tuned:
 
 
 def tunings(sheet: Sheet) -> list[Tuned]:
-    """Return what was tuned in a sheet, by task and row."""
+    """Return the sheet's tunings, by task and row."""
     tried = _by_default(sheet.records)
-    begun = [run for run in sheet.records if run.tuning is None and run.identity in tried]
-    rows = rows_of([*sheet.finished, *(run for run in begun if run.status == "failed")])
+    defaults = [run for run in sheet.records if run.tuning is None and run.identity in tried]
+    rows = rows_of([*sheet.finished, *(run for run in defaults if run.status == "failed")])
     shares = _shares(sheet.records)
-    made = []
-    for task in sorted({run.task for run in begun}):
+    tuned = []
+    for task in sorted({run.task for run in defaults}):
         for row in rows:
             if default := [run for run in row.cells.get(task, []) if run.identity in tried]:
-                configurations = _configurations(default, [run for own in default for run in tried[own.identity]])
-                made.append(_tuned(row, task, configurations, shares))
-    return made
+                configurations = _configurations(default, [other for run in default for other in tried[run.identity]])
+                tuned.append(_tuned(row, task, configurations, shares))
+    return tuned
 
 
 def without_default(sheet: Sheet) -> list[Record]:
-    """Return the runs of a tuning whose default run has left no record, so that they stand beside nothing."""
-    there = {run.identity for run in sheet.records if run.tuning is None}
-    return [run for default, runs in _by_default(sheet.records).items() if default not in there for run in runs]
+    """Return the runs of tunings whose default run has no record to compare them with."""
+    known = {run.identity for run in sheet.records if run.tuning is None}
+    return [run for default, runs in _by_default(sheet.records).items() if default not in known for run in runs]
 
 
 def _by_default(records: Iterable[Record]) -> dict[str, list[Record]]:
@@ -70,14 +70,14 @@ def _by_default(records: Iterable[Record]) -> dict[str, list[Record]]:
 
 
 def _configurations(default: Configuration, others: Iterable[Record]) -> list[Configuration]:
-    """Return the default and the others by their factors, those nearest the default first."""
-    found = defaultdict(list, {_DEFAULT: default})
+    """Return the default and the other configurations, in the order of how far their factors are from the default's."""
+    by_factors = defaultdict(list, {_DEFAULT: default})
     for run in others:
-        found[run.tuning.lr, run.tuning.lr_head].append(run)
-    for runs in found.values():
+        by_factors[run.tuning.lr, run.tuning.lr_head].append(run)
+    for runs in by_factors.values():
         runs.sort(key=lambda run: run.seed)
         refuse_twice(runs)
-    return [found[factors] for factors in sorted(found, key=lambda factors: (_distance(factors), factors))]
+    return [by_factors[factors] for factors in sorted(by_factors, key=lambda factors: (_distance(factors), factors))]
 
 
 def _distance(factors: tuple[float, float]) -> float:
@@ -87,42 +87,42 @@ def _distance(factors: tuple[float, float]) -> float:
 def _tuned(row: Row, task: str, configurations: Sequence[Configuration], shares: dict[str, float]) -> Tuned:
     default = configurations[0]
     seeds = [run.seed for run in default]
-    failed = [own for own in configurations if any(run.status == "failed" for run in own)]
-    whole = [own for own in configurations if [run.seed for run in own if run.status == "finished"] == seeds]
+    failed = [runs for runs in configurations if any(run.status == "failed" for run in runs)]
+    whole = [runs for runs in configurations if [run.seed for run in runs if run.status == "finished"] == seeds]
     compared = whole[:1] == [default]
     by_half = [best_on(1 - half, whole) for half in (0, 1)] if compared else []
-    runs = [run for own in configurations for run in own]
+    every = [run for runs in configurations for run in runs]
     return Tuned(
         row=row,
         task=task,
-        given=frozenset(_factors(own) for own in configurations),
+        given=frozenset(map(_factors, configurations)),
         failed=len(failed),
         unfinished=len(configurations) - len(whole) - len(failed),
         runs=default if compared else [],
         scores=held_out(by_half) if compared else {},
-        chosen=[_label(own) for own in by_half],
+        chosen=[_label(runs) for runs in by_half],
         reason="" if compared else f"the default failed: {next(run.error for run in default if run.error)}",
-        seconds=sum(shares.get(run.identity, 0.0) for run in runs),
+        seconds=sum(shares.get(run.identity, 0.0) for run in every),
         default_seconds=sum(shares.get(run.identity, 0.0) for run in default),
-        uncounted=sum(run.identity not in shares for run in runs),
+        uncounted=sum(run.identity not in shares for run in every),
     )
 
 
 def best_on(half: int, configurations: Sequence[Configuration]) -> Configuration:
     """Return the configuration with the best mean over seeds of each run's best score on a half of dev.
 
-    Of those that tie, the first.
+    Of those that tie, it is the first.
     """
-    # Rounded, so that means of the same answers tie whatever their last bits are.
+    # Rounded, so that means of the same answers tie even where their last bits differ.
     return max(
         configurations, key=lambda runs: round(mean(max(e.halves[half] for e in run.epochs) for run in runs), 12)
     )
 
 
 def held_out(by_half: Sequence[Configuration]) -> dict[int, float]:
-    """Return each seed's score, the mean over dev's halves; ``by_half`` are what each of them is scored by.
+    """Return each seed's score, the mean over dev's halves; ``by_half`` has the configuration that scores each half.
 
-    As in a run's own held-out score, a half is scored at the epoch that is best on the other one.
+    As in the held-out score of a single run, a half is scored at the epoch that is best on the other half.
     """
     return {one.seed: (_on(0, one) + _on(1, other)) / 2 for one, other in zip(*by_half, strict=True)}
 
@@ -143,9 +143,10 @@ def _label(configuration: Configuration) -> str:
 
 
 def _shares(records: Iterable[Record]) -> dict[str, float]:
-    """Return each run's share of the seconds that its group trained, by identity; all in one pass have an equal one.
+    """Return each run's share of the seconds that its group trained, by identity.
 
-    A record has the seconds of the whole group. One that failed has none, and the others of its group have.
+    The runs of a group have equal shares. A record holds the seconds of its whole group. A failed run's record holds
+    none, so they are taken from the others.
     """
     records = list(records)
     seconds = {tuple(run.group): run.cost.train_seconds for run in records if run.cost is not None}

@@ -1,7 +1,8 @@
-"""Every published score against what was measured under its protocol: reproduced, not, not comparable, or not run."""
+"""Whether each published score was reproduced by the runs that followed its recipe."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -12,11 +13,11 @@ from benchmarks.analysis.intervals import Interval
 from benchmarks.analysis.measures import JUDGED, Measure, key_of, kind_of
 from benchmarks.analysis.sheets import flat
 from benchmarks.papers import recipes
-from benchmarks.papers.published import NO_TARGETS, PublishedRow, Typed
-from benchmarks.records.schema import Record, Start
-from benchmarks.tasks.scoring.maths import scores as maths
+from benchmarks.papers.published import NO_TARGETS, PublishedRow
+from benchmarks.records.schema import Record, Start, Typed
 from benchmarks.training import job
 from benchmarks.training.settings import JobSettings
+from methods import declared
 
 Ruling = Literal["reproduced", "within the spread", "not reproduced", "not comparable", "not run"]
 _STATISTICS = {"mean": np.mean, "median": np.median}
@@ -27,9 +28,9 @@ Scored = tuple[float, Record]
 
 
 class Verdict(Typed):
-    """One published score. ``measured`` and the ends of its interval are in the paper's unit; None if nothing compares.
+    """The verdict on one published score. ``measured`` and its interval, ``low`` to ``high``, are in the paper's unit.
 
-    ``reason`` says what differs of runs that do not compare, or what the interval is over.
+    They are None where no runs compare. ``reason`` says why runs do not compare, or what the interval is over.
     """
 
     source: str
@@ -42,9 +43,9 @@ class Verdict(Typed):
     score: str
     published: float
     spread: float | None
-    measured: float | None
-    low: float | None
-    high: float | None
+    measured: float | None = None
+    low: float | None = None
+    high: float | None = None
     runs: int
     ruling: Ruling
     reason: str
@@ -55,52 +56,79 @@ class Verdict(Typed):
         return None if self.measured is None else self.measured - self.published
 
 
-def verdicts(rows: Iterable[PublishedRow], found: Sequence[Record]) -> list[Verdict]:
-    """Return a verdict on each score of each row, in their order; the papers' own averages are no scores."""
+@dataclass(frozen=True)
+class Recipe:
+    """What a row's recipe asks of its runs on one task.
+
+    ``points`` has the settings by dotted key at each point of the recipe's grid: a run may have those of any point.
+    ``starts`` is how many runs on another task they begin from the best of; None where they begin from the backbone.
+    """
+
+    seeds: int
+    backbone: str
+    points: list[dict[str, str]]
+    starts: int | None
+
+
+def verdicts(rows: Iterable[PublishedRow], records: Iterable[Record]) -> list[Verdict]:
+    """Return a verdict on each score of each row, in their order, without the averages that papers print."""
     by_setting = defaultdict(list)
-    for record in found:
-        if record.tuning is not None:  # it was trained to choose learning rates, and by no row's recipe
-            continue
-        by_setting[record.backbone.name, record.method].append(record)
-    return [
-        _verdict(row, key, by_setting[row.backbone, row.method]) for row in rows for key in row.scores if key != "avg"
-    ]
+    for record in records:
+        if record.tuning is None:  # a run that was trained to choose learning rates follows no row's recipe
+            by_setting[record.backbone.name, record.method].append(record)
+    return [_verdict(row, score, by_setting[row.backbone, row.method]) for row in rows for score in row.scored]
 
 
-def _verdict(row: PublishedRow, key: str, candidates: Sequence[Record]) -> Verdict:
-    task = f"{row.benchmark}/{key}" if row.benchmark == "glue" else row.benchmark
-    printed = row.scores[key]
+def _verdict(row: PublishedRow, score: str, candidates: Sequence[Record]) -> Verdict:
+    printed, task = row.scores[score], row.task_of(score)
     facts: dict[str, Any] = row.model_dump(include={"source", "table", "backbone", "method", "rank", "run_by"})
-    facts |= {"targets": row.target_names, "score": key, "published": printed.value, "spread": printed.spread}
-    nothing = {"measured": None, "low": None, "high": None}
+    facts |= {"targets": row.target_names, "score": score, "published": printed.value, "spread": printed.spread}
     if row.method not in conf.options("method"):
-        return Verdict(**facts, **nothing, runs=0, ruling="not run", reason=f"there is no method {row.method} here")
-    own = [run for run in candidates if run.task == task and run.targets in (row.target_names, NO_TARGETS)]
-    if not own:
-        return Verdict(**facts, **nothing, runs=0, ruling="not run", reason="no record")
-    settings = job.read(conf.composed(recipes.overrides(row, task)))
+        return Verdict(**facts, runs=0, ruling="not run", reason=f"there is no method {row.method} here")
+    runs = [run for run in candidates if run.task == task and run.targets in (row.target_names, NO_TARGETS)]
+    if not runs:
+        return Verdict(**facts, runs=0, ruling="not run", reason="no record")
+    recipe = recipe_of(job.read(conf.composed(recipes.overrides(row, task))))
+    right, reasons = _sorted_out(runs, row, score, recipe)
+    cells = [_scored(cell, score) for cell in _cells(right, recipe)]
+    whole = [cell[: recipe.seeds] for cell in cells if len(cell) >= recipe.seeds]
+    if not whole:
+        most = max(map(len, cells), default=0)
+        reason = f"{most} of {recipe.seeds} seeds" if most else _listed(reasons) or "the score is absent"
+        return Verdict(**facts, runs=len(runs), ruling="not comparable", reason=reason)
+    statistic = _STATISTICS[row.statistic]
+    best = max(whole, key=lambda cell: float(statistic([value for value, _ in cell])))
+    interval, over = _interval(best, statistic, row, score)
+    ruling: Ruling = _rule(interval, printed.value, printed.spread)
+    if not row.settings_printed:
+        ruling, over = "not comparable", "no paper prints this row's settings, so ours are a guess"
+    facts |= {"measured": interval.value, "low": interval.low, "high": interval.high}
+    return Verdict(**facts, runs=len(best), ruling=ruling, reason=over)
+
+
+def recipe_of(settings: JobSettings) -> Recipe:
+    """Return what a recipe's settings ask of its runs."""
+    targets = settings.target_names() if declared.facts(settings.method["name"])["adapts_sites"] else []
+    return Recipe(
+        seeds=len(settings.seeds),
+        backbone=settings.backbone.path,
+        points=[_settings(settings.run_config(point.method, targets)) for point in settings.points],
+        starts=len(settings.start.points) if settings.start else None,
+    )
+
+
+def _sorted_out(
+    runs: Sequence[Record], row: PublishedRow, score: str, recipe: Recipe
+) -> tuple[list[Record], Counter[str]]:
+    """Return the runs that followed a row's recipe, and how often each reason kept the others apart."""
     right, reasons = [], Counter()
-    for record in own:
-        differing = differences(record, row, key, settings)
-        if differing:
+    for run in runs:
+        if differing := differences(run, row, score, recipe):
             more = f" and {len(differing) - _ENOUGH} more" if len(differing) > _ENOUGH else ""
             reasons[", ".join(differing[:_ENOUGH]) + more] += 1
         else:
-            right.append(record)
-    cells = [_scored(cell, key) for cell in _cells(right, settings)]
-    seeds, statistic = len(settings.seeds), _STATISTICS[row.statistic]
-    whole = [cell[:seeds] for cell in cells if len(cell) >= seeds]
-    if not whole:
-        most = max(map(len, cells), default=0)
-        why = f"{most} of {seeds} seeds" if most else _listed(reasons) or "the score is absent"
-        return Verdict(**facts, **nothing, runs=len(own), ruling="not comparable", reason=why)
-    best = max(whole, key=lambda cell: float(statistic([value for value, _ in cell])))
-    interval, over = _interval(best, statistic, row, key)
-    ruling: Ruling = _rule(interval, printed.value, printed.spread)
-    if not row.settings_printed:
-        ruling, over = "not comparable", "no paper prints this row's settings: ours are a guess"
-    ends = {"measured": interval.value, "low": interval.low, "high": interval.high}
-    return Verdict(**facts, **ends, runs=len(best), ruling=ruling, reason=over)
+            right.append(run)
+    return right, reasons
 
 
 def _listed(reasons: Counter[str]) -> str:
@@ -108,115 +136,120 @@ def _listed(reasons: Counter[str]) -> str:
 
 
 def _rule(interval: Interval, published: float, spread: float | None) -> Ruling:
-    rounding = 0.5 * 10.0 ** -len(f"{published}".partition(".")[2])  # half of the last digit that is printed
+    rounding = 0.5 * 10.0 ** -len(f"{published}".partition(".")[2])  # half a unit of the last printed digit
     if interval.low - rounding <= published <= interval.high + rounding:
         return "reproduced"
     near = spread is not None and abs(interval.value - published) <= spread + rounding
     return "within the spread" if near else "not reproduced"
 
 
-def _interval(cell: Sequence[Scored], statistic: Any, row: PublishedRow, key: str) -> tuple[Interval, str]:
-    """Return the interval of the scores, and what it is over: seeds, or of a single one examples."""
+def _interval(cell: Sequence[Scored], statistic: Any, row: PublishedRow, score: str) -> tuple[Interval, str]:
+    """Return the interval of the scores, and what it is over: seeds, or the examples of a single seed."""
     if len(cell) > 1:
         values = np.array([value for value, _ in cell])
         return intervals.over_seeds(values, statistic), f"{row.statistic} over {len(cell)} seeds"
     ((value, run),) = cell
-    if key in run.exams:
-        solved = run.exams[key]
-        right = np.array(maths.score(solved.predictions, solved.answers, solved.kind)["paper"]["verdicts"], dtype=float)
-        own = intervals.over_examples(lambda rows: 100 * float(right[rows].mean()), len(right))
-        return own, f"one seed, over {len(right):,} questions"
-    error = _measure(run, key).error
+    if score in run.exams:
+        from benchmarks.tasks.scoring.maths import scores as maths  # here: it loads sympy
+
+        exam = run.exams[score]
+        right = np.array(maths.score(exam.predictions, exam.answers, exam.kind)["paper"]["verdicts"], dtype=float)
+        interval = intervals.over_examples(lambda rows: 100 * float(right[rows].mean()), len(right))
+        return interval, f"one seed, over {len(right):,} questions"
+    error = _measure(run, score).error
     reach = 1.96 * ((error and error(run)) or 0.0)
     return Interval(value, value - reach, value + reach), "one seed, over questions, by their standard error"
 
 
-def differences(record: Record, row: PublishedRow, key: str, settings: JobSettings) -> list[str]:
-    """Return all that keeps a run from a row's protocol: its data, its backbone, its settings."""
+def differences(record: Record, row: PublishedRow, score: str, recipe: Recipe) -> list[str]:
+    """Return how a run departs from a row's recipe: in its data, its backbone, its start or its settings."""
     if record.status != "finished":
         return ["failed"]
-    found = ["the suite's own data"] if record.data.source == "embedded" else []
-    learnt, scored = record.data.train_rows, _rows_scored(record, key)
-    for what, there, wanted in (("learnt", learnt, row.train_rows), ("scored", scored, row.scored_rows)):
-        if there != wanted[key if key in wanted else key_of(record.task)]:
-            found.append(f"{there:,} rows {what} for {wanted[key if key in wanted else key_of(record.task)]:,}")
-    if record.mt_bench is not None and key == JUDGED and not record.mt_bench.as_published:
-        found.append("another judge, other prompts or questions than the papers'")
-    if record.backbone.path != settings.backbone.path:
-        found.append(f"the backbone at {record.backbone.path}, which cannot be known to be {settings.backbone.path}")
-    if record.started_from is not None and settings.start:
-        found += _other_start(record.started_from, row, settings.start)
-    targets = [] if row.targets == NO_TARGETS else settings.target_names()
-    own, expected = _settings(record.config), _settings(settings.run_config(settings.method, targets))
-    grid = settings.grid
-    return found + [
-        f"{name}={own.get(name, 'unset')} for {expected.get(name, 'unset')}"
-        for name in sorted(own.keys() | expected.keys())
-        if own.get(name) != expected.get(name) and own.get(name) not in map(_text, grid.get(name, []))
-    ]
+    reasons = ["the suite's own data"] if record.data.source == "embedded" else []
+    learnt, scored = record.data.train_rows, _rows_scored(record, score)
+    for what, rows, wanted in (("learnt", learnt, row.train_rows), ("scored", scored, row.scored_rows)):
+        expected = wanted[score if score in wanted else key_of(record.task)]
+        if rows != expected:
+            reasons.append(f"{rows:,} rows {what} instead of {expected:,}")
+    if record.mt_bench is not None and score == JUDGED and not record.mt_bench.as_published:
+        reasons.append("another judge, or other prompts or questions, than the papers'")
+    if record.backbone.path != recipe.backbone:
+        reasons.append(f"the backbone at {record.backbone.path}, which may differ from {recipe.backbone}")
+    if record.started_from is not None and recipe.starts is not None:
+        reasons += _other_start(record.started_from, row, recipe.starts)
+    settings = _settings(record.config)
+    return reasons + min((_other_settings(settings, point) for point in recipe.points), key=len)
 
 
-def _other_start(began: Start, row: PublishedRow, start: JobSettings) -> list[str]:
-    """Return what keeps the run that a run began from apart from the one that its recipe begins from."""
-    wanted = len(start.points)
-    found = []
-    if began.train_rows != row.start_rows:
-        found.append(f"begun from {began.train_rows:,} rows of {began.task} for {row.start_rows:,}")
-    if began.runs != wanted:
-        found.append(f"begun from the best of {began.runs} on {began.task} for one of {wanted}")
-    return found
+def _other_start(start: Start, row: PublishedRow, wanted: int) -> list[str]:
+    """Return how the run that a run began from departs from the one that its recipe begins from."""
+    reasons = []
+    if start.train_rows != row.start_rows:
+        reasons.append(f"begun from {start.train_rows:,} rows of {start.task} instead of {row.start_rows:,}")
+    if start.runs != wanted:
+        reasons.append(f"begun from the best of {start.runs} runs on {start.task} instead of {wanted}")
+    return reasons
 
 
-def _rows_scored(record: Record, key: str) -> int:
-    """Return how many rows, prompts or questions a score is of."""
+def _rows_scored(record: Record, score: str) -> int:
+    """Return how many rows, prompts or questions a score is computed on."""
     if record.generation is not None:
         return record.generation.instances
-    if key in record.exams:
-        return len(record.exams[key].answers)
-    if key == JUDGED:
+    if score in record.exams:
+        return len(record.exams[score].answers)
+    if score == JUDGED:
         return record.mt_bench.questions if record.mt_bench else 0
     return record.data.validation_rows
 
 
+def _other_settings(settings: dict[str, str], expected: dict[str, str]) -> list[str]:
+    return [
+        f"{key}={settings.get(key, 'unset')} instead of {expected.get(key, 'unset')}"
+        for key in sorted(settings.keys() | expected.keys())
+        if settings.get(key) != expected.get(key)
+    ]
+
+
 def _settings(config: dict[str, Any]) -> dict[str, str]:
-    """Return a run's settings by dotted key, but for those that change a result by rounding at most."""
-    kept = {name: value for name, value in config.items() if name not in ("seed", "precision")}
-    kept["train"] = {name: value for name, value in kept["train"].items() if name not in _SAME_RESULT}
-    return {name: _text(value) for name, value in flat(kept)}
+    """Return a run's settings by dotted key, without those that change its result by rounding at most."""
+    kept = {key: value for key, value in config.items() if key not in ("seed", "precision")}
+    kept["train"] = {key: value for key, value in kept["train"].items() if key not in _SAME_RESULT}
+    return {key: _text(value) for key, value in flat(kept)}
 
 
 def _text(value: Any) -> str:
-    """Return a setting as text; of a number the same one however it is written."""
+    """Return a setting as text, in which a number is the same however it was written."""
     try:
         return f"{float(value):.15g}"
     except (TypeError, ValueError):
         return str(value)
 
 
-def _cells(runs: Sequence[Record], settings: JobSettings) -> list[list[Record]]:
-    """Return the runs by what they may differ in beside the seed, one of each seed, by seed.
+def _cells(runs: Sequence[Record], recipe: Recipe) -> list[list[Record]]:
+    """Return runs that differ in the seed alone, by seed and one for each; other differences make other cells.
 
-    That is the grid's point, the precision, the very rows and weights, and what it began from.
+    Runs that follow one recipe may differ in the point of its grid, the precision, the very rows and weights, and the
+    run that they began from.
     """
     cells: dict[tuple, dict[int, Record]] = defaultdict(dict)
     for run in runs:
-        chosen = _settings(run.config)
-        point = (*(chosen.get(name) for name in settings.grid), run.config["precision"])
-        began = run.started_from and run.started_from.identity
-        cells[*point, run.data.fingerprint, run.backbone.fingerprint, began].setdefault(run.seed, run)
+        point = recipe.points.index(_settings(run.config))
+        start = run.started_from and run.started_from.identity
+        key = (point, run.config["precision"], run.data.fingerprint, run.backbone.fingerprint, start)
+        cells[key].setdefault(run.seed, run)
     return [[cell[seed] for seed in sorted(cell)] for cell in cells.values()]
 
 
-def _scored(cell: Sequence[Record], key: str) -> list[Scored]:
-    """Return each run that has the score, after the score in the paper's unit."""
+def _scored(cell: Sequence[Record], score: str) -> list[Scored]:
+    """Return each run that has the score, with the score in the paper's unit."""
     scored = []
     for run in cell:
-        measure = _measure(run, key)
+        measure = _measure(run, score)
         value = measure and measure.value(run)
         if value is not None:
             scored.append((measure.scale * value, run))
     return scored
 
 
-def _measure(run: Record, key: str) -> Measure | None:
-    return next((measure for measure in kind_of([run]).main if measure.published == key), None)
+def _measure(run: Record, score: str) -> Measure | None:
+    return next((measure for measure in kind_of([run]).main if measure.published == score), None)

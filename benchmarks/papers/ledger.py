@@ -15,7 +15,8 @@ from benchmarks import conf
 from benchmarks.errors import SuiteError
 from benchmarks.models import backbones, counting
 from benchmarks.papers import recipes
-from benchmarks.papers.published import PublishedRow, Typed
+from benchmarks.papers.published import PublishedRow
+from benchmarks.records.schema import Typed
 from benchmarks.tasks.classification import Classification
 from benchmarks.tasks.generation import Generation
 from benchmarks.training import job, plan

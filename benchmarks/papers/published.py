@@ -1,7 +1,7 @@
-"""The papers' own figures, read from results/published: one YAML file per table of a paper.
+"""The papers' figures, read from results/published: one YAML file for each table of a paper.
 
-A row's scores are keyed by task, or on a benchmark of one task by score: on "glue" these are "mrpc", "cola" and so on,
-and "avg", the paper's own average; on "e2e" they are "bleu", "nist" and so on. Scores are as printed (GLUE's are x100).
+A row's scores are keyed by task on a benchmark of several tasks ("mrpc" and "cola" on "glue", and "avg" for the paper's
+average), and by score on a benchmark of one task ("bleu" and "nist" on "e2e"). Scores are as printed (GLUE's are x100).
 A spread that a paper does not print is None.
 """
 
@@ -10,31 +10,29 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from benchmarks.conf import PUBLISHED
 from benchmarks.errors import SuiteError
+from benchmarks.typed import Settings
 
-NO_TARGETS = "-"  # of a row or a run whose method adapts no chosen maps: it stands beside any targets
+NO_TARGETS = "-"  # the targets of a row or run whose method adapts no maps, which compares with any targets
 
-
-class Typed(BaseModel):
-    """Strict base: an unknown field or a value of another type is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+# libyaml's loader reads the same and takes a tenth of the time; a PyYAML that was built without it lacks it.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class PublishedScore(Typed):
+class PublishedScore(Settings):
     """One printed cell, in the paper's unit."""
 
     value: float
     spread: float | None = None
 
 
-class FileRow(Typed):
-    """One row as it lies in a file; ``parameters`` is the number that ``parameters_as_printed`` stands for.
+class FileRow(Settings):
+    """One row as its file has it; ``parameters`` is the number that ``parameters_as_printed`` stands for.
 
-    ``count_follows`` is what is known of that figure: False where the method's definition gives another one.
+    ``count_follows`` is False where the method's definition is known to give another count than the printed one.
     ``settings_printed`` is False where no paper prints the settings of the row's runs.
     """
 
@@ -50,12 +48,13 @@ class FileRow(Typed):
     settings_printed: bool = True
 
 
-class Origin(Typed):
+class Origin(Settings):
     """A paper's table, and how its scores came about.
 
-    ``experiment`` is what its rows share in conf/experiment, the number of seeds too, over which the ``statistic`` is
-    taken. ``train_rows`` says, by task, how many rows the runs must have learnt from, ``scored_rows``, by task or
-    score, of how many the score must be, and ``start_rows`` how many the run on another task that some begin from.
+    ``experiment`` is the file in conf/experiment with what its rows share, such as the seeds that ``statistic`` is
+    taken over. ``train_rows`` says for each task how many rows its runs must learn from, ``scored_rows`` for each task
+    or score how many rows it must be computed on. ``start_rows`` is how many rows the run on another task must have
+    learnt from, where a row's runs begin from one.
     """
 
     source: str
@@ -77,6 +76,15 @@ class PublishedRow(FileRow, Origin):
         """Return the targets as a record writes them: one name, or several joined by commas."""
         return self.targets if isinstance(self.targets, str) else ",".join(self.targets)
 
+    @property
+    def scored(self) -> list[str]:
+        """Return the names of the printed scores that runs are compared with: all but the paper's average."""
+        return [name for name in self.scores if name != "avg"]
+
+    def task_of(self, score: str) -> str:
+        """Return the task that a score of the row is measured on."""
+        return f"glue/{score}" if self.benchmark == "glue" else self.benchmark
+
 
 class PublishedFile(Origin):
     """One table of a paper."""
@@ -85,7 +93,7 @@ class PublishedFile(Origin):
 
 
 def load(root: Path = PUBLISHED) -> list[PublishedRow]:
-    """Read every ``root``/*.yaml, in file order; raises SuiteError naming the file that cannot be read."""
+    """Read every ``root``/*.yaml, in the order of their names; raises SuiteError naming a file that cannot be read."""
     paths = sorted(root.glob("*.yaml"))
     if not paths:
         raise SuiteError(f"{root} holds no published tables (*.yaml): restore it from the repository")
@@ -94,7 +102,7 @@ def load(root: Path = PUBLISHED) -> list[PublishedRow]:
 
 def _rows(path: Path) -> list[PublishedRow]:
     try:
-        table = PublishedFile.model_validate(yaml.safe_load(path.read_text()))
+        table = PublishedFile.model_validate(yaml.load(path.read_text(), _Loader))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -113,7 +121,7 @@ def find(
     targets: str,
     task: str | None = None,
 ) -> list[PublishedRow]:
-    """Return the rows of one setting, and with ``task`` only those that print a score for it.
+    """Return the rows of one setting; with ``task``, only those that print a score for it.
 
     Several rows may match: a paper prints several ranks, or repeats another paper's run beside its own.
     """

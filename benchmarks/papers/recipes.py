@@ -12,8 +12,7 @@ def overrides(row: PublishedRow, task: str | None = None) -> list[str]:
     a row of an unknown method.
     """
     if task is None:
-        scored = next((name for name in row.scores if name != "avg"), "mrpc")
-        task = f"glue/{scored}" if row.benchmark == "glue" else row.benchmark
+        task = row.task_of(next(iter(row.scored), "mrpc"))
     known = conf.options("method")
     if row.method not in known:
         raise SuiteError(

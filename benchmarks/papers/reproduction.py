@@ -82,7 +82,7 @@ def tasks_of(row: PublishedRow, wanted: Sequence[str]) -> list[str]:
     """Return the tasks that a row has runs on, narrowed to ``wanted``. Raises SuiteError for a task that it lacks."""
     if row.benchmark != "glue":
         return [row.benchmark]
-    scored = [name for name in row.scores if name != "avg"] or list(row.train_rows)
+    scored = row.scored or list(row.train_rows)
     if unknown := [task for task in wanted if task not in scored]:
         raise SuiteError(f"{row.source} {row.table} has no task {unknown[0]}; known: {', '.join(scored)}")
     return [f"glue/{name}" for name in scored if not wanted or name in wanted]

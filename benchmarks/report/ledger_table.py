@@ -1,138 +1,93 @@
-"""Where each published parameter count comes from: ``python -m benchmarks.audit``, with no weights and no hub."""
+"""The ledger as a table, or as one card for each row: where published parameter counts come from."""
 
-import argparse
-import json
-import sys
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks import conf
-from benchmarks.command import BAD_INPUT
 from benchmarks.errors import SuiteError
-from benchmarks.papers import ledger, published
+from benchmarks.markup import Column, Page, text_column
 from benchmarks.papers.ledger import Entry
-from benchmarks.records.files import write_atomic
-from benchmarks.report import markup as grids
+from benchmarks.report.notes import FORMULAS
 
-_TITLE = """# The ledger of parameter counts
+_NOTES = (
+    "Printed: the paper's figure. Stored: how many numbers an adapter stores, as the method's paper counts them and "
+    "without the classification head. A figure follows where stored, rounded to the printed digits, equals it.",
+    "Bytes: the size of the adapter file that the suite writes. Regenerated: how many frozen numbers no file holds, "
+    "because they are computed again from what the next column names.",
+    FORMULAS,
+    "Where a figure does not follow, the verdict says what does, and any other way to count that would give the "
+    "printed figure: that is arithmetic, and not a claim of what the paper did.",
+)
+_ORIGIN = (
+    "Made by `make audit` from results/published, the recipes in conf/ and the methods' `init`, with each backbone at "
+    "its real shape and without weights; do not edit by hand."
+)
 
-Made by `make audit` from results/published, the recipes in conf/ and the methods' own `init`, with each backbone at
-its real shape and no weights. *Printed* is the paper's figure. *Stored* counts as the method's paper does, the
-classification head never in it; the figure follows where *stored*, rounded to the printed digits, is the printed one.
-*Bytes* are of the adapter file that the suite writes. *Regenerated* numbers are frozen, and made again from what is
-named, so that no file holds them. In a formula, *maps* are the adapted linear maps, *sides* the sum of their
-d_in + d_out, *outputs* the sum of their d_out and *hidden* the least d_in. Where a figure does not follow, the verdict
-says what does, and any other way to count that would have given it: that is arithmetic, and no claim of what was done.
-"""
+
+def chosen(entries: Sequence[Entry], words: str) -> list[Entry]:
+    """Return the entries whose names have all these words. Raises SuiteError where none has."""
+    if named := [entry for entry in entries if set(words.split()) <= set(entry.name.split())]:
+        return named
+    raise SuiteError(f"--row {words}: no row's name has these words; one is called {entries[0].name!r}")
 
 
-def columns(found: Sequence[Entry], brief: bool = False) -> list[tuple[str, list[str]]]:
-    """Return the ledger as columns; ``brief`` leaves out what does not fit a screen."""
-    made: dict[str, list[str]] = {
-        "row": [f"{e.source} {e.table}" + (f" ({e.run_by})" if e.run_by else "") for e in found],
-        "backbone": [e.backbone for e in found],
-        "method": [e.method for e in found],
-        "targets": [e.targets for e in found],
-        "sizes": [_sizes(e) for e in found],
-        "printed": [e.printed for e in found],
-        "stored": [f"{e.stored:,.15g}" for e in found],
-        "trained": [f"{e.trained:,}" for e in found],
-        "bytes": [f"{e.adapter_bytes:,}" for e in found],
-    }
+def page(entries: Sequence[Entry], brief: bool = False) -> Page:
+    """Return the ledger as one table; ``brief`` leaves out the columns and notes that do not fit a screen."""
+    following = sum(entry.follows for entry in entries)
+    counted = f"{following} of {len(entries)} figures follow, {len(entries) - following} do not."
+    if brief:
+        return Page(columns(entries, brief), "The ledger of parameter counts", [counted])
+    return Page(columns(entries), "The ledger of parameter counts", [*_NOTES, counted], _ORIGIN)
+
+
+def pages(entries: Sequence[Entry], form: str, one_by_one: bool) -> list[Page]:
+    """Return the ledger as one page; as text it is brief, or ``one_by_one`` a card for each entry."""
+    if form != "text":
+        return [page(entries)]
+    return [_card(entry) for entry in entries] if one_by_one else [page(entries, brief=True)]
+
+
+def _card(entry: Entry) -> Page:
+    headings, cells = zip(*((column.heading, column.cells[0]) for column in columns([entry])), strict=True)
+    return Page([text_column("what", headings), text_column("value", cells)], entry.name)
+
+
+def facts(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Return the ledger for JSON."""
+    return [entry.model_dump() | {"verdict": entry.verdict} for entry in entries]
+
+
+def columns(entries: Sequence[Entry], brief: bool = False) -> list[Column]:
+    """Return the ledger as columns; ``brief`` leaves out those that do not fit a screen."""
+    made = [
+        text_column("row", [f"{e.source} {e.table}" + (f" ({e.run_by})" if e.run_by else "") for e in entries]),
+        text_column("backbone", [e.backbone for e in entries]),
+        text_column("method", [e.method for e in entries]),
+        text_column("targets", [e.targets for e in entries]),
+        text_column("sizes", [_sizes(e) for e in entries]),
+        Column("printed", [e.printed for e in entries]),
+        Column("stored", [f"{e.stored:,.15g}" for e in entries]),
+        Column("trained", [f"{e.trained:,}" for e in entries]),
+        Column("bytes", [f"{e.adapter_bytes:,}" for e in entries]),
+    ]
     if not brief:
-        made["regenerated"] = [f"{e.regenerated:,}" for e in found]
-        made["regenerated from"] = [e.regenerated_from or "-" for e in found]
-        made["head"] = [f"{e.head:,}" for e in found]
-        made["formula"] = [e.formula for e in found]
-    made["verdict"] = [e.verdict for e in found]
-    return list(made.items())
+        made += [
+            Column("regenerated", [f"{e.regenerated:,}" for e in entries]),
+            text_column("regenerated from", [e.regenerated_from or "-" for e in entries]),
+            Column("head", [f"{e.head:,}" for e in entries]),
+            text_column("formula", [e.formula for e in entries]),
+        ]
+    return [*made, text_column("verdict", [e.verdict for e in entries])]
 
 
-def markdown(found: Sequence[Entry]) -> str:
-    """Return the committed file."""
-    following = sum(e.follows for e in found)
-    counted = f"{following} of {len(found)} figures follow, {len(found) - following} do not."
-    return "\n".join([_TITLE, counted, "", *grids.markdown(columns(found))]) + "\n"
-
-
-def surprises(found: Sequence[Entry]) -> list[str]:
-    """Say of each row whose figure follows, or does not, against what results/published knows of it."""
+def surprises(entries: Sequence[Entry]) -> list[str]:
+    """Return a line on each row whose figure follows although it was known not to, or the other way round."""
     return [
         f"{e.name}: {e.printed} is printed, and {e.stored:,.15g} numbers are {e.derived}"
-        + ("" if e.expected else ", so count_follows is true of it")
-        for e in found
+        + ("" if e.expected else ", so set count_follows to true")
+        for e in entries
         if e.follows != e.expected
     ]
 
 
 def _sizes(entry: Entry) -> str:
     return ", ".join(f"{name}={value:g}" for name, value in entry.hyperparameters.items() if not name.endswith("_seed"))
-
-
-def _card(entry: Entry) -> Table:
-    table = Table(title=entry.name, show_header=False, box=box.SIMPLE_HEAD, title_justify="left")
-    for name, (cell,) in columns([entry]):
-        table.add_row(name, cell)
-    return table
-
-
-def _text(found: Sequence[Entry], one_by_one: bool, console: Console) -> None:
-    if one_by_one:
-        for entry in found:
-            console.print(_card(entry))
-        return
-    console.print(grids.terminal(columns(found, brief=True)))
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Return 0 where every figure is as results/published knows it, 1 where one is not, 2 for bad input."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.audit", description=__doc__)
-    parser.add_argument("--format", choices=["text", "markdown", "json", "latex"], default="text")
-    parser.add_argument(
-        "--row", metavar="WORDS", help='only rows whose name has all these words, as cards: "llama2-7b vb_lora"'
-    )
-    parser.add_argument("--published", type=Path, default=conf.PUBLISHED, help="the published tables' folder")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write there what would be printed")
-    options = parser.parse_args(arguments)
-    try:
-        found = ledger.entries(published.load(options.published))
-        if options.row is not None:
-            words = options.row.split()
-            every, found = found, [entry for entry in found if set(words) <= set(entry.name.split())]
-            if not found:
-                raise SuiteError(f"--row {options.row}: no row is called so; one is called {every[0].name!r}")
-        if options.out is not None and options.format == "text":
-            raise SuiteError(f"--out {options.out} wants --format markdown, json or latex")
-        if options.out is None or not surprises(found):  # a file that was right is not overwritten by what is not
-            _write(found, options)
-    except BAD_INPUT as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    for surprise in surprises(found):
-        print(f"the ledger is broken: {surprise}", file=sys.stderr)
-    return 1 if surprises(found) else 0
-
-
-def _write(found: Sequence[Entry], options: argparse.Namespace) -> None:
-    if options.format == "text":
-        # A pipe has no width of its own, and a table folded at 80 columns is not read.
-        _text(found, options.row is not None, Console(width=None if sys.stdout.isatty() else 200))
-        return
-    if options.format == "json":
-        text = json.dumps([e.model_dump() | {"verdict": e.verdict} for e in found], indent=1) + "\n"
-    elif options.format == "latex":
-        text = "\n".join(grids.latex(columns(found))) + "\n"
-    else:
-        text = markdown(found)
-    if options.out is None:
-        sys.stdout.write(text)
-    else:
-        write_atomic(options.out, text.encode())
-
-
-if __name__ == "__main__":
-    sys.exit(main())

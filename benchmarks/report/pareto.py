@@ -1,6 +1,6 @@
-"""Stored parameters against mean score: one mark per row of a table, drawn without a display.
+"""The figure of stored parameters against mean score: one mark for each row of a table, drawn without a display.
 
-Markers and colours go to the methods in sorted order of what is found, so a new method needs no edit here.
+Methods get markers and colours in the order of their names, so a new method needs no edit here.
 """
 
 import io
@@ -15,15 +15,15 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
-# Okabe and Ito's colours, told apart by colour-blind readers, without the yellow that is lost on white. Their number
-# and the markers' have no common divisor, so the first 56 methods each get a pair of their own.
+# Okabe and Ito's colours, which colour-blind readers can tell apart, without the yellow, which is hard to see on white.
+# There are 7 colours and 8 markers, so the first 56 methods each get another pair.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 FILLS = ("full", "none", "left", "top", "right", "bottom")
 DPI = 150
 MARK = 9  # points
-NEAR = 9  # points from a mark, where a name needs no line to it
-# Where a label may stand, in points from its mark: (x, y, horizontal, vertical alignment), best first.
+NEAR = 9  # points from a mark; a name further away gets a line to its mark
+# Where a name may stand, in points from its mark: (x, y, horizontal, vertical alignment), best first.
 PLACES = tuple(
     place
     for far in (NEAR, 17, 27, 40)
@@ -39,10 +39,13 @@ PLACES = tuple(
     )
 )
 
+# The share of a name's width or height that lies before its place, by alignment.
+_BEFORE = {"left": 0.0, "bottom": 0.0, "center": 0.5, "right": 1.0, "top": 1.0}
+
 
 @dataclass(frozen=True)
-class Point:
-    """One row of a table: ``stored`` numbers, ``mean`` score over tasks (x100), ``spread`` of it over seeds or None."""
+class Drawn:
+    """One row of a table: ``stored`` numbers, scaled ``mean`` score over tasks, its ``spread`` over seeds or None."""
 
     method: str
     targets: str
@@ -52,13 +55,13 @@ class Point:
     spread: float | None
 
 
-def png(points: Sequence[Point], title: str, score: str) -> bytes:
-    """Draw at least one point; ``score`` names the y axis. The same points give the same bytes."""
+def png(points: Sequence[Drawn], title: str, score: str) -> bytes:
+    """Draw one point or more; ``score`` names the y axis. The same points give the same bytes."""
     figure = Figure(figsize=(8, 6), dpi=DPI, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     marks = [point for point in points if point.stored > 0]
-    # Nothing stored has no place on a log axis: it is a level that the others are read against.
+    # Zero has no place on a log axis: what stores nothing is drawn as a level to compare the others with.
     levels = [point for point in points if point.stored == 0]
     style = _styles(points)
     fills = _fills(marks)
@@ -68,30 +71,31 @@ def png(points: Sequence[Point], title: str, score: str) -> bytes:
         axes.axhline(point.mean, linestyle="--", linewidth=1.2, color=style[point.method][1], zorder=1)
     _frame(axes, marks, title, score)
     if len(fills) > 1:
-        # Outside the axes, where it can hide no mark.
+        # Outside the axes, where it hides no mark.
         figure.legend(handles=_legend(fills), title="targets", loc="outside right upper", frameon=False, fontsize=9)
-    # Labels are placed by what they would cover, in pixels: so only once the axes have their final size.
-    canvas.draw()
-    _label(axes, marks, levels, style, canvas)
+    # Names are placed by what they would cover, in pixels, so the axes must have their final size.
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine("none")
+    _label(axes, marks, levels, style)
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
+    canvas.print_png(content, metadata={"Software": None})
     return content.getvalue()
 
 
-def _styles(points: Sequence[Point]) -> dict[str, tuple[str, str]]:
+def _styles(points: Sequence[Drawn]) -> dict[str, tuple[str, str]]:
     """Give each method its (marker, colour), in sorted order of names."""
     methods = sorted({point.method for point in points})
     return {m: (MARKERS[i % len(MARKERS)], COLOURS[i % len(COLOURS)]) for i, m in enumerate(methods)}
 
 
-def _fills(marks: Sequence[Point]) -> dict[str, str]:
-    """Give each targets its fill: the plain ones, filled and hollow, to those that most methods use."""
+def _fills(marks: Sequence[Drawn]) -> dict[str, str]:
+    """Give each targets its fill; those that most methods use get the plain ones, filled and hollow."""
     methods = Counter(targets for _, targets in {(point.method, point.targets) for point in marks})
     ordered = sorted(methods, key=lambda targets: (-methods[targets], targets))
     return {targets: FILLS[i % len(FILLS)] for i, targets in enumerate(ordered)}
 
 
-def _mark(axes: Axes, point: Point, style: tuple[str, str], fill: str) -> None:
+def _mark(axes: Axes, point: Drawn, style: tuple[str, str], fill: str) -> None:
     marker, colour = style
     axes.errorbar(
         point.stored,
@@ -108,7 +112,7 @@ def _mark(axes: Axes, point: Point, style: tuple[str, str], fill: str) -> None:
     )
 
 
-def _frame(axes: Axes, marks: Sequence[Point], title: str, score: str) -> None:
+def _frame(axes: Axes, marks: Sequence[Drawn], title: str, score: str) -> None:
     axes.set_xscale("log")
     stored = [point.stored for point in marks] or [1.0]
     axes.set_xlim(min(stored) / 3, max(stored) * 5)
@@ -127,14 +131,8 @@ def _legend(fills: dict[str, str]) -> list[Line2D]:
     ]
 
 
-def _label(
-    axes: Axes,
-    marks: Sequence[Point],
-    levels: Sequence[Point],
-    style: dict[str, tuple[str, str]],
-    canvas: FigureCanvasAgg,
-) -> None:
-    """Write each point's name where it covers least of the marks, error bars, lines and names already there."""
+def _label(axes: Axes, marks: Sequence[Drawn], levels: Sequence[Drawn], style: dict[str, tuple[str, str]]) -> None:
+    """Write each point's name where it covers least of the marks, error bars, lines and names already drawn."""
     taken = [_extent(axes, point) for point in marks]
     for point in levels:
         _, height = axes.transData.transform((1.0, point.mean))
@@ -147,9 +145,8 @@ def _label(
             textcoords="offset points",
             color=style[point.method][1],
             fontsize=9,
-            in_layout=False,
         )
-        taken.append(name.get_window_extent(canvas.get_renderer()))
+        taken.append(name.get_window_extent())
     for point in marks:
         name = axes.annotate(
             _name(point),
@@ -158,41 +155,52 @@ def _label(
             textcoords="offset points",
             color=style[point.method][1],
             fontsize=9,
+            verticalalignment="bottom",
         )
-        taken.append(_place(name, taken, axes.bbox, canvas))
+        taken.append(_place(name, taken, axes.bbox))
 
 
-def _name(point: Point) -> str:
+def _name(point: Drawn) -> str:
     return f"{point.method} {point.label}".rstrip()
 
 
-def _extent(axes: Axes, point: Point) -> Bbox:
+def _extent(axes: Axes, point: Drawn) -> Bbox:
     """Return the pixels that a mark and its error bar take."""
-    spread = point.spread or 0.0  # no spread, no bar: the mark alone
+    spread = point.spread or 0.0
     x, low = axes.transData.transform((point.stored, point.mean - spread))
     _, high = axes.transData.transform((point.stored, point.mean + spread))
     half = (MARK / 2 + 2) * DPI / 72
     return Bbox.from_extents(x - half, low - half, x + half, high + half)
 
 
-def _place(name: Annotation, taken: Sequence[Bbox], inside: Bbox, canvas: FigureCanvasAgg) -> Bbox:
-    """Move the name to the first of the places that costs least, with a line to its mark where that is not near.
+def _place(name: Annotation, taken: Sequence[Bbox], inside: Bbox) -> Bbox:
+    """Move a name to the best of the places that cost least, with a line to its mark where that is further than NEAR.
 
     Returns the pixels that the name takes there.
     """
-    costs = []
-    for x, y, horizontal, vertical in PLACES:
-        name.set(position=(x, y), horizontalalignment=horizontal, verticalalignment=vertical)
-        box = name.get_window_extent(canvas.get_renderer())
-        outside = box.width * box.height - _shared(box, inside)
-        costs.append(sum(_shared(box, other) for other in taken) + outside)
-    x, y, horizontal, vertical = PLACES[costs.index(min(costs))]
-    # Out of the layout, which would otherwise move the axes under the names that were placed on them.
-    name.set(position=(x, y), horizontalalignment=horizontal, verticalalignment=vertical, in_layout=False)
+    at_mark = name.get_window_extent()  # its lower left corner on the mark
+    boxes = [_moved(at_mark, *place) for place in PLACES]
+    costs = [_cost(box, taken, inside) for box in boxes]
+    best = costs.index(min(costs))
+    x, y, horizontal, vertical = PLACES[best]
+    name.set(position=(x, y), horizontalalignment=horizontal, verticalalignment=vertical)
     if max(abs(x), abs(y)) > NEAR:
         line = {"arrowstyle": "-", "linewidth": 0.7, "color": name.get_color(), "shrinkA": 0, "shrinkB": MARK / 2}
-        name.axes.annotate("", name.xy, xytext=(x, y), textcoords="offset points", arrowprops=line, in_layout=False)
-    return name.get_window_extent(canvas.get_renderer())
+        name.axes.annotate("", name.xy, xytext=(x, y), textcoords="offset points", arrowprops=line)
+    return boxes[best]
+
+
+def _moved(box: Bbox, x: float, y: float, horizontal: str, vertical: str) -> Bbox:
+    """Return a name's pixels at a place, from those it has with its lower left corner on the mark."""
+    right = x * DPI / 72 - _BEFORE[horizontal] * box.width
+    up = y * DPI / 72 - _BEFORE[vertical] * box.height
+    return box.translated(right, up)
+
+
+def _cost(box: Bbox, taken: Sequence[Bbox], inside: Bbox) -> float:
+    """Return how much of what is drawn a name would cover, and how much of it would lie outside, in square pixels."""
+    outside = box.width * box.height - _shared(box, inside)
+    return sum(_shared(box, other) for other in taken) + outside
 
 
 def _shared(one: Bbox, other: Bbox) -> float:

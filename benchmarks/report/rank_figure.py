@@ -1,33 +1,16 @@
-"""Methods by their mean rank over tasks, with a bar over those that cannot be told apart."""
+"""The figure of methods by their mean rank over tasks, with a bar beside those that cannot be told apart."""
 
 import io
-from collections.abc import Sequence
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from benchmarks.analysis.comparisons import Pair
-
-_LEVEL = 0.05
+from benchmarks.analysis.comparisons import Compared, alike
 
 
-def alike(ranks: dict[str, float], pairs: Sequence[Pair]) -> list[tuple[str, ...]]:
-    """Return the largest groups of neighbours by rank of which every pair was tested, and none differs at 5%."""
-    alike = {frozenset((pair.one, pair.other)) for pair in pairs if pair.corrected >= _LEVEL}
-    names, groups = list(ranks), []
-    for start in range(len(names)):
-        end = start + 1
-        while end < len(names) and all(frozenset((names[end], own)) in alike for own in names[start:end]):
-            end += 1
-        group = tuple(names[start:end])
-        if len(group) > 1 and not any(set(group) <= set(other) for other in groups):
-            groups.append(group)
-    return groups
-
-
-def png(ranks: dict[str, float], pairs: Sequence[Pair], title: str) -> bytes:
-    """Draw two methods or more, best on top. The same comparison gives the same bytes."""
-    groups = alike(ranks, pairs)
+def png(compared: Compared, title: str) -> bytes:
+    """Draw two methods or more, the best on top. The same comparison gives the same bytes."""
+    ranks, groups = compared.ranks, alike(compared.ranks, compared.pairs)
     figure = Figure(figsize=(8, 1.2 + 0.35 * len(ranks)), dpi=150, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()

@@ -85,8 +85,8 @@ def test_a_table_is_planned_then_run_and_then_done(
     for record in records:
         task = record.task.partition("/")[2]
         overrides = [*recipes.overrides(row, record.task), "train.epochs=1", "train.batch_size=16"]
-        job = reading.read(conf.composed(overrides))
-        assert verdicts.differences(record, row, task, job) == ["the suite's own data"]
+        recipe = verdicts.recipe_of(reading.read(conf.composed(overrides)))
+        assert verdicts.differences(record, row, task, recipe) == ["the suite's own data"]
     assert reproduce.main([*table, "--plan", "--format", "json"]) == 0
     assert [
         (job["task"], job["runs"], job["done"], job["seconds"] > 0) for job in json.loads(capsys.readouterr().out)

@@ -1,10 +1,13 @@
 """What the tests of tables share: a sheet of made-up records rendered, and its tables read back."""
 
+from pathlib import Path
+
 from rich.console import Console
 from support.record_factory import make_record, save
 
+from benchmarks import markup
 from benchmarks.papers.published import PublishedRow
-from benchmarks.report.tables import render
+from benchmarks.report import tables
 
 PROTOCOL = {"experiment": "none", "statistic": "median", "train_rows": {}, "scored_rows": {}}
 PUBLISHED = [
@@ -64,16 +67,20 @@ PUBLISHED = [
 
 
 def grids(text: str) -> list[list[dict[str, str]]]:
-    """Read the Markdown tables of a file: per table, per line, heading to cell."""
-    found, lines = [], []
+    """Read the Markdown tables of a file: for each table, for each line, cells by heading."""
+    read, lines = [], []
     for line in [*text.splitlines(), ""]:
         if line.startswith("| "):
             lines.append([cell.strip() for cell in line.strip("|").split(" | ")])
         elif lines:
             heading, _, *body = lines
-            found.append([dict(zip(heading, cells, strict=True)) for cells in body])
+            read.append([dict(zip(heading, cells, strict=True)) for cells in body])
             lines = []
-    return found
+    return read
+
+
+def render(root, published=PUBLISHED) -> list[Path]:
+    return tables.render(tables.sheets_below(root), root, published)
 
 
 def rendered(root, *records, name="glue-embedded-minilm", published=PUBLISHED) -> str:
@@ -86,8 +93,9 @@ def seeds(bests, **facts):
     return [make_record(seed=seed, best=best, **facts) for seed, best in enumerate(bests)]
 
 
-def shown(table) -> str:
+def shown(columns) -> str:
+    """Return columns as a terminal shows them."""
     console = Console(width=200)
     with console.capture() as capture:
-        console.print(table)
+        console.print(markup.terminal(columns))
     return capture.get()

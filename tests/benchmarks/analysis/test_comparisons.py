@@ -1,10 +1,10 @@
 """Methods compared in pairs, from records and predictions: who differs, and who is left out."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 from support.answers import CLASSES, HALVES, ROWS, leave_answers
 from support.record_factory import make_record, save
 
@@ -13,9 +13,9 @@ from benchmarks.analysis import rescoring as rescore
 from benchmarks.errors import SuiteError
 from benchmarks.records import predictions
 from benchmarks.records.predictions import Predictions
-from benchmarks.report import comparison_table as compare
-from benchmarks.report import rank_figure as ranks
+from benchmarks.records.schema import LOG_LIKELIHOOD
 from benchmarks.tasks.build import of_record
+from benchmarks.tasks.scoring import glue
 
 
 def compared(root: Path, **settings) -> comparisons.Compared:
@@ -34,7 +34,7 @@ def test_methods_that_differ_are_told_apart_and_others_are_not(tmp_path: Path) -
     assert same.corrected > 0.05 and same.overall.interval.holds(0.0)
     assert all(pair.corrected >= pair.overall.p for pair in found.pairs)
     assert next(iter(found.ranks)) == "alpha qv" and found.ranks["alpha qv"] == 1
-    (group,) = ranks.alike(found.ranks, found.pairs)
+    (group,) = comparisons.alike(found.ranks, found.pairs)
     assert set(group) == {"beta qv", "gamma qv"}
 
 
@@ -54,9 +54,6 @@ def test_tasks_that_are_not_asked_for_leave_no_row_out(tmp_path: Path) -> None:
     leave_answers(tmp_path, "alpha", 0.8, task="glue/rte")
     with pytest.raises(SuiteError, match="fewer than two rows"):
         compared(tmp_path)
-    assert compare.main(["--root", str(tmp_path), "--tasks", "mrpc", "--write"]) == 0
-    table = tmp_path / "tables" / "compare-glue-embedded-minilm-mrpc.md"
-    assert "(../figures/ranks-glue-embedded-minilm-mrpc.png)" in table.read_text()
     own = compared(tmp_path, wanted=["mrpc"])
     assert (own.tasks, own.left_out, len(own.pairs)) == (["glue/mrpc"], [], 1)
 
@@ -71,7 +68,7 @@ def test_one_seed_of_an_accuracy_has_mcnemars_p_too(tmp_path: Path) -> None:
     assert compared(tmp_path).pairs[0].mcnemar is None
 
 
-def test_rows_that_cannot_be_compared_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_that_cannot_be_compared_are_named(tmp_path: Path) -> None:
     for method in ("alpha", "beta"):
         leave_answers(tmp_path, method, 0.8)
     save(tmp_path, make_record("glue/mrpc", "old", "qv"))  # from before predictions were kept
@@ -81,44 +78,8 @@ def test_rows_that_cannot_be_compared_are_named(tmp_path: Path, capsys: pytest.C
         path.unlink()
     found = compared(tmp_path)
     assert len(found.pairs) == 1
-    assert any("old qv: glue/mrpc, seed 0 left no predictions" in line for line in found.left_out)
+    assert any("old qv: glue/mrpc, seed 0 has no predictions" in line for line in found.left_out)
     assert any("gamma qv share no seed on glue/mrpc" in line for line in found.left_out)
-    assert compare.main(["--root", str(tmp_path)]) == 0
-    assert "Left out, 3: " in capsys.readouterr().out
-
-
-def test_formats_and_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for method, right in (("alpha", 0.9), ("beta", 0.7)):
-        leave_answers(tmp_path, method, right)
-    for kind in ("text", "markdown", "latex", "json"):
-        assert compare.main(["--root", str(tmp_path), "--format", kind]) == 0
-        shown = capsys.readouterr().out
-        assert "alpha qv" in shown
-    ((pair,),) = [sheet["pairs"] for sheet in json.loads(shown)]
-    assert pair["overall"]["p"] < 0.05  # three seeds are few
-    assert compare.main(["--root", str(tmp_path), "--write"]) == 0
-    drawn = tmp_path / "figures" / "ranks-glue-embedded-minilm.png"
-    assert "ranks-glue-embedded-minilm.png" in (tmp_path / "tables" / "compare-glue-embedded-minilm.md").read_text()
-    before = drawn.read_bytes()
-    assert before.startswith(b"\x89PNG")
-    assert compare.main(["--root", str(tmp_path), "--write"]) == 0
-    assert drawn.read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    ("arguments", "wanted"),
-    [
-        (["--sheet", "glue-huge"], ["glue-huge", "there are: glue-embedded-minilm"]),
-        (["--tasks", "mrpc,cola"], ["no task cola", "mrpc are there"]),
-        (["--targets", "all"], ["fewer than two rows can be compared"]),
-    ],
-)
-def test_bad_input_is_one_line(arguments: list[str], wanted: list[str], tmp_path: Path, capsys) -> None:
-    leave_answers(tmp_path, "alpha", 0.9)
-    leave_answers(tmp_path, "beta", 0.9)
-    assert compare.main(["--root", str(tmp_path), *arguments]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert all(part in line for part in wanted)
 
 
 def test_groups_are_of_neighbours_and_the_largest() -> None:
@@ -129,9 +90,9 @@ def test_groups_are_of_neighbours_and_the_largest() -> None:
     names = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0}
     told = [Told("a", "c", 0.01), Told("a", "d", 0.001), Told("b", "d", 0.04), Told("a", "b", 0.2), Told("c", "d", 0.9)]
     told.append(Told("b", "c", 0.3))
-    assert ranks.alike(names, told) == [("a", "b"), ("b", "c"), ("c", "d")]
-    assert ranks.alike(names, []) == []  # nothing was tested
-    assert ranks.alike(names, [Told("a", "b", 0.2), Told("a", "c", 0.2)]) == [("a", "b")]
+    assert comparisons.alike(names, told) == [("a", "b"), ("b", "c"), ("c", "d")]
+    assert comparisons.alike(names, []) == []  # nothing was tested
+    assert comparisons.alike(names, [Told("a", "b", 0.2), Told("a", "c", 0.2)]) == [("a", "b")]
 
 
 def test_a_held_out_difference_is_that_of_the_stored_scores(tmp_path: Path) -> None:
@@ -149,3 +110,23 @@ def test_a_held_out_difference_is_that_of_the_stored_scores(tmp_path: Path) -> N
         wanted.append(rescore.scores(own, task)["held_out"])
     (pair,) = compared(tmp_path).pairs
     assert pair.overall.interval.value == pytest.approx(wanted[0] - wanted[1], abs=0.01)
+
+
+@pytest.mark.parametrize("primary", ["accuracy", "f1", "matthews", LOG_LIKELIHOOD])
+def test_examples_parts_average_to_the_score(primary: str) -> None:
+    random = np.random.default_rng(5)
+    labels = random.integers(0, 2, ROWS)
+    answered = np.where(random.random(ROWS) < 0.8, labels, 1 - labels)
+    facts = {"name": "x", "labels": ["no", "yes"], "metric": "matthews" if primary == "matthews" else "accuracy_f1"}
+    if primary == LOG_LIKELIHOOD:
+        answered, labels = -random.random(ROWS), random.integers(5, 50, ROWS)
+        wanted = (answered * labels).sum() / labels.sum()
+    else:
+        wanted = glue.score(facts["metric"], answered, labels)[primary]
+    parts = comparisons._within(answered, labels, primary, facts)
+    assert parts.shape == (ROWS,) and parts.mean() == pytest.approx(wanted, abs=0.01)
+
+
+def test_ranks_are_scipys() -> None:
+    scores = np.array([0.5, 0.9, 0.5, 0.1, 0.9, 0.9])
+    np.testing.assert_array_equal(comparisons._ranked(scores), stats.rankdata(-scores))

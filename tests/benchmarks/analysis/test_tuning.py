@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from support import tiny
 from support.answers import leave_answers, make_record, save
-from support.rendering import grids, rendered, seeds, shown
+from support.rendering import grids, rendered, seeds
 
 from benchmarks.analysis import comparisons, sheets, tuning
 from benchmarks.records import store
 from benchmarks.records.schema import LOG_LIKELIHOOD, Epoch, Record, Tuning
 from benchmarks.records.selection import summarise
-from benchmarks.report import tables
+from benchmarks.report import columns
+from scripts import tables
 
 Halves = Sequence[tuple[float, float]]  # a run's scores on dev's halves, by epoch
 
@@ -197,8 +198,8 @@ def test_every_other_part_of_a_table_is_as_without_a_tuning(tmp_path: Path) -> N
     assert among[:2] == without
     a, b = (tmp_path / root / "figures" / "glue-embedded-minilm.png" for root in "ab")
     assert a.read_bytes() == b.read_bytes()
-    table = shown(tables.terminal_table([*plain, *others]))
-    assert table == shown(tables.terminal_table(plain))
+    brief = [columns.brief(sheet) for runs in ([*plain, *others], plain) for sheet in sheets.sheets_of(runs)]
+    assert brief[0] == brief[1]
 
 
 def test_unequal_numbers_and_failures_are_said(tmp_path: Path) -> None:
@@ -206,7 +207,7 @@ def test_unequal_numbers_and_failures_are_said(tmp_path: Path) -> None:
     runs += [tried(0, [(0.5, 0.5)], method="beta"), tried(0, [(0.6, 0.6)], 3.0, method="beta")]
     _, (alpha, beta), text = sheet_of(tmp_path, *runs)
     assert (alpha["configurations"], beta["configurations"]) == ("2 of 3, 1 failed", "2")
-    assert "Not tuned equally: mrpc has rows of 2 and of 3 configurations" in text
+    assert "Not tuned equally: rows of mrpc have 2 to 3 configurations" in text
     assert "- mrpc, alpha, qv, seed 0, lr x0.3: not finite" in text
     assert alpha["train s"] == "at least 3"
 
@@ -214,12 +215,12 @@ def test_unequal_numbers_and_failures_are_said(tmp_path: Path) -> None:
 def test_as_many_configurations_at_other_factors_are_not_equal(tmp_path: Path) -> None:
     runs = [tried(0, [(0.5, 0.5)]), tried(0, [(0.6, 0.6)], 3.0)]
     runs += [tried(0, [(0.5, 0.5)], method="beta"), tried(0, [(0.6, 0.6)], 10.0, method="beta")]
-    assert "Not tuned equally: mrpc has rows of other factors" in sheet_of(tmp_path, *runs)[2]
+    assert "Not tuned equally: rows of mrpc have different factors" in sheet_of(tmp_path, *runs)[2]
 
 
 def test_where_configurations_alone_have_finished_that_is_said(tmp_path: Path) -> None:
     text = rendered(tmp_path, tried(0, [(0.6, 0.6)], 3.0))
-    assert "No run has finished yet, but configurations of a tuning" in text
+    assert "No run has finished yet, except configurations of a tuning" in text
 
 
 def test_a_default_that_failed_has_no_score_and_says_why(tmp_path: Path) -> None:
@@ -232,7 +233,7 @@ def test_a_default_that_failed_has_no_score_and_says_why(tmp_path: Path) -> None
 
 def test_runs_beside_no_default_are_not_dropped_in_silence(tmp_path: Path) -> None:
     text = rendered(tmp_path, *seeds([0.8]), tried(0, [(0.6, 0.6)], 3.0))
-    assert "1 run of a tuning left out, as the default run of the same seed has no record" in text
+    assert "1 run of a tuning left out, because the default run of the same seed has no record" in text
     assert len(grids(text)) == 2
 
 
@@ -299,7 +300,7 @@ def test_two_methods_are_tuned_and_not_twice(
 
     assert tables.main(["--root", str(root), "--print"]) == 0
     printed = capsys.readouterr().out
-    assert "Tuned: scores on held-out data" in printed
+    assert "glue, tiny: tuned, held-out scores" in printed
     main_table, _, own = grids((root / "tables" / "glue-tiny.md").read_text())
     assert [(row["method"], row["mrpc"].count("±")) for row in main_table] == [("head", 1), ("lora", 1)]
     assert [(row["method"], row["configurations"], row["seeds"]) for row in own] == [

@@ -7,15 +7,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from benchmarks.report import pareto as figure
-from benchmarks.report.pareto import Point, png
+from benchmarks.report import pareto
+from benchmarks.report.pareto import Drawn, png
 
 POINTS = [
-    Point("alpha", "qv", "", 20_000.0, 80.0, 0.5),
-    Point("alpha", "all", "", 60_000.0, 81.0, 0.4),
-    Point("beta", "qv", "", 20_500.0, 80.1, None),
-    Point("gamma", "-", "", 0.0, 60.0, 0.2),
-    Point("delta", "-", "", 22_000_000.0, 82.0, 0.3),
+    Drawn("alpha", "qv", "", 20_000.0, 80.0, 0.5),
+    Drawn("alpha", "all", "", 60_000.0, 81.0, 0.4),
+    Drawn("beta", "qv", "", 20_500.0, 80.1, None),
+    Drawn("gamma", "-", "", 0.0, 60.0, 0.2),
+    Drawn("delta", "-", "", 22_000_000.0, 82.0, 0.3),
 ]
 
 
@@ -29,7 +29,7 @@ def drawn(monkeypatch):
             super().__init__(figure)
             kept.append(figure)
 
-    monkeypatch.setattr(figure, "FigureCanvasAgg", Kept)
+    monkeypatch.setattr(pareto, "FigureCanvasAgg", Kept)
     return kept
 
 
@@ -89,15 +89,15 @@ def test_methods_and_targets_are_told_apart(drawn):
 
 
 def test_fifty_six_methods_each_have_a_pair_of_their_own():
-    points = [Point(f"method{i:02}", "qv", "", 10.0, 50.0, None) for i in range(56)]
-    assert len(set(figure._styles(points).values())) == 56
+    points = [Drawn(f"method{i:02}", "qv", "", 10.0, 50.0, None) for i in range(56)]
+    assert len(set(pareto._styles(points).values())) == 56
 
 
 def test_names_of_close_marks_do_not_overlap(drawn):
-    close = [Point(name, "qv", "", 20_000.0 + 40 * i, 80 + i / 100, None) for i, name in enumerate(("a1", "b2", "c3"))]
+    close = [Drawn(name, "qv", "", 20_000.0 + 40 * i, 80 + i / 100, None) for i, name in enumerate(("a1", "b2", "c3"))]
     png([*close, POINTS[-1]], "title", "score")
     boxes = [text.get_window_extent(drawn[0].canvas.get_renderer()) for text in names(drawn[0])]
-    shared = [figure._shared(one, other) for i, one in enumerate(boxes) for other in boxes[:i]]
+    shared = [pareto._shared(one, other) for i, one in enumerate(boxes) for other in boxes[:i]]
     assert shared == [0.0] * 6
 
 

@@ -4,13 +4,12 @@ import json
 
 import pytest
 from support.record_factory import make_judged_record, make_record, make_solving_record, make_text_record, save
-from support.rendering import PUBLISHED, grids, rendered, seeds, shown
+from support.rendering import PUBLISHED, grids, render, rendered, seeds, shown
 
-from benchmarks.analysis.sheets import rows_of, sheets_of
+from benchmarks.analysis.sheets import Sheet, rows_of, sheets_of
 from benchmarks.errors import SuiteError
-from benchmarks.records.schema import Start
-from benchmarks.report import tables
-from benchmarks.report.tables import main, render, terminal_table
+from benchmarks.records.schema import Record, Start
+from benchmarks.report import columns, tables
 
 GPT2 = {"source": "hub", "backbone": "gpt2-medium"}
 NO_METEOR = {"meteor": "no Java runtime was found"}
@@ -102,7 +101,7 @@ def test_a_row_that_lacks_a_task_has_no_mean_and_no_mark(tmp_path):
     main_table, _ = grids(rendered(tmp_path, *records))
     assert [(row["mean"], row["gap"], row["rte"]) for row in main_table] == [("90.0", "0.0", "90.0"), ("-", "-", "-")]
     (sheet,) = sheets_of(records)
-    assert [point.method for point in tables._points(sheet)] == ["alpha"]
+    assert [point.method for point in tables._drawn(sheet)] == ["alpha"]
 
 
 def test_figure_points_are_the_tables_means(tmp_path):
@@ -111,7 +110,7 @@ def test_figure_points_are_the_tables_means(tmp_path):
         *seeds([0.60, 0.64, 0.68], task="glue/rte", stored=100.0),
     ]
     (sheet,) = sheets_of(records)
-    (point,) = tables._points(sheet)
+    (point,) = tables._drawn(sheet)
     assert (point.stored, point.mean) == (100.0, pytest.approx(74.0))
     assert point.spread == pytest.approx(3.278719)  # of 70, 74, 76.5
     assert sheet.title == "glue, minilm: generated data, not GLUE"
@@ -123,7 +122,7 @@ def test_failed_runs_are_counted_and_are_no_scores(tmp_path):
     (row,), _ = grids(text)
     assert row["mrpc"] == "50.0"
     assert "3 records (1 finished, 2 failed)" in text
-    assert "2 runs failed, and are no score above:" in text
+    assert "2 runs failed and have no score above:" in text
     assert r"- mrpc, alpha, qv, seed 7: loss is NaN \| at step 7" in text
     assert "trace" not in text
 
@@ -248,7 +247,7 @@ def test_texts_have_a_column_a_score_in_the_papers_units(tmp_path):
     ]
     assert "bleu x100, nist, nist_p, meteor x100, rouge_l x100, cider" in text
     assert "the mean over seeds" in text and "median over seeds" not in text
-    assert "Nothing was chosen on the test split" in text and "a paper's NIST stands beside that" in text
+    assert "Nothing was chosen on the test split" in text and "so a paper's NIST stands beside nist_p" in text
     assert "630 instances with 4,693 references, decoded with beams=10, length_penalty=0.9: 3 runs." in text
     assert "from paper table 2 (arXiv 2401.00001)" in text
     assert "Absent" not in text and "Means" not in text
@@ -285,13 +284,13 @@ def test_an_absent_score_is_a_dash_and_says_why(tmp_path):
     assert (alpha["meteor"], beta["meteor"]) == ("46.2 (n=1)", "-")
     # In its place, though the first record does not know of it.
     assert list(alpha)[5:-1] == ["bleu", "nist", "nist_p", "meteor", "rouge_l", "cider"]
-    assert "- Absent: meteor, as no Java runtime was found: 2 runs." in text
+    assert "- Absent: meteor, because no Java runtime was found: 2 runs." in text
 
 
 def test_a_score_that_no_run_has_has_no_column_but_its_reason(tmp_path):
     text = rendered(tmp_path, make_text_record(absent=NO_METEOR), name="e2e-embedded-minilm")
     assert "meteor" not in grids(text)[0][0]
-    assert "- Absent: meteor, as no Java runtime was found: 1 run." in text
+    assert "- Absent: meteor, because no Java runtime was found: 1 run." in text
 
 
 def test_an_exam_has_a_column_a_reading_with_its_standard_error(tmp_path):
@@ -359,7 +358,7 @@ def test_texts_are_drawn_by_their_first_score():
     unscored = texts([0.5], absent={"bleu": "lost"}, method="beta")
     lost = make_text_record(absent={"bleu": "lost"}, seed=3)
     (sheet,) = sheets_of([*texts([0.68, 0.70, 0.75]), lost, untrained, *unscored])
-    alpha, none = tables._points(sheet)
+    alpha, none = tables._drawn(sheet)
     assert (alpha.method, alpha.mean, alpha.spread) == ("alpha", pytest.approx(71.0), pytest.approx(3.605551))
     assert (none.method, none.stored, none.mean, none.spread) == ("none", 0, pytest.approx(1.0), None)
     assert sheet.kind.axis == "bleu x100 on the test split"
@@ -397,8 +396,11 @@ def changed(root, change, record):
         (lambda record: record.update(cost=None), "finished without cost"),
         (lambda record: record.update(epochs=[]), "finished without epochs"),
         (lambda record: record["scores"].pop("held_out"), "not a readable record"),
-        (lambda record: record["scores"].update(best=float("nan")), "scores.best is not a number"),
-        (lambda record: record["generation"]["scores"].update(nist=float("inf")), "scores.nist is not a number"),
+        (lambda record: record["scores"].update(best=float("nan")), "scores.best is nan, not a finite number"),
+        (
+            lambda record: record["generation"]["scores"].update(nist=float("inf")),
+            "scores.nist is inf, not a finite number",
+        ),
         (lambda record: record["scores"].update(primary="f1"), "epoch 1 lacks the metric 'f1'"),
         (lambda record: record.update(status="failed"), "failed without a reason"),
     ],
@@ -424,64 +426,33 @@ def test_one_task_scored_by_two_metrics_is_refused(tmp_path):
         render(tmp_path, [])
 
 
-def test_terminal_table_has_the_main_tables_cells():
+def sheet_of(*records: Record) -> Sheet:
+    return Sheet("glue", "minilm", embedded=True, fingerprint=None, records=list(records))
+
+
+def test_the_brief_table_has_the_main_tables_cells():
     records = [*seeds([0.80, 0.90, 0.85]), make_record(task="glue/rte", best=0.7), make_record(seed=4, error="NaN")]
-    text = shown(terminal_table(records))
+    (page,) = tables.pages(sheet_of(*records))
+    text = shown(page.columns)
     cells = ["alpha", "qv", "12,345", "6,789", "27,156", "85.0 ± 5.0", "70.0 (n=1)", "150"]
-    (line,) = [line for line in text.splitlines() if "alpha" in line]
-    assert [cell.strip() for cell in line.strip("│").split("│")] == cells
-    assert "mrpc" in text and "glue/" not in text and "1 run failed" in text
+    assert [column.cells for column in page.columns] == [[cell] for cell in cells]
+    assert "mrpc" in text and "glue/" not in text and list(page.notes) == ["1 run failed"]
 
 
-def test_terminal_table_of_texts_has_the_main_tables_cells():
-    text = shown(terminal_table([*texts([0.68, 0.70, 0.75]), make_text_record(seed=4, error="NaN")]))
+def test_the_brief_table_of_texts_has_the_main_tables_cells():
+    made = columns.brief(sheet_of(*texts([0.68, 0.70, 0.75]), make_text_record(seed=4, error="NaN")))
     cells = ["alpha", "qv", "12,345", "6,789", "27,156", "71.0 ± 3.6", "8.62 ± 0.00", "8.71 ± 0.00", "46.2 ± 0.0"]
-    (line,) = [line for line in text.splitlines() if "alpha" in line]
-    assert [cell.strip() for cell in line.strip("│").split("│")] == [*cells, "70.5 ± 0.0", "2.44 ± 0.00", "150"]
-    assert "bleu" in text and "nist_p" in text and "1 run failed" in text
+    assert [cell for column in made for cell in column.cells] == [*cells, "70.5 ± 0.0", "2.44 ± 0.00", "150"]
+    assert {"bleu", "nist_p"} <= {column.heading for column in made}
 
 
-def test_terminal_table_never_mixes_backbones_or_data_and_shows_settings_as_they_are():
+def test_the_brief_table_never_mixes_backbones_or_data_and_shows_settings_as_they_are():
     records = [
         make_record(config={"maps": "[red]"}),
         make_record(seed=1, config={"maps": "[red]"}, backbone="other"),
         make_record(seed=2, config={"maps": "[red]"}, data_fingerprint="abcdef"),
         make_record(seed=3, config={"maps": "[blue]"}),
     ]
-    table = terminal_table(records)
-    assert table.row_count == 4
-    assert "maps=[red]" in shown(table) and "backbone name=other" in shown(table)
-
-
-def test_command_prints_where_everything_lies(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    save(tmp_path / "results" / "local", make_record())
-    assert main([]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "table   results/local/tables/glue-embedded-minilm.md",
-        "figure  results/local/figures/glue-embedded-minilm.png",
-        "records results/local/records",
-    ]
-    save(tmp_path / "results", make_record(source="hub"))
-    assert main(["--print"]) == 0
-    out = capsys.readouterr().out
-    assert "table   results/tables/glue-minilm.md" in out and "table   results/local/tables/" in out
-    assert "glue, minilm: generated data, not GLUE" in out and "90.0" in out
-
-
-def test_command_takes_other_roots(tmp_path, capsys):
-    roots = [tmp_path / "one", tmp_path / "two"]
-    for root in roots:
-        save(root, make_record())
-    assert main(["--root", *map(str, roots)]) == 0
-    assert all((root / "tables" / "glue-embedded-minilm.md").exists() for root in roots)
-    assert "90.0" not in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("arguments", [[], ["--root", "elsewhere"]])
-def test_no_records_is_one_line_that_says_what_makes_some(tmp_path, monkeypatch, capsys, arguments):
-    monkeypatch.chdir(tmp_path)
-    assert main(arguments) == 2
-    printed = capsys.readouterr()
-    assert printed.out == "" and printed.err.startswith("error: no records below ")
-    assert "`make quickstart`" in printed.err and printed.err.count("\n") == 1
+    made = columns.brief(sheet_of(*records))
+    assert [len(column.cells) for column in made] == [4] * len(made)
+    assert "maps=[red]" in shown(made) and "backbone name=other" in shown(made)

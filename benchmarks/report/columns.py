@@ -1,0 +1,164 @@
+"""The columns of a sheet's tables: what each row is, its sizes, its scores, and what papers print beside them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from statistics import median
+
+from benchmarks.analysis import verdicts
+from benchmarks.analysis.measures import ABSENT, Measure, key_of
+from benchmarks.analysis.sheets import Row, Sheet
+from benchmarks.analysis.tuning import Tuned
+from benchmarks.markup import Column, text_column
+from benchmarks.papers.published import PublishedRow, find
+from benchmarks.records.schema import Record
+
+
+def main(sheet: Sheet, published: Sequence[PublishedRow]) -> list[Column]:
+    """Return the main table's columns: a line for each row, with what papers print and means over tasks."""
+    rows = sheet.rows
+    columns = [*_names(rows), *_sizes(rows)]
+    for measure in sheet.kind.main:
+        columns.append(_scores(measure, rows))
+        columns += _beside(sheet, measure, published)
+    for measure in sheet.kind.means:
+        means = [measure.number(row.mean(measure)) if row in sheet.complete else ABSENT for row in rows]
+        columns.append(Column(measure.heading, means))
+    return [*columns, _throughput(rows)]
+
+
+def brief(sheet: Sheet) -> list[Column]:
+    """Return those of the main table's columns that fit a screen."""
+    rows = sheet.rows
+    return [*_names(rows), *_sizes(rows), *(_scores(measure, rows) for measure in sheet.kind.main), _throughput(rows)]
+
+
+def chosen(sheet: Sheet) -> list[Column]:
+    """Return the second table's columns, scores by how the epoch is chosen: a line for each task and row."""
+    lines = [(row, task, row.cells[task]) for task in sheet.tasks for row in sheet.rows if task in row.cells]
+    cells = [cell for _, _, cell in lines]
+    return [
+        text_column("task", [key_of(task) for _, task, _ in lines]),
+        *_names([row for row, _, _ in lines]),
+        Column("seeds", [str(len(cell)) for cell in cells]),
+        *(Column(measure.heading, [measure.cell(cell, 0) for cell in cells]) for measure in sheet.kind.chosen),
+        Column("best epoch", [_count([run.scores.best_epoch for run in cell]) for cell in cells]),
+    ]
+
+
+def tuned(sheet: Sheet, tunings: Sequence[Tuned]) -> list[Column]:
+    """Return the tuned table's columns, default beside tuned: a line for each task and row that was tuned."""
+    held_out = sheet.kind.held_out
+    return [
+        text_column("task", [key_of(tuning.task) for tuning in tunings]),
+        *_names([tuning.row for tuning in tunings]),
+        Column("configurations", [_configurations(tuning) for tuning in tunings]),
+        Column("seeds", [str(len(tuning.runs) or ABSENT) for tuning in tunings]),
+        Column("default", [held_out.cell(tuning.runs, 0) for tuning in tunings]),
+        Column("tuned", [_tuned_cell(held_out, tuning) for tuning in tunings]),
+        Column("difference", [_difference_cell(held_out, tuning) for tuning in tunings]),
+        text_column("chosen", [tuning.reason or " / ".join(dict.fromkeys(tuning.chosen)) for tuning in tunings]),
+        Column("train s", [_seconds(tuning) for tuning in tunings]),
+        Column("x default", [_times_default(tuning) for tuning in tunings]),
+    ]
+
+
+def _names(rows: Sequence[Row]) -> list[Column]:
+    """Return the columns that name a row: method, targets, and variant where any row has one."""
+    columns = [
+        text_column("method", [row.method for row in rows]),
+        text_column("targets", [row.targets for row in rows]),
+    ]
+    if any(row.variant for row in rows):
+        columns.append(text_column("variant", [row.variant or ABSENT for row in rows]))
+    return columns
+
+
+def _sizes(rows: Sequence[Row]) -> list[Column]:
+    return [
+        Column("trained", [_count([run.parameters.trained for run in row.runs]) for row in rows]),
+        Column("stored", [_count(row.stored) for row in rows]),
+        Column("adapter bytes", [_count([run.parameters.adapter_bytes for run in row.runs]) for row in rows]),
+    ]
+
+
+def _count(values: Iterable[float]) -> str:
+    """Write a count, or from the least to the most where a row's tasks differ in it."""
+    return " to ".join(f"{value:,.15g}" for value in sorted({min(values), max(values)}))
+
+
+def _scores(measure: Measure, rows: Sequence[Row]) -> Column:
+    seeds = most_seeds(rows)
+    return Column(measure.heading, [measure.cell(row.runs, seeds) for row in rows])
+
+
+def most_seeds(rows: Iterable[Row]) -> int:
+    """Return the largest number of seeds in one cell."""
+    return max((len(cell) for row in rows for cell in row.cells.values()), default=0)
+
+
+def _throughput(rows: Sequence[Row]) -> Column:
+    return Column("samples/s", [_rate(row.runs) for row in rows])
+
+
+def _rate(runs: Sequence[Record]) -> str:
+    rate = median(run.cost.samples_per_second for run in runs)
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"
+
+
+def _beside(sheet: Sheet, measure: Measure, published: Sequence[PublishedRow]) -> list[Column]:
+    """Return what papers print for a measure, and the verdicts on it; nothing where no paper prints it.
+
+    Where several published rows match one row, its cells have each of them, in the same order.
+    """
+    lines = [printed_rows(sheet, row, measure, published) for row in sheet.rows]
+    if not any(lines):
+        return []
+    printed = ["; ".join(_printed(line, measure.published) for line in matching) or ABSENT for matching in lines]
+    judged = [_rulings(matching, row, measure) for matching, row in zip(lines, sheet.rows, strict=True)]
+    return [
+        Column(f"{measure.heading}, published", printed),
+        text_column(f"{measure.heading}, verdict", ["; ".join(rulings) or ABSENT for rulings in judged]),
+    ]
+
+
+def printed_rows(sheet: Sheet, row: Row, measure: Measure, published: Sequence[PublishedRow]) -> list[PublishedRow]:
+    """Return the published rows that print a measure for a row's setting."""
+    return find(published, sheet.benchmark, sheet.backbone, row.method, row.targets, measure.published)
+
+
+def _rulings(lines: Sequence[PublishedRow], row: Row, measure: Measure) -> list[str]:
+    return [verdict.ruling for verdict in verdicts.verdicts(lines, row.runs) if verdict.score == measure.published]
+
+
+def _printed(line: PublishedRow, score: str) -> str:
+    cell = line.scores[score]
+    spread = "" if cell.spread is None else f" ± {cell.spread}"
+    apart = [f"rank {line.rank}"] if line.rank is not None else []
+    apart += [line.run_by] if line.run_by is not None else []
+    return f"{cell.value}{spread}" + (f" ({', '.join(apart)})" if apart else "")
+
+
+def _configurations(tuning: Tuned) -> str:
+    """Write how many configurations were tried, and how many of them could be chosen where that is fewer."""
+    tried, lost = len(tuning.given), tuning.failed + tuning.unfinished
+    if not lost:
+        return str(tried)
+    counts = ((tuning.failed, "failed"), (tuning.unfinished, "unfinished"))
+    return ", ".join([f"{tried - lost} of {tried}", *(f"{count} {what}" for count, what in counts if count)])
+
+
+def _tuned_cell(held_out: Measure, tuning: Tuned) -> str:
+    return replace(held_out, value=lambda run: tuning.scores[run.seed]).cell(tuning.runs, 0)
+
+
+def _difference_cell(held_out: Measure, tuning: Tuned) -> str:
+    difference = replace(held_out, value=lambda run: tuning.scores[run.seed] - held_out.value(run))
+    return difference.cell(tuning.runs, 0)
+
+
+def _seconds(tuning: Tuned) -> str:
+    return ("at least " if tuning.uncounted else "") + f"{tuning.seconds:,.0f}"
+
+
+def _times_default(tuning: Tuned) -> str:
+    return f"{tuning.seconds / tuning.default_seconds:.1f}" if tuning.default_seconds else ABSENT

@@ -1,0 +1,53 @@
+"""Runs made up for tests that follow the recipe of a published row."""
+
+from typing import Any
+
+from support.record_factory import make_record
+
+import methods
+from benchmarks import conf
+from benchmarks.papers import published, recipes
+from benchmarks.papers.published import PublishedRow
+from benchmarks.records.schema import Record
+from benchmarks.training import job
+
+
+def row_of(backbone: str, method: str, targets: str = "qv", **facts: Any) -> PublishedRow:
+    rows = [
+        row for row in published.load() if (row.backbone, row.method, row.target_names) == (backbone, method, targets)
+    ]
+    (row,) = [row for row in rows if all(getattr(row, name) == value for name, value in facts.items())]
+    return row
+
+
+def run_of(
+    score: float,
+    seed: int,
+    row: PublishedRow | None = None,
+    task: str = "glue/mrpc",
+    rows: int = 3668,
+    dev: int = 408,
+    path: str | None = None,
+    **facts: Any,
+) -> Record:
+    """Return a run's record by the row's recipe, VB-LoRA's on roberta-large unless given; ``score`` is x100."""
+    row = row or row_of("roberta-large", "vb_lora")
+    settings = job.read(conf.composed(recipes.overrides(row, task)))
+    targets = settings.target_names() if methods.find()[row.method].adapts_sites else []
+    config = settings.run_config(settings.method, targets) | {"seed": seed, "precision": "bf16"}
+    changes = facts.pop("config", {})
+    for name, value in changes.items():
+        part, _, key = name.partition(".")
+        config[part] = config[part] | {key: value}
+    chosen = {"source": "hub", "backbone": row.backbone} | facts
+    record = make_record(task, row.method, row.target_names, seed, score / 100, config=config, **chosen)
+    return record.model_copy(
+        update={
+            "data": record.data.model_copy(update={"train_rows": rows, "validation_rows": dev}),
+            "backbone": record.backbone.model_copy(update={"path": settings.backbone.path if path is None else path}),
+        }
+    )
+
+
+def around(centre: float, deviation: float = 0.3) -> list[float]:
+    return [centre + deviation * step for step in (-1.2, -0.4, 0.0, 0.5, 1.1)]
