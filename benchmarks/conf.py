@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -61,6 +61,18 @@ def _check_recipe(recipe: str) -> None:
         raise SuiteError("recipe=null does not name a recipe: '~recipe' does without one")
     if recipe not in known:
         raise SuiteError(f"recipe={recipe} is unknown; nearest: {nearest(recipe, known)}; {listed('recipe')}")
+
+
+def facts(group: str, name: str) -> dict[str, Any]:
+    """Return what a group's file says, over what the files in its defaults say; references are not resolved."""
+    from omegaconf import OmegaConf
+
+    def merged(name: str) -> "DictConfig":
+        content = OmegaConf.load(CONF / group / f"{name}.yaml")
+        below = [merged(default) for default in content.pop("defaults", []) if default != "_self_"]
+        return OmegaConf.merge(*below, content.get(group, content))
+
+    return OmegaConf.to_container(merged(name))
 
 
 def settings(name: str = "run") -> list[str]:

@@ -1,0 +1,157 @@
+"""What exists before a run: tasks, backbones, methods, and published tables with how many of their rows have runs."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from benchmarks import conf
+from benchmarks.analysis import sheets
+from benchmarks.analysis.measures import ABSENT
+from benchmarks.markup import Column, Page, text_column
+from benchmarks.papers import published
+from benchmarks.papers.published import NO_TARGETS, PublishedRow
+from benchmarks.records import store
+from benchmarks.records.schema import LOG_LIKELIHOOD, Record
+from benchmarks.report.notes import FORMULAS
+from benchmarks.tasks.scoring.e2e import e2e
+from methods import declared
+
+
+def tasks() -> Page:
+    """Return the tasks of conf/task: their kind, what epochs are compared by, and their scores."""
+    every = {name: conf.facts("task", name) for name in conf.options("task")}
+    return Page(
+        [
+            text_column("task", list(every)),
+            text_column("kind", [facts["kind"] for facts in every.values()]),
+            text_column("best epoch by", [facts.get("primary", LOG_LIKELIHOOD) for facts in every.values()]),
+            text_column("scores", [_scores(facts) for facts in every.values()]),
+            text_column("data set", [facts["dataset"] for facts in every.values()]),
+        ],
+        "Tasks: task=NAME",
+    )
+
+
+def _scores(facts: dict[str, Any]) -> str:
+    """Return the names of what a task is scored by, apart from what epochs are compared by."""
+    if facts["kind"] == "classification":
+        return facts["metric"]
+    if facts["kind"] == "generation":
+        return ", ".join(e2e.SCORES)
+    exams = [name for name, exam in facts["exams"].items() if exam]
+    return ", ".join(f"exam {name}" for name in exams) or "MT-Bench"
+
+
+def backbones() -> Page:
+    """Return the backbones of conf/backbone, with what conf/recipe has for each."""
+    names, methods = conf.options("backbone"), conf.options("method")
+    recipes = {name: [recipe.partition("/")[2] for recipe in _recipes(name)] for name in names}
+    return Page(
+        [
+            text_column("backbone", names),
+            text_column("path", [_path(conf.facts("backbone", name)) for name in names]),
+            text_column("methods with a recipe", [_joined(set(recipes[name]) & set(methods)) for name in names]),
+            text_column("more recipes", [_joined(set(recipes[name]) - set(methods)) for name in names]),
+        ],
+        "Backbones: backbone=NAME",
+        [
+            "A method without a recipe on a backbone has the settings of its file in conf/method. More recipes are "
+            "chosen by recipe=BACKBONE/NAME."
+        ],
+    )
+
+
+def _recipes(backbone: str) -> list[str]:
+    return [recipe for recipe in conf.options("recipe") if recipe.startswith(f"{backbone}/")]
+
+
+def _path(facts: dict[str, Any]) -> str:
+    return "backbone.path=ID_OR_DIR" if facts["path"] == "???" else facts["path"]
+
+
+def _joined(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or ABSENT
+
+
+def methods() -> Page:
+    """Return the methods of conf/method: their hyperparameters, and the formula of how many numbers each stores."""
+    every = {name: conf.facts("method", name) for name in conf.options("method")}
+    return Page(
+        [
+            text_column("method", list(every)),
+            text_column("hyperparameters", [_hyperparameters(facts) for facts in every.values()]),
+            text_column("numbers stored", [_formula(name) for name in every]),
+        ],
+        "Methods: method=NAME",
+        [FORMULAS],
+    )
+
+
+def _hyperparameters(facts: dict[str, Any]) -> str:
+    return ", ".join(f"{key}={_value(value)}" for key, value in facts.items() if key != "name")
+
+
+def _value(value: Any) -> str:
+    """Write a setting as a command line has it."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{_value(inner)}" for key, inner in value.items()) + "}"
+    return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _formula(name: str) -> str:
+    facts = declared.facts(name)
+    return "all of the backbone" if facts["trains_backbone"] else facts["formula"]
+
+
+def tables() -> Page:
+    """Return the published tables, with how many of their rows have some of their runs, and all of them."""
+    by_table: dict[str, list[PublishedRow]] = {}
+    for row in published.load():
+        by_table.setdefault(f"{row.source} {row.table}", []).append(row)
+    counts = {name: _counts(rows) for name, rows in by_table.items()}
+    return Page(
+        [
+            text_column("table", list(by_table)),
+            text_column("benchmark", [rows[0].benchmark for rows in by_table.values()]),
+            text_column("experiment", [rows[0].experiment for rows in by_table.values()]),
+            Column("rows", [str(len(rows)) for rows in by_table.values()]),
+            Column("begun", [str(begun) for begun, _ in counts.values()]),
+            Column("done", [str(done) for _, done in counts.values()]),
+        ],
+        "Published tables: python scripts/reproduce.py TABLE",
+        [
+            "A row is begun where a run of its backbone, method, targets and rank has finished on real data, and done "
+            "where each of its tasks has as many such seeds as its experiment. Other settings are not compared here: "
+            "python scripts/verdicts.py does that."
+        ],
+    )
+
+
+def _counts(rows: Sequence[PublishedRow]) -> tuple[int, int]:
+    """Return how many rows of a table are begun, and how many are done."""
+    asked = len(conf.facts("experiment", rows[0].experiment)["seeds"])
+    seeds = [[len(_seeds(row, task)) for task in _tasks_of(row)] for row in rows]
+    return sum(any(counts) for counts in seeds), sum(min(counts) >= asked for counts in seeds)
+
+
+def _tasks_of(row: PublishedRow) -> set[str]:
+    return {row.task_of(score) for score in row.scored or row.train_rows}
+
+
+def _seeds(row: PublishedRow, task: str) -> set[int]:
+    """Return the seeds of a row's finished runs on a task."""
+    folders = (
+        store.record_path(root, task, row.backbone, row.method, targets, seed=0, identity="").parent
+        for root in sheets.roots()
+        for targets in {row.target_names, NO_TARGETS}
+    )
+    runs = (store.read(path) for folder in folders for path in folder.glob("*.json"))
+    return {run.seed for run in runs if _is_of(run, row)}
+
+
+def _is_of(run: Record, row: PublishedRow) -> bool:
+    """Say whether a run has finished on real data, and with a row's rank."""
+    ranked = row.rank is None or run.config["method"].get("rank") == row.rank
+    return run.stands and run.data.source != "embedded" and ranked
+
+
+SECTIONS = {"tasks": tasks, "backbones": backbones, "methods": methods, "tables": tables}

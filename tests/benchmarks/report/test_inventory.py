@@ -1,0 +1,80 @@
+"""What exists before a run: every file of conf/, formulas as methods have them, and rows that are begun or done."""
+
+from pathlib import Path
+
+import pytest
+from support.recipe_runs import row_of, run_of
+from support.record_factory import save
+
+import methods
+from benchmarks import conf
+from benchmarks.markup import Page
+from benchmarks.report import inventory
+
+
+def lines(page: Page) -> list[dict[str, str]]:
+    headings = [column.heading for column in page.columns]
+    return [dict(zip(headings, cells, strict=True)) for cells in zip(*(c.cells for c in page.columns), strict=True)]
+
+
+@pytest.mark.parametrize(("section", "group"), [("tasks", "task"), ("backbones", "backbone"), ("methods", "method")])
+def test_every_file_of_a_group_has_a_line(section: str, group: str) -> None:
+    listed = [line[group] for line in lines(inventory.SECTIONS[section]())]
+    assert listed == conf.options(group) and len(listed) > 5
+
+
+def test_tasks_have_a_kind_and_scores() -> None:
+    by_name = {line["task"]: line for line in lines(inventory.tasks())}
+    mrpc, e2e, gsm8k = (by_name[name] for name in ("glue/mrpc", "e2e", "gsm8k"))
+    assert (mrpc["kind"], mrpc["best epoch by"], mrpc["scores"]) == ("classification", "accuracy", "accuracy_f1")
+    assert (e2e["kind"], e2e["best epoch by"]) == ("generation", "log_likelihood") and "meteor" in e2e["scores"]
+    assert (gsm8k["kind"], gsm8k["scores"]) == ("instruction", "exam gsm8k")  # math's other exam is switched off
+
+
+def test_backbones_have_the_recipes_of_their_folder() -> None:
+    by_name = {line["backbone"]: line for line in lines(inventory.backbones())}
+    assert by_name["gpt2-tiny"]["methods with a recipe"] == "vb_lora"
+    assert (by_name["llama2-7b"]["path"], by_name["llama2-7b"]["more recipes"]) == ("meta-llama/Llama-2-7b-hf", "qlora")
+    assert by_name["encoder"]["path"] == "backbone.path=ID_OR_DIR"
+    named = ", ".join(line[column] for line in by_name.values() for column in ("methods with a recipe", "more recipes"))
+    assert len(named.replace("-, ", "").removesuffix(", -").split(", ")) >= len(conf.options("recipe"))
+
+
+def test_methods_have_hyperparameters_and_their_formula() -> None:
+    by_name = {line["method"]: line for line in lines(inventory.methods())}
+    for name, method in methods.find().items():
+        stored = "all of the backbone" if method.trains_backbone else method.formula
+        assert by_name[name]["numbers stored"] == stored
+    assert by_name["vera"]["hyperparameters"].startswith("rank=256, d_initial=0.1, ")
+    assert "lr={vector_bank:0.001,logits:0.01}" in by_name["vb_lora"]["hyperparameters"]
+
+
+def counts(name: str) -> tuple[str, str]:
+    (line,) = [line for line in lines(inventory.tables()) if line["table"] == name]
+    return line["begun"], line["done"]
+
+
+def test_rows_are_begun_and_done_by_their_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    row = row_of("gpt2-medium", "vb_lora", "all")
+    runs = [run_of(70.0, seed, row, "e2e") for seed in (0, 1, 2)]
+    assert counts("vb_lora 2") == ("0", "0")
+    save(tmp_path / "results" / "local" / "mine", *runs[:2])
+    assert counts("vb_lora 2") == ("1", "0")
+    failed = runs[2].model_copy(update={"status": "failed", "error": "out of memory"})
+    save(tmp_path / "results", failed)
+    assert counts("vb_lora 2") == ("1", "0")
+    save(tmp_path / "results", runs[2])
+    assert counts("vb_lora 2") == ("1", "1") and counts("vb_lora 1") == ("0", "0")
+
+
+def test_runs_on_generated_data_or_of_another_rank_are_of_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    row = row_of("roberta-large", "lora_xs", "query,value,attention.output.dense,output.dense", rank=16)
+    save(tmp_path / "results", run_of(90.0, 0, row, config={"method.rank": 5}))
+    save(tmp_path / "results", run_of(90.0, 1, row, source="embedded"))
+    assert counts("lora_xs GLUE") == ("0", "0")
+    save(tmp_path / "results", run_of(90.0, 0, row))
+    assert counts("lora_xs GLUE") == ("1", "0")  # of one task of six
