@@ -156,7 +156,7 @@ def test_a_whole_backbones_file_is_counted_without_writing_it(bert: Path, tmp_pa
 @pytest.mark.parametrize(
     ("change", "wanted"),
     [
-        (("method: tied_lora", "method: dora"), "row of method dora, and there is none"),
+        (("method: tied_lora", "method: dora"), "method dora, which is unknown; nearest: lora"),
         (("backbone: roberta-large", "backbone: roberta-huge"), "roberta-huge"),
         (
             ("parameters_as_printed: 0.295M", "parameters_as_printed: many"),
