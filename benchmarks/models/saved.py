@@ -10,7 +10,7 @@ from torch import nn
 
 from benchmarks.errors import SuiteError
 from benchmarks.models import adapter_files as adapters
-from benchmarks.models import backbones, quantization
+from benchmarks.models import backbones, files, quantization
 from benchmarks.records import store
 from benchmarks.tasks.base import Task
 from benchmarks.tasks.build import of_record
@@ -84,7 +84,7 @@ def find(run: Path) -> Saved:
 def load(saved: Saved, cache: Path, device: torch.device = CPU) -> Opened:
     """Load a run's backbone in float32, or quantised on ``device`` as it was trained, and its adapter.
 
-    ``cache`` is as in ``backbones.locate``. Raises SuiteError where the backbone is another than the run was trained
+    ``cache`` is as in ``files.locate``. Raises SuiteError where the backbone is another than the run was trained
     on.
     """
     backbone = saved.backbone
@@ -108,10 +108,8 @@ def load(saved: Saved, cache: Path, device: torch.device = CPU) -> Opened:
 
 def locate(backbone: dict[str, Any], cache: Path) -> tuple[Path, str]:
     """Return a backbone's directory and its fingerprint."""
-    directory = backbones.locate(backbone["path"], cache, backbone["random"])
-    if backbone["random"]:
-        return directory, backbones.fingerprint_of_random(directory, backbone["shape"])
-    return directory, backbones.fingerprint(directory)
+    directory = files.locate(backbone["path"], cache, backbone["random"])
+    return directory, files.fingerprint(directory, backbone["shape"] if backbone["random"] else None)
 
 
 def load_model(

