@@ -3,9 +3,12 @@
 import functools
 import os
 import re
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.text import Text
@@ -14,21 +17,30 @@ from benchmarks import conf, markup
 from benchmarks.errors import JobFailed, SuiteError, nearest
 from methods.errors import MethodError
 
+_STOPPED = "stopped; the same command goes on from where it was"
 _PIPE_WIDTH = 200  # a pipe has no width of its own, and nobody reads a table that is folded at 80 columns
 
 
 def entry(main: Callable[..., int | None]) -> Callable[..., int]:
-    """Wrap a command's ``main``: bad input becomes one line on standard error, and 2 the exit status."""
+    """Wrap a command's ``main``: what stops it is one line on standard error, and an exit status.
+
+    The status is 2 for bad input, 1 where runs failed or a file could not be read or written, and for a signal what a
+    shell would give: 130 for Ctrl-C, 143 for SIGTERM.
+    """
 
     @functools.wraps(main)
     def wrapped(*arguments) -> int:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _terminated)
         try:
             return main(*arguments) or 0
-        except JobFailed:  # it has said why
-            return 2
-        except bad_input() as error:
-            say(error)
-            return 2
+        except (*bad_input(), OSError) as error:
+            if not isinstance(error, JobFailed):  # which has said why
+                say(error)
+            return status_of(error)
+        except KeyboardInterrupt as stop:
+            print(_STOPPED, file=sys.stderr)
+            return 143 if isinstance(stop, _Terminated) else 130
 
     return wrapped
 
@@ -39,6 +51,31 @@ def bad_input() -> tuple[type[Exception], ...]:
     from omegaconf.errors import OmegaConfBaseException
 
     return SuiteError, MethodError, HydraException, OmegaConfBaseException
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which stops a command as Ctrl-C does."""
+
+
+def status_of(error: Exception) -> int:
+    """Return the exit status of a command that an error stopped."""
+    return 1 if isinstance(error, OSError) else getattr(error, "status", 2)
+
+
+def _terminated(signal_number: int, frame: object) -> NoReturn:
+    raise _Terminated
+
+
+def end_with(parent: int) -> None:
+    """End this process once its parent is gone, if ``parent`` is that: a launcher's worker would go on alone."""
+    if os.getppid() == parent:
+        threading.Thread(target=_wait_for_orphaning, args=[parent], daemon=True).start()
+
+
+def _wait_for_orphaning(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(143)
 
 
 def say(error: Exception, config: str = "run") -> None:
@@ -72,6 +109,10 @@ def line_of(error: Exception, config: str = "run") -> str:
     from hydra.errors import MissingConfigException
 
     text = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    if unknown := re.match(r"Could not override '([^']+)'", text):
+        return _unknown_setting(unknown[1], error, config)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, wanted = error.missing_cfg_file.partition("/")
         if group in conf.GROUPS:
@@ -79,12 +120,14 @@ def line_of(error: Exception, config: str = "run") -> str:
     if lacking := re.match(r"Interpolation key 'by_task\.(\w+)\.(\w+)' not found full_key: (\S+)", text):
         setting, task, key = lacking.groups()
         return f"the recipe has no {setting} for {task}: say {key}=VALUE; '~recipe' does without the recipe"
-    if unknown := re.match(r"Could not override '([^']+)'", text):
-        known = conf.settings(config)
-        inner = getattr(error.__cause__, "full_key", None)  # what a mapping holds, such as tune={lr:[1,3]}
-        if inner and inner.startswith(f"{unknown[1]}.") and inner not in known:
-            return f"{inner} is not a setting; nearest: {nearest(inner, known)}"
-        if unknown[1] in known:
-            return f"{unknown[1]} is a setting of another task, backbone or method than the chosen ones"
-        return f"{unknown[1]} is not a setting; nearest: {nearest(unknown[1], known)}"
     return text
+
+
+def _unknown_setting(key: str, error: Exception, config: str) -> str:
+    known = conf.settings(config)
+    inner = getattr(error.__cause__, "full_key", None)  # what a mapping holds, such as tune={lr:[1,3]}
+    if inner and inner.startswith(f"{key}.") and inner not in known:
+        return f"{inner} is not a setting; nearest: {nearest(inner, known)}"
+    if key in known:
+        return f"{key} is a setting of another task, backbone or method than the chosen ones"
+    return f"{key} is not a setting; nearest: {nearest(key, known)}"

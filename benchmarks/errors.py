@@ -7,6 +7,14 @@ from collections.abc import Iterable
 class SuiteError(Exception):
     """Bad input: the message says what was wrong and what would be right, in one line."""
 
+    status = 2  # the exit status of a command that meets it
+
+
+class RunsFailed(SuiteError):
+    """Runs that were trained ended failed; the exit status is then 1."""
+
+    status = 1
+
 
 class JobFailed(SuiteError):
     """A job of a sweep was refused, and has said why; it travels back from the process that a launcher gave it."""

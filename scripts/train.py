@@ -17,17 +17,20 @@ from omegaconf import DictConfig
 from benchmarks import command, conf
 from benchmarks.errors import JobFailed
 
+_COMMAND = os.getpid()  # of which a launcher's worker process keeps a copy
+
 
 @hydra.main(version_base="1.3", config_path=str(conf.CONF), config_name="run")
 def _job(config: DictConfig) -> None:
+    command.end_with(_COMMAND)
     try:
         from benchmarks.training import job, runner  # here, so that --help and --cfg job do not wait for torch
 
         runner.run_job(job.read(config))
-    except command.bad_input() as error:
+    except (*command.bad_input(), OSError) as error:
         command.say(error)
         if HydraConfig.get().mode is RunMode.RUN:
-            sys.exit(2)
+            sys.exit(command.status_of(error))
         raise JobFailed(str(error)) from error  # a sweep goes on with its other jobs, and fails in the end
 
 

@@ -1,20 +1,63 @@
 """Files that are whole or absent."""
 
 import os
-import tempfile
+import secrets
+import socket
 from pathlib import Path
+
+from benchmarks.errors import SuiteError
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Write through a temporary file in the same folder, so that ``path`` is whole or absent."""
+    """Write through a temporary file in the same folder, so that ``path`` is whole or absent.
+
+    What a process that was killed left of the same file goes. Raises OSError with the file's name.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    remove_strays(path)
+    # The name says who writes, so that another process can tell whether that one is still alive.
+    temporary = path.with_name(f".{path.name}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        # Not tempfile's, whose files only their owner can read: the umask decides, as of any other file.
+        with open(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_strays(path: Path) -> None:
+    """Remove the temporary files of ``path`` whose writers, processes of this machine, are gone."""
+    for stray in path.parent.glob(f".{path.name}.*"):
+        host, _, rest = stray.name.removeprefix(f".{path.name}.").partition("-")
+        process = rest.partition("-")[0]
+        if host == _host() and process.isdigit() and not _alive(int(process)):
+            stray.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path, setting: str) -> None:
+    """Make a folder if it is not there. Raises SuiteError that names ``setting`` where nothing can be written in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{_host()}-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SuiteError(f"{setting}={folder} must be a folder that can be written to: {error.strerror}") from error
+
+
+def _host() -> str:
+    return socket.gethostname().replace(".", "_").replace("-", "_")
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True

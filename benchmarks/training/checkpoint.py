@@ -1,17 +1,23 @@
 """How far a group has come, on disk after each epoch, so that the same command goes on after a kill."""
 
 import io
+import pickle
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
+from benchmarks.errors import first_line
 from benchmarks.records import store
 from benchmarks.records.files import write_atomic
 from benchmarks.records.schema import Cost, Epoch
-from benchmarks.training.group import RunGroup
 from benchmarks.training.plan import Job, Run
 from methods.base import Tensors
+
+if TYPE_CHECKING:  # a job that is done removes its checkpoint, and loads no model library for it
+    from benchmarks.training.group import RunGroup
 
 
 @dataclass
@@ -54,7 +60,7 @@ def path_of(job: Job, runs: list[Run]) -> Path:
     return job.settings.cache / "checkpoints" / f"{store.identity_of(facts)}.pt"
 
 
-def save(group: RunGroup, progress: Progress, path: Path) -> None:
+def save(group: "RunGroup", progress: Progress, path: Path) -> None:
     """Write a group and its progress."""
     content = io.BytesIO()
     histories = [[epoch.model_dump() for epoch in history] for history in progress.histories]
@@ -62,11 +68,41 @@ def save(group: RunGroup, progress: Progress, path: Path) -> None:
     write_atomic(path, content.getvalue())
 
 
-def restore(group: RunGroup, path: Path) -> Progress:
-    """Bring a group to where its checkpoint is, if there is one, and return its progress."""
+def restore(group: "RunGroup", path: Path, say: Callable[[str], None]) -> Progress:
+    """Bring a group to where its checkpoint is, if there is one, and return its progress.
+
+    A file that is damaged is named with ``say``, and the group begins anew.
+    """
     if not path.exists():
         return Progress.start(len(group.runs))
-    saved = torch.load(path, map_location=group.accelerator.device, weights_only=True)
+    try:
+        # By way of main memory: a device of several processes, such as "cpu:0", is not one that torch can load onto.
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        say(f"  the checkpoint {path} is damaged ({first_line(error)}): training begins anew")
+        return Progress.start(len(group.runs))
     group.restore(saved["group"])
     histories = [[Epoch(**epoch) for epoch in history] for history in saved["progress"]["histories"]]
     return Progress(**saved["progress"] | {"histories": histories})
+
+
+def begin(job: Job, runs: list[Run]) -> Path:
+    """Return where the group's checkpoint lies, without one that is not to be gone on from.
+
+    A forced training goes on from the checkpoint that an earlier, killed one left: it is younger than the records that
+    are to be replaced.
+    """
+    place = path_of(job, runs)
+    if job.accelerator.is_main_process and job.settings.force and place.exists():
+        written = [run.path.stat().st_mtime_ns for run in runs if run.path.exists()]
+        if written and place.stat().st_mtime_ns < max(written):
+            place.unlink()
+    job.accelerator.wait_for_everyone()
+    return place
+
+
+def remove(job: Job, groups: list[list[Run]]) -> None:
+    """Remove the checkpoints of groups whose runs are all done, which a kill after their last record leaves."""
+    if job.accelerator.is_main_process:
+        for runs in groups:
+            path_of(job, runs).unlink(missing_ok=True)

@@ -22,10 +22,11 @@ from methods.base import Tensors
 
 @dataclass(frozen=True)
 class Watch:
-    """Who is told how training goes: after every step, and after every epoch of a run (run, epoch, step)."""
+    """Who is told how training goes: after every step, after every epoch of a run (run, epoch, step), and in words."""
 
     on_step: Callable[[], None]
     on_epoch: Callable[[int, Epoch, int], None]
+    say: Callable[[str], None]
 
 
 def fit(group: RunGroup, feed: Feed, place: Path, keep_best: bool, watch: Watch) -> Progress:
@@ -34,7 +35,7 @@ def fit(group: RunGroup, feed: Feed, place: Path, keep_best: bool, watch: Watch)
     ``keep_best`` keeps a copy of what each run had trained at its best epoch, for saving it. ``watch`` is told of the
     epochs that a checkpoint holds too. A run whose loss is not finite, or whose score is undefined, fails alone.
     """
-    progress = checkpoint.restore(group, place)
+    progress = checkpoint.restore(group, place, watch.say)
     device, settings = group.accelerator.device, group.train_settings
     steps = -(-len(feed.train.examples) // settings.batch_size)
     for epoch in range(progress.epoch):

@@ -1,6 +1,7 @@
 """From a job's settings to the runs that it asks for, and which of them are done."""
 
 import itertools
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from benchmarks.errors import SuiteError
 from benchmarks.models import files, quantization
 from benchmarks.models.precision import fast_at_bf16
 from benchmarks.records import store
+from benchmarks.records.files import check_writable
 from benchmarks.records.schema import Tuning
 from benchmarks.tasks import rows as data
 from benchmarks.tasks.base import Task
@@ -90,6 +92,8 @@ def prepare(settings: JobSettings, accelerator: Accelerator, console: Console) -
     task = build(settings.task)
     _check_fit(settings, task, method)
     quantization.check(settings.backbone.quantization)
+    for setting in ("results", "cache"):
+        check_writable(getattr(settings, setting), setting)
     if settings.train.optimizer == PAGED and accelerator.device.type != "cuda":
         raise SuiteError(
             f"train.optimizer={PAGED} keeps its state on a GPU, and this device is {accelerator.device.type}: "
@@ -178,8 +182,9 @@ def method_of(settings: JobSettings) -> Method:
         raise SuiteError(f"method.{key} is not a hyperparameter of {name}; known: {', '.join(sorted(known))}")
     for field in fields(cls):
         wanted = {int: "whole number", float: "number"}.get(field.type)
-        if field.name in chosen and wanted and not checks.is_number(chosen[field.name], field.type):
-            raise SuiteError(f"method.{field.name} must be a {wanted}, got {chosen[field.name]}")
+        value = chosen.get(field.name)
+        if field.name in chosen and wanted and not (checks.is_number(value, field.type) and math.isfinite(value)):
+            raise SuiteError(f"method.{field.name} must be a finite {wanted}, got {value}")
     return cls(**chosen)
 
 

@@ -1,14 +1,15 @@
 """A job from its settings to its records: what is done stays, the rest is trained group by group."""
 
 import gc
+from contextlib import suppress
 
 from accelerate import Accelerator
 from rich.console import Console
 
-from benchmarks.errors import SuiteError
+from benchmarks.errors import RunsFailed, SuiteError
 from benchmarks.records import store
 from benchmarks.records.schema import Start
-from benchmarks.training import plan, warm_start
+from benchmarks.training import checkpoint, plan, warm_start
 from benchmarks.training.plan import Job, Run
 from benchmarks.training.settings import JobSettings
 from benchmarks.training.warm_start import Began
@@ -21,16 +22,17 @@ def run_job(settings: JobSettings) -> None:
     job = plan.prepare(settings, accelerator, console)
     runs = plan.runs_of(job)
     done = [] if settings.force else [run for run in runs if plan.is_done(run, console)]
+    size = settings.group_size or len(runs)
+    groups = [runs[start : start + size] for start in range(0, len(runs), size)]
     _say_what_is_done(job, runs, done)
     if len(done) == len(runs):
+        checkpoint.remove(job, groups)
         return
-    from benchmarks.training import checkpoint, feed, trainer  # here, so that a job that is done loads no model library
+    from benchmarks.training import feed, trainer  # here, so that a job that is done loads no model library
 
     began = _begun(job.start) if job.start else None
     rows = feed.feed_of(job)
-    size = settings.group_size or len(runs)
-    for start in range(0, len(runs), size):
-        group = runs[start : start + size]
+    for group in groups:
         todo = [run for run in group if run not in done]
         # A group that was killed while its records were written is whole in its checkpoint.
         if todo:
@@ -38,6 +40,9 @@ def run_job(settings: JobSettings) -> None:
             trainer.train_group(job, together, todo, rows, began)
         # The model and its hooks hold each other, so without this a sweep would hold every model until it runs out.
         gc.collect()
+    failed = [run for run in runs if store.read(run.path).status == "failed"]
+    if failed:
+        raise RunsFailed(f"{job.label}: {len(failed)} of {len(runs)} runs failed, and their records say why")
 
 
 def _say_what_is_done(job: Job, runs: list[Run], done: list[Run]) -> None:
@@ -64,7 +69,8 @@ def _begun(start: Job) -> Began:
         best = warm_start.best_of(paths)
         if best is None or not warm_start.tensors_of(best).exists():
             lost = best is not None  # its adapter, which only training again brings back
-            run_job(start.settings.model_copy(update={"force": lost}))
+            with suppress(RunsFailed):  # of several that it may begin from, one is enough
+                run_job(start.settings.model_copy(update={"force": lost}))
             best = warm_start.best_of(paths)
     if best is None:
         raise SuiteError(f"nothing can begin from {start.label}: {store.read(paths[0]).error}")

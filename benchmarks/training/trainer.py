@@ -34,13 +34,13 @@ def train_group(job: Job, runs: list[Run], wanted: list[Run], feed: Feed, began:
     counts = counting.count(job.method, adaptation.model, adaptation.head, adaptation.sites)
     console.announce(job, runs, len(adaptation.sites), counts, job.task.remark(feed.train.examples))
     backbone = _described(job, adaptation, counts)  # before a group casts the model and puts its own heads into it
-    place = _checkpoint(job, runs)
+    place = checkpoint.begin(job, runs)
     answers: list[Answers] = [{} for _ in runs]
     with closing(_tracker(job, runs, counts)) as tracker:
         try:
             group = _group(job, runs, adaptation, feed, began)
             with console.bars(job) as bar:
-                watch = Watch(bar("steps", group.steps), tracker.epoch)
+                watch = Watch(bar("steps", group.steps), tracker.epoch, job.console.print)
                 progress = loop.fit(group, feed, place, job.settings.adapter.save, watch)
                 if feed.questions and not all(progress.failures):
                     answers = decode.answer(group, feed, bar("prompts", feed.prompts))
@@ -66,15 +66,6 @@ def _leave(ended: Ended, wanted: list[Run], feed: Feed, adaptation: Adaptation, 
             ended.leave(index, record, feed, adaptation)
             ended.job.console.print(console.outcome(run, record))
         tracker.finish(index, record)
-
-
-def _checkpoint(job: Job, runs: list[Run]) -> Path:
-    """Return where the group's checkpoint lies; with ``force`` there is none to begin with."""
-    place = checkpoint.path_of(job, runs)
-    if job.settings.force and job.accelerator.is_main_process:
-        place.unlink(missing_ok=True)
-    job.accelerator.wait_for_everyone()
-    return place
 
 
 def _tracker(job: Job, runs: list[Run], counts: schema.Parameters) -> Tracker:

@@ -112,7 +112,7 @@ class Bench:
         group.watch(spoil)
         checkpoint = self.root / f"{len(list(self.root.iterdir()))}.pt"
         feed = Feed(tokenizer, splits["train"], splits["validation"], {})
-        progress = loop.fit(group, feed, checkpoint, False, Watch(lambda: None, lambda *_: None))
+        progress = loop.fit(group, feed, checkpoint, False, Watch(lambda: None, lambda *_: None, print))
         return group, progress
 
     def runs(self, method: str, seeds: list[int]) -> list[RunSettings]:

@@ -1,6 +1,7 @@
 """A killed run goes on from its checkpoint, a finished one is not run again, and no record is ever half there."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +13,9 @@ from support import record_factory, tiny
 
 from benchmarks.analysis import sheets
 from benchmarks.records import store
+from benchmarks.training import checkpoint
 from benchmarks.training.group import RunGroup
+from benchmarks.training.tracking import Tracker
 
 ROOT = Path(__file__).parents[3]
 
@@ -155,3 +158,88 @@ def test_a_stray_file_stops_no_run(
     assert tiny.command_line(monkeypatch, job) == 0
     assert len(steps) == 24
     assert len(results(tmp_path)) == 1
+
+
+class Killed(BaseException):
+    """Ends a run as a kill would, after its first epoch."""
+
+
+def killed_after_an_epoch(monkeypatch: pytest.MonkeyPatch, job: list[str]) -> None:
+    save = checkpoint.save
+
+    def once(*arguments) -> None:
+        save(*arguments)
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(checkpoint, "save", once)
+        tiny.command_line(patch, job)
+
+
+def test_a_forced_training_goes_on_after_a_kill(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[int]
+) -> None:
+    job = tiny.job("lora", bert, glue, tmp_path)  # two epochs of six steps
+    assert tiny.command_line(monkeypatch, job) == 0
+    first = results(tmp_path)
+    killed_after_an_epoch(monkeypatch, [*job, "force=true"])
+    assert len(steps) == 12 + 6
+    assert tiny.command_line(monkeypatch, [*job, "force=true"]) == 0
+    assert len(steps) == 12 + 12
+    assert results(tmp_path) == first
+    assert tiny.command_line(monkeypatch, [*job, "force=true"]) == 0
+    assert len(steps) == 12 + 12 + 12
+
+
+def test_the_checkpoint_of_a_job_that_is_done_goes_at_the_next_command(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: list[int]
+) -> None:
+    job = tiny.job("lora", bert, glue, tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Tracker, "close", lambda tracker: (_ for _ in ()).throw(Killed))  # after the last record
+        tiny.command_line(patch, job)
+    checkpoints = tmp_path / "cache" / "checkpoints"
+    assert len(results(tmp_path)) == len(list(checkpoints.iterdir())) == 1
+    assert tiny.command_line(monkeypatch, job) == 0
+    assert len(steps) == 12
+    assert list(checkpoints.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[: len(whole) // 2], lambda whole: b"", lambda whole: b"{}"])
+def test_a_damaged_checkpoint_is_named_and_training_begins_anew(
+    damage, bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, steps: list[int]
+) -> None:
+    job = tiny.job("lora", bert, glue, tmp_path)
+    killed_after_an_epoch(monkeypatch, job)
+    (place,) = (tmp_path / "cache" / "checkpoints").iterdir()
+    place.write_bytes(damage(place.read_bytes()))
+    assert tiny.command_line(monkeypatch, job) == 0
+    assert f"the checkpoint {place} is damaged" in " ".join(capsys.readouterr().out.split())
+    assert len(steps) == 6 + 12
+
+
+@pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_command_that_is_stopped_says_so_in_one_line(
+    stop: signal.Signals, status: int, bert: Path, glue: Path, machine: dict[str, str], tmp_path: Path
+) -> None:
+    job = tiny.job("lora", bert, glue, tmp_path, "train.epochs=200")
+    command = [sys.executable, "scripts/train.py", *job]
+    checkpoints = tmp_path / "cache" / "checkpoints"
+    with subprocess.Popen(
+        command, env=os.environ | machine, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as child:
+        limit = time.monotonic() + 120
+        while not list(checkpoints.glob("*.pt")) and child.poll() is None and time.monotonic() < limit:
+            time.sleep(0.01)
+        child.send_signal(stop)
+        _, said = child.communicate(timeout=60)
+    assert (child.returncode, said) == (status, "stopped; the same command goes on from where it was\n")
+
+
+def test_runs_that_fail_fail_their_command(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = tiny.job("lora", bert, glue, tmp_path, "grid={method.lr:[1e-3,1e30]}", "train.max_grad_norm=null")
+    assert tiny.command_line(monkeypatch, job) == 1
+    assert capsys.readouterr().err == ("error: glue/mrpc tiny lora qv: 1 of 2 runs failed, and their records say why\n")
+    assert sorted(record.status for record in sheets.load(tmp_path / "results")) == ["failed", "finished"]
