@@ -8,8 +8,9 @@ import safetensors.torch
 import torch
 
 from benchmarks.errors import SuiteError, first_line
-from benchmarks.models import adapter_files, backbones, counting, quantization
-from benchmarks.records import files, schema, store
+from benchmarks.models import backbones, counting, quantization
+from benchmarks.models.frozen import frozen
+from benchmarks.records import schema
 from benchmarks.training import checkpoint, console, decode, loop, warm_start
 from benchmarks.training.checkpoint import Progress
 from benchmarks.training.feed import Feed
@@ -19,7 +20,6 @@ from benchmarks.training.outcome import Answers, Ended
 from benchmarks.training.plan import Job, Run
 from benchmarks.training.tracking import RunInfo, Tracker
 from benchmarks.training.warm_start import Began
-from methods.base import Site, Tensors
 from methods.sites import find_sites
 
 
@@ -98,31 +98,10 @@ def _adaptation(job: Job) -> Adaptation:
     quantized = quantization.settings(backbone.quantization, job.precision, job.accelerator.device, head)
     model = backbones.load(job.directory, job.task, backbone.shape, head, backbone.dropout, backbone.random, quantized)
     sites = find_sites(model, job.target_names, head, backbone.fused) if job.method.adapts_sites else []
-    return Adaptation(model, head, job.method, sites, _frozen(job, sites))
-
-
-def _frozen(job: Job, sites: list[Site]) -> Tensors:
-    """Return what the method freezes; what it takes from the weights is computed once per backbone and kept on disk."""
-    method = job.method
-    if method.frozen_from_weights is None:
-        return method.frozen(sites) if sites else {}
-    quantization_kind = job.settings.backbone.quantization
-    name = store.identity_of(
-        {
-            "method": job.method_name,
-            "hyperparameters": [getattr(method, name) for name in method.frozen_from_weights],
-            "backbone": job.fingerprint,
-            "quantization": quantization.describe(quantization_kind),
-            "precision": job.precision if quantization_kind else None,
-            "sites": [site.name for site in sites],
-            "torch": torch.__version__,
-        }
-    )
-    path = job.settings.cache / "frozen" / f"{name}.safetensors"
+    described = quantization.describe(backbone.quantization)
     with job.accelerator.main_process_first():
-        if not path.exists():
-            files.write_atomic(path, adapter_files.to_bytes(method.frozen(sites)))
-    return safetensors.torch.load_file(path)
+        kept = frozen(job.method, job.method_name, sites, job.settings.cache, job.fingerprint, described, job.precision)
+    return Adaptation(model, head, job.method, sites, kept)
 
 
 def _described(job: Job, adaptation: Adaptation, counts: schema.Parameters) -> schema.Backbone:
