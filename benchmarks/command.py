@@ -59,7 +59,9 @@ class _Terminated(KeyboardInterrupt):
 
 def status_of(error: Exception) -> int:
     """Return the exit status of a command that an error stopped."""
-    return 1 if isinstance(error, OSError) else getattr(error, "status", 2)
+    if isinstance(error, SuiteError):
+        return error.status
+    return 2 if isinstance(error, bad_input()) else 1  # Hydra's own for an unknown file is an OSError too
 
 
 def _terminated(signal_number: int, frame: object) -> NoReturn:
