@@ -1,4 +1,4 @@
-"""PEFT methods in torch alone: one file a method, with one subclass of ``Method``; nothing lists them."""
+"""PEFT methods, in torch alone: one file for each method, with one subclass of ``Method``. No list names them."""
 
 import importlib
 import pkgutil
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 
 
 def find() -> dict[str, type["Method"]]:
-    """Return every method in this folder by its file's name, sorted."""
+    """Return the class of every method in this folder by the name of its file, sorted."""
     from methods.base import Method  # here, so that methods.errors can be imported without torch
 
-    found = {}
-    for module_info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{module_info.name}")
+    by_name = {}
+    for file in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{file.name}")
         for value in vars(module).values():
-            own = isinstance(value, type) and value.__module__ == module.__name__
-            if own and issubclass(value, Method) and value is not Method:
-                found[module_info.name] = value
-    return dict(sorted(found.items()))
+            defined_here = isinstance(value, type) and value.__module__ == module.__name__
+            if defined_here and issubclass(value, Method) and value is not Method:
+                by_name[file.name] = value
+    return dict(sorted(by_name.items()))

@@ -1,4 +1,4 @@
-"""S runs of one method on one model: the run axis, the forward hooks, merging."""
+"""Adds a method to a model, for S runs at once: the run axis, the forward hooks, merging."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +14,9 @@ from methods.sites import is_quantised, weight_view
 class Adapter:
     """Adds a method's low-rank products to the outputs of a model's linear maps, for S runs stacked in the batch.
 
-    ``trained`` maps a name to a parameter (S, ...) in float32; ``frozen`` has no run axis. Every forward pass of the
-    model computes the factors of all sites and runs once, then each site adds its product by a hook: the model's own
-    modules and weights stay as they are.
+    ``trained`` maps each name to a parameter (S, ...) in float32; ``frozen`` has no run axis. A forward pass of the
+    model computes the factors of all sites and runs once; then a hook at each site adds its product. The model's
+    modules and weights are not changed.
     """
 
     def __init__(
@@ -40,22 +40,22 @@ class Adapter:
         by_module: dict[str, list[Site]] = {}
         for site in sites:
             by_module.setdefault(_module(site), []).append(site)
-        for name, own in by_module.items():
-            model.get_submodule(name).register_forward_hook(self._hook(name, own))
+        for name, in_module in by_module.items():
+            model.get_submodule(name).register_forward_hook(self._hook(name, in_module))
 
     def run(self, index: int) -> Tensors:
         """Return the trained tensors of one run, without the run axis."""
         return {name: tensor.detach()[index] for name, tensor in self.trained.items()}
 
     def merge(self, index: int = 0) -> None:
-        """Add run ``index``'s change to the frozen weights, in the place of a run's that was merged before.
+        """Add the change of run ``index`` to the frozen weights; a run that was merged before is unmerged first.
 
-        Raises MethodError for a quantised map: its integers cannot take up a change.
+        Raises MethodError for a quantised map, whose integers cannot hold the change.
         """
         self.unmerge()
         for site in self.sites:
             if is_quantised(self.model.get_submodule(_module(site))):
-                raise MethodError(f"{site.name} is quantised, and nothing can be merged into it: leave it unmerged")
+                raise MethodError(f"{site.name} is quantised, so that nothing can be merged into it: leave it unmerged")
         factors = self.method.factors(self.run(index), {n: t.float() for n, t in self.frozen.items()}, self.sites)
         for site in self.sites:
             module = self.model.get_submodule(_module(site))
@@ -64,14 +64,14 @@ class Adapter:
             view.add_(delta(factors[site.name]).to(view.dtype))
 
     def unmerge(self) -> None:
-        """Put the frozen weights back, to the byte."""
+        """Restore the frozen weights, to the byte."""
         for name, weight in self._original.items():
             self.model.get_submodule(name).weight.data.copy_(weight)
         self._original = {}
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Compute the factors once for all forward passes inside, such as those of a text's tokens."""
+        """Compute the factors once for all forward passes inside the context, such as those that write a text."""
         self._factors = self._lifted({}) if self.sites else {}
         self._held = True
         try:
@@ -80,9 +80,9 @@ class Adapter:
             self._held = False
 
     def _lift(self, run: Tensors):
-        """Return ``factors`` lifted over the run axis, giving tensors (S, ...), or (1, ...) where no run differs.
+        """Return a function that gives all runs' factors: (S, ...), or (1, ...) where all runs share a factor.
 
-        It takes a training step's noise, (S, ...) too, or {}.
+        It takes the noise of a training step, (S, ...) as well, or {}.
         """
         shape: list[tuple[str, str]] = []
 
@@ -91,7 +91,7 @@ class Adapter:
             shape[:] = [(n, f) for n, made in factors.items() for f in made._fields if getattr(made, f) is not None]
             return [getattr(factors[name], field) for name, field in shape]
 
-        # A factor that needs no gradient is made of frozen tensors alone, so it must not grow a run axis.
+        # A factor that needs no gradient depends on frozen tensors alone, and must not get a run axis.
         device = next(self.model.parameters()).device
         with torch.enable_grad():
             probe = flat({name: tensor.detach().to(device).requires_grad_() for name, tensor in run.items()})
@@ -122,11 +122,11 @@ class Adapter:
                 return output
             if len(args[0]) != self._rows:
                 raise MethodError(
-                    f"{name} is applied to {len(args[0])} rows where the batch has {self._rows}: "
-                    "a backbone that shares activations over rows cannot be trained in groups; leave that map out"
+                    f"{name} is applied to {len(args[0])} rows, but the batch has {self._rows}: "
+                    "a backbone that shares activations between rows cannot be trained in groups; leave that map out"
                 )
             if sites[0].module and is_quantised(module):
-                output = output.clone()  # what bitsandbytes gives must not be written to
+                output = output.clone()  # the output of bitsandbytes must not be written to
             for site in sites:
                 dropout = self._dropouts[site.name].train(module.training)
                 change = apply(dropout(args[0]), self._factors[site.name])

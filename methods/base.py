@@ -1,8 +1,8 @@
-"""What a method is: a map from few trained numbers to the low-rank factors of every adapted linear map."""
+"""What a method is: a map from a few trained numbers to the low-rank factors of every adapted linear map."""
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -15,10 +15,10 @@ Tensors = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Site:
-    """One adapted linear map y = W x; ``weight()`` gives the frozen W, (out_features, in_features), in float32.
+    """One adapted linear map y = W x; ``weight()`` returns the frozen W, (out_features, in_features), in float32.
 
-    A module that computes several maps at once is several sites: ``module`` is then its name, and ``start`` the first
-    of its outputs that is this site's. Otherwise the site has its module's own name.
+    A module that computes several maps at once has several sites: ``module`` is then the module's name, and ``start``
+    the first of its outputs that belongs to this site. Otherwise the site has the name of its module.
     """
 
     name: str
@@ -44,28 +44,28 @@ class Factors(NamedTuple):
 class Method:
     """Base of all methods. A subclass is a frozen dataclass whose fields are the method's hyperparameters.
 
-    It gives ``init`` and ``factors``, and overrides the rest only where its paper says so. It is written for one run:
-    the run axis of a group is lifted over ``factors`` from outside.
+    A subclass defines ``init`` and ``factors``, and overrides the rest only where its paper says so. It is written for
+    one run: ``adapter.Adapter`` maps ``factors`` over the run axis of a group.
     """
 
     adapts_sites: ClassVar[bool] = True
     trains_backbone: ClassVar[bool] = False
-    trains_head: ClassVar[bool] = True  # where the backbone has one
-    starts_at_zero: ClassVar[bool] = True
-    # The hyperparameters that ``frozen`` depends on where it is computed from the sites' weights, which takes its time.
+    trains_head: ClassVar[bool] = True  # if the backbone has one
+    starts_at_zero: ClassVar[bool] = True  # whether the change of every W is zero before the first step
+    # Set where ``frozen`` is computed from the sites' weights, which takes long: the hyperparameters it depends on.
     frozen_from_weights: ClassVar[tuple[str, ...] | None] = None
-    # How many numbers ``stored_parameters`` gives, as a Python expression of the hyperparameters and ``sizes_of`` the
-    # sites; and what else a paper may have counted, by a name that says it.
+    # What ``stored_parameters`` returns, as a Python expression of the hyperparameters and of ``sizes_of`` the sites;
+    # and other counts that a paper may have printed, each under a name that describes it.
     formula: ClassVar[str] = "0"
     readings: ClassVar[dict[str, str]] = {}
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check what every method's hyperparameters must satisfy."""
+        """Check what the hyperparameters of every method must satisfy."""
         if getattr(self, "rank", 1) < 1:
-            raise MethodError(f"rank {self.rank} is no rank: 1 and more are")
+            raise MethodError(f"rank must be at least 1, got {self.rank}")
         if not 0.0 <= self.dropout < 1.0:
-            raise MethodError(f"dropout {self.dropout} is no probability to drop with: 0 up to, but not, 1 is")
+            raise MethodError(f"dropout must be at least 0 and less than 1, got {self.dropout}")
 
     @property
     def trains(self) -> bool:
@@ -73,30 +73,32 @@ class Method:
         return self.adapts_sites or self.trains_backbone or self.trains_head
 
     def frozen(self, sites: list[Site]) -> Tensors:
-        """Return what is neither trained nor stored: one for all runs, so it must not depend on a run's seed."""
+        """Return what is neither trained nor stored. All runs share it, so it must not depend on a run's seed."""
         return {}
 
     def init(self, sites: list[Site], generator: torch.Generator | None) -> Tensors:
-        """Return one run's trained tensors in float32, drawn from ``generator``.
+        """Return one run's trained tensors, in float32, drawn from ``generator``.
 
-        A name is ``<site>.<kind>``, or ``<kind>`` where all sites share a tensor; the kind picks its learning rate.
+        A tensor's name is ``<site>.<kind>``, or ``<kind>`` where all sites share it; the kind selects its learning
+        rate.
         """
         return {}
 
     def noise(self, sites: list[Site]) -> dict[str, tuple[int, ...]]:
-        """Return names and shapes of uniform numbers within (0, 1) that a training step's ``factors`` need.
+        """Return names and shapes of the uniform numbers in (0, 1) that ``factors`` needs in a training step.
 
-        Nothing may be drawn in ``factors``, which is lifted over the runs: it finds them beside the trained tensors, in
-        float32, drawn anew for each step, and does without them wherever a run answers, is merged or is stored.
+        ``factors`` must draw nothing, since it is mapped over the runs. It finds these numbers among the trained
+        tensors, in float32 and drawn anew for each step; it must do without them where a run answers, is merged or is
+        stored.
         """
         return {}
 
     def factors(self, trained: Tensors, frozen: Tensors, sites: list[Site]) -> dict[str, Factors]:
-        """Return each site's factors from one run's tensors; called once a step for all sites."""
+        """Return each site's factors, by the site's name, from one run's tensors; called once a step for all sites."""
         return {}
 
     def pack(self, trained: Tensors) -> Tensors:
-        """Return what an adapter file holds."""
+        """Return the tensors that an adapter file holds."""
         return trained
 
     def unpack(self, stored: Tensors) -> Tensors:
@@ -104,12 +106,12 @@ class Method:
         return stored
 
     def stored_parameters(self, trained: Tensors) -> float:
-        """Return the size of an adapter as the method's paper counts it, in numbers of 32 bits."""
+        """Return the size of an adapter, in numbers of 32 bits, as the method's paper counts it."""
         return sum(tensor.numel() for tensor in trained.values())
 
 
 def sizes_of(sites: list[Site]) -> dict[str, int]:
-    """Return what a ``formula`` may name of the sites: how many ``maps``, and sums and the least of their sides."""
+    """Return what a ``formula`` may use: the number of sites, sums of their sides, and their least input side."""
     return {
         "maps": len(sites),
         "sides": sum(site.in_features + site.out_features for site in sites),
@@ -118,13 +120,18 @@ def sizes_of(sites: list[Site]) -> dict[str, int]:
     }
 
 
+def evaluated(formula: str, method: Method, sites: list[Site]) -> float:
+    """Return what a ``formula`` gives for a method's hyperparameters and these sites."""
+    return eval(formula, {"__builtins__": {}}, asdict(method) | sizes_of(sites))  # a formula comes from a method's file
+
+
 def kind(name: str) -> str:
-    """Return a trained tensor's kind: ``encoder.query.A`` is an ``A``."""
+    """Return the kind of a trained tensor: "A" for ``encoder.query.A``."""
     return name.rsplit(".", 1)[-1]
 
 
 def delta(factors: Factors) -> Tensor:
-    """Return the dense change of W, (d_out, d_in), that ``factors`` of one run stand for."""
+    """Return the change of W, (d_out, d_in), that one run's ``factors`` amount to."""
     inner = factors.A
     if factors.C is not None:
         inner = factors.C[:, None] * inner if factors.C.ndim == 1 else factors.C @ inner
@@ -133,10 +140,9 @@ def delta(factors: Factors) -> Tensor:
 
 
 def apply(x: Tensor, factors: Factors) -> Tensor:
-    """Return v * (B (C (A x))) for the stacked rows of S runs.
+    """Return v * (B (C (A x))) for the stacked rows of S runs, (S * n, ..., d_out) in the dtype of x.
 
-    x: (S * n, ..., d_in). Each factor has a leading run axis of S, or of 1 where one tensor serves all runs.
-    Returns (S * n, ..., d_out) in x's dtype.
+    x: (S * n, ..., d_in). Each factor has a leading run axis: of length S, or of length 1 where all runs share it.
     """
     runs = max(factor.shape[0] for factor in factors if factor is not None)
     hidden = _product(x.reshape(runs, -1, x.shape[-1]), factors.A)
@@ -149,12 +155,12 @@ def apply(x: Tensor, factors: Factors) -> Tensor:
 
 
 def _product(rows: Tensor, matrix: Tensor) -> Tensor:
-    # Without the run axis a shared matrix is one product for all runs, not S broadcast ones.
+    # Without its run axis a shared matrix takes one product for all runs, instead of S broadcast ones.
     return rows @ (matrix[0] if matrix.shape[0] == 1 else matrix).mT
 
 
 def kaiming_uniform(shape: tuple[int, int], gain: float, generator: torch.Generator | None) -> Tensor:
-    """Draw a matrix from U(-k, k) with k = gain * sqrt(3 / fan_in), fan_in being its second side."""
+    """Draw a matrix from U(-k, k) with k = gain * sqrt(3 / fan_in), where fan_in is its second side."""
     bound = gain * (3.0 / shape[1]) ** 0.5
     return torch.empty(shape).uniform_(-bound, bound, generator=generator)
 

@@ -1,9 +1,9 @@
 """Dropout whose mask depends on the run's seed, the epoch, the example and the place in the model, and on nothing else.
 
-A run therefore draws the same masks alone, in a group, on one process or several, and when it goes on after a kill.
-A mask is a window into one long table of kept and dropped entries; where the window starts is a hash of those four.
-That costs a copy instead of a draw: on CPU it is some 18 times as fast as drawing anew.
-Noise that a method's factors take is one for all rows of a run's step: it depends on the run's seed and the step.
+A run therefore gets the same masks alone, in a group, on one process or several, and when it resumes after a kill.
+A mask is a window into one long table of kept and dropped entries; a hash of those four says where it starts. This
+copies instead of drawing, which on CPU is about 18 times as fast.
+The noise that a method's factors take is shared by all rows of a run's step: it depends on the run's seed and the step.
 """
 
 from functools import lru_cache
@@ -30,36 +30,36 @@ def _mix(x: Tensor) -> Tensor:
 
 
 class Rows:
-    """The keys of the rows now in the model: shared by every ``RowDropout`` that was installed with it."""
+    """The keys of the rows that are in the model now, shared by every ``RowDropout`` that was installed with it."""
 
     def __init__(self) -> None:
         self.keys: Tensor | None = None
         self._step_keys: Tensor | None = None
         self._places = 0
-        self._drawn = _draw(_STARTS + _WIDEST)  # here and not where it is used, for within vmap nothing may be drawn
+        self._drawn = _draw(_STARTS + _WIDEST)  # here, since nothing may be drawn within vmap, where it is used
         self._tables: dict[tuple, Tensor] = {}
 
     def enter(self, seeds: Tensor, epoch: int, examples: Tensor, step: int) -> None:
         """Set the keys of a batch: seeds (S, 1) and examples (S, n), both int64, rows run by run.
 
-        ``step`` counts the optimizer's steps from the run's start, so that all parts of a batch have the same.
+        ``step`` counts the optimizer's steps since the run's start; all parts of a batch have the same.
         """
         mixed = _mix(seeds & 0xFFFFFFFF)
         self.keys = _mix(_mix(mixed + epoch) + examples).flatten()
         self._step_keys = _mix(mixed + step).flatten()
 
     def noise(self, shapes: dict[str, tuple[int, ...]]) -> Tensors:
-        """Draw uniform float32 numbers (S, *shape), none of them 0 or 1; on CPU, so that every device has the same."""
+        """Draw uniform float32 numbers (S, *shape), none of them 0 or 1; on CPU, so that every device gets the same."""
         generators = [torch.Generator().manual_seed(key) for key in self._step_keys.tolist()]
         return {
-            name: torch.stack([torch.empty(shape).uniform_(1e-7, 1.0 - 1e-7, generator=own) for own in generators])
+            name: torch.stack([torch.empty(shape).uniform_(1e-7, 1.0 - 1e-7, generator=run) for run in generators])
             for name, shape in shapes.items()
         }
 
     def windows(self, starts: Tensor, width: int, p: float, like: Tensor) -> Tensor:
         """Return (len(starts), width) entries, each 0 with probability p and 1 / (1 - p) otherwise."""
         if width > _WIDEST:
-            raise ValueError(f"a row of {width} entries is wider than the dropout table allows ({_WIDEST})")
+            raise ValueError(f"a row of dropout must have at most {_WIDEST} entries, got {width}")
         key = (p, like.dtype, like.device)
         if key not in self._tables:
             self._tables[key] = ((self._drawn >= p) / (1.0 - p)).to(like.dtype).to(like.device)
@@ -67,7 +67,7 @@ class Rows:
         return table.as_strided((_STARTS, width), (1, 1)).index_select(0, starts & (_STARTS - 1))
 
     def place(self) -> int:
-        """Return a number that tells a new place in the model from all others."""
+        """Return a number for a new place in the model, which differs from that of every other place."""
         self._places += 1
         return self._places
 
@@ -92,16 +92,16 @@ class RowDropout(nn.Module):
             return x
         if x.ndim > 3:
             raise MethodError(
-                "dropout meets attention weights outside of the suite's own attention: this backbone needs "
+                "dropout is applied to attention weights outside of the suite's attention: this backbone needs "
                 "backbone.dropout=0"
             )
         if len(x) != len(self.rows.keys):
             raise MethodError(
-                f"dropout meets {len(x)} rows where the batch has {len(self.rows.keys)}: a backbone that shares "
-                "activations over rows needs backbone.dropout=0"
+                f"dropout is applied to {len(x)} rows, but the batch has {len(self.rows.keys)}: a backbone that shares "
+                "activations between rows needs backbone.dropout=0"
             )
         starts = _mix(self.rows.keys + self.place)
-        # A row that is wider than the table allows is several windows, each of as many tokens as it takes.
+        # A row that is wider than the table allows takes several windows, each of as many tokens as fit.
         parts = x.split(max(1, _WIDEST // x.shape[-1]), dim=1) if x.ndim == 3 else [x]
         masks = [
             self.rows.windows(_mix(starts + number) if number else starts, part[0].numel(), self.p, x).view_as(part)
@@ -110,7 +110,7 @@ class RowDropout(nn.Module):
         return x * (masks[0] if len(masks) == 1 else torch.cat(masks, 1))
 
     def square(self, x: Tensor) -> Tensor:
-        """Do the same to attention weights (rows, heads, queries, keys), whatever the keys are padded to."""
+        """Drop entries of attention weights (rows, heads, queries, keys) alike for any padding of the keys."""
         _, heads, queries, width = x.shape
         unit = torch.arange(heads, device=x.device)[:, None] * 65536 + torch.arange(queries, device=x.device)
         starts = _mix(_mix(self.rows.keys + self.place)[:, None, None] + unit)

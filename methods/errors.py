@@ -1,5 +1,5 @@
-"""The error that a method raises for settings that it cannot have."""
+"""The error that methods raise."""
 
 
 class MethodError(ValueError):
-    """A method cannot be built as asked; the message is one line and says what would do."""
+    """A method cannot work with its settings or its model. The message is one line, and says what would be right."""

@@ -1,4 +1,4 @@
-"""The baseline that trains every weight of the backbone, and the head: one run a pass, the backbone is its own."""
+"""The baseline that trains every weight of the backbone, and the head. Each run needs a backbone to itself."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,7 +8,7 @@ from methods.base import Method
 
 @dataclass(frozen=True)
 class Full(Method):
-    """Adapts no site: the backbone itself is what is trained."""
+    """Adapts no site; trains the backbone itself."""
 
     adapts_sites: ClassVar[bool] = False
     trains_backbone: ClassVar[bool] = True

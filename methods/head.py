@@ -1,4 +1,4 @@
-"""The baseline that trains the classification head alone, over the unchanged backbone."""
+"""The baseline that trains the classification head alone, on the unchanged backbone."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,8 +1,8 @@
 """LoRA: Hu et al., ICLR 2022, arXiv 2106.09685, equation 3.
 
-h = W0 x + (alpha / r) B A x, with A (r, d_in) and B (d_out, r) trained for every site on its own.
+h = W0 x + (alpha / r) B A x, with A (r, d_in) and B (d_out, r) trained for every site.
 Initialisation as in the authors' code: A from kaiming uniform with a = sqrt(5), that is U(+-1/sqrt(d_in)); B = 0.
-Dropout is on the adapter's input. No deviation.
+Dropout applies to the adapter's input. No deviation.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from methods.base import Factors, Method, Site, Tensors, kaiming_uniform
 
 @dataclass(frozen=True)
 class LoRA(Method):
-    """Trains r (d_in + d_out) numbers a site."""
+    """Trains r (d_in + d_out) numbers for each site."""
 
     formula: ClassVar[str] = "rank * sides"
     rank: int

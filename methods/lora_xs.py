@@ -1,11 +1,11 @@
 """LoRA-XS: Balazy et al., arXiv 2405.17604, equation 2.
 
 h = W0 x + (alpha / r) U R (S V^T) x, with U S V^T the truncated SVD of the site's frozen weight and R (r, r) trained.
-Initialisation: R from N(0, 1e-5) (that figure is the standard deviation, as in the authors' code), so the change is
-tiny at the start and not zero.
-Deviations: the paper puts S on U's side, here it is on V's (A = S V^T, B = U: R's gradients differ by S, the span does
-not); the SVD is exact where the authors' code uses a randomised one; each singular pair's sign is fixed, so that R
-means the same where the SVD is computed again.
+Initialisation: R from N(0, 1e-5), where 1e-5 is the standard deviation, as in the authors' code: the change is tiny at
+the start, but not zero.
+Deviations: the paper has S beside U, here it is beside V (A = S V^T, B = U: the gradients of R differ by S, the span
+does not); the SVD is exact, where the authors' code uses a randomised one; the sign of each singular pair is fixed, so
+that R means the same where the SVD is computed again.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from methods.base import Factors, Method, MethodError, Site, Tensors
 
 @dataclass(frozen=True)
 class LoRAXS(Method):
-    """Trains r * r numbers a site."""
+    """Trains r * r numbers for each site."""
 
     starts_at_zero: ClassVar[bool] = False
     formula: ClassVar[str] = "rank ** 2 * maps"
@@ -57,6 +57,6 @@ class LoRAXS(Method):
             largest = min(site.in_features, site.out_features)
             if self.rank > largest:
                 raise MethodError(
-                    f"rank {self.rank} is larger than the SVD of {site.name} "
-                    f"({site.out_features} x {site.in_features}) has: at most {largest}"
+                    f"rank must be at most {largest} for the SVD of {site.name} "
+                    f"({site.out_features} x {site.in_features}), got {self.rank}"
                 )

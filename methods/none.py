@@ -1,4 +1,4 @@
-"""The baseline that trains nothing: the backbone as it is, for tasks that it can do without a head."""
+"""The baseline that trains nothing: the pretrained backbone, on tasks that need no head."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,7 +8,7 @@ from methods.base import Method
 
 @dataclass(frozen=True)
 class Untrained(Method):
-    """Adapts no site, and leaves a head as it was drawn."""
+    """Adapts no site, and trains no head."""
 
     adapts_sites: ClassVar[bool] = False
     trains_head: ClassVar[bool] = False

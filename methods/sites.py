@@ -1,4 +1,4 @@
-"""Finding the linear maps of a model that a list of targets names."""
+"""Finds the linear maps of a model that a list of targets names."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,30 +12,30 @@ Fused = Mapping[str, Sequence[str]]
 
 
 def find_sites(model: nn.Module, targets: list[str], exclude: list[str], fused: Fused | None = None) -> list[Site]:
-    """Return the sites of every linear map whose name ends with one of ``targets``, in the model's order.
+    """Return a site for every linear map whose name ends with one of ``targets``, in the model's order.
 
-    ``fused`` names the maps of one size that one module computes side by side, as ``{"c_attn": ["q", "k", "v"]}``: they
-    are then ``c_attn.q`` and so on. Modules below a name that ``exclude`` holds (the head) are never sites. Raises
-    MethodError for a target that names no linear map, with the names that exist.
+    ``fused`` names the maps, all of one size, that one module computes side by side: with ``{"c_attn": ["q", "k",
+    "v"]}`` they are ``c_attn.q``, ``c_attn.k`` and ``c_attn.v``. Modules whose name contains one in ``exclude``, such
+    as the head, are never sites. Raises MethodError for a target that names no linear map, with the names that exist.
     """
     sites = list(_maps(model, exclude, fused or {}))
     for target in targets:
         if not any(_ends_with(site.name, target) for site in sites):
             existing = sorted({_without_layer(site.name) for site in sites})
             if not existing:
-                raise MethodError(f"target '{target}' names no linear map: this backbone has none (nn.Linear, Conv1D)")
+                raise MethodError(f"target '{target}' names no linear map: this backbone has no nn.Linear or Conv1D")
             nearest = difflib.get_close_matches(target, existing, n=1, cutoff=0.0)
             raise MethodError(
                 f"target '{target}' names no linear map of this backbone; nearest: '{nearest[0]}'; "
-                f"there are: {', '.join(existing)}"
+                f"existing: {', '.join(existing)}"
             )
     return [site for site in sites if any(_ends_with(site.name, target) for target in targets)]
 
 
 def weight_view(module: nn.Module, start: int, outputs: int) -> Tensor:
-    """Return the rows of a linear map's W that compute ``outputs`` outputs from ``start`` on, (outputs, in_features).
+    """Return the rows of a linear map's W for ``outputs`` outputs from ``start`` on, (outputs, in_features).
 
-    It shares the module's memory, so that writing to it changes the map.
+    They share the module's memory: writing to them changes the map.
     """
     weight = module.weight.detach()
     return (weight.mT if _is_conv1d(module) else weight)[start : start + outputs]
@@ -50,7 +50,9 @@ def _maps(model: nn.Module, exclude: list[str], fused: Fused) -> Iterator[Site]:
         inputs, outputs = module.weight.shape if _is_conv1d(module) else (module.in_features, module.out_features)
         parts = next((parts for end, parts in fused.items() if _ends_with(name, end)), [""])
         if outputs % len(parts):
-            raise MethodError(f"the {outputs} outputs of {name} are not {len(parts)} equal maps: {', '.join(parts)}")
+            raise MethodError(
+                f"the {outputs} outputs of {name} cannot be divided into {len(parts)} equal maps: {', '.join(parts)}"
+            )
         width = outputs // len(parts)
         for number, part in enumerate(parts):
             yield _site(f"{name}.{part}".removesuffix("."), name, module, number * width, width, inputs)
@@ -66,20 +68,20 @@ def _site(name: str, owner: str, module: nn.Module, start: int, outputs: int, in
 
 
 def is_quantised(module: nn.Module) -> bool:
-    """Say whether a linear map holds its weight as integers that stand for others."""
+    """Say whether a linear map holds its weight as integers that encode other numbers."""
     return not module.weight.is_floating_point()
 
 
 @torch.no_grad()
 def _dequantised(module: nn.Module, inputs: int) -> Tensor:
-    """Return the W that a quantised map computes with: what it makes of the unit vectors, less its bias."""
+    """Return the W that a quantised map computes with: its outputs for the unit vectors, minus its bias."""
     units = torch.eye(inputs, device=module.weight.device)
-    made = type(module).forward(module, units)  # not the module itself, whose hooks may add an adapter
+    made = type(module).forward(module, units)  # a call of the module would run its hooks, which may add an adapter
     return (made if module.bias is None else made - module.bias).mT
 
 
 def _is_conv1d(module: nn.Module) -> bool:
-    """Say whether it is GPT-2's kind of linear map, whose weight is (in_features, out_features)."""
+    """Say whether a module is GPT-2's kind of linear map, whose weight is (in_features, out_features)."""
     return type(module).__name__ == "Conv1D"
 
 
@@ -88,7 +90,7 @@ def _ends_with(name: str, target: str) -> bool:
 
 
 def _without_layer(name: str) -> str:
-    """Return what follows the layer's number: ``encoder.layer.0.attention.self.query`` -> ``attention.self.query``."""
+    """Return what follows the number of the layer: "attention.query" for ``encoder.layer.0.attention.query``."""
     parts = name.split(".")
     numbers = [i for i, part in enumerate(parts) if part.isdigit()]
     return ".".join(parts[numbers[-1] + 1 :]) if numbers else name

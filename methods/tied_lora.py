@@ -1,10 +1,12 @@
 """Tied-LoRA: Renduchintala et al., NAACL 2024, arXiv 2311.09578, the form with all of A, B, u and v trained.
 
 h = W0 x + Lambda_v B Lambda_u A x, with u (r) and v (d_out) trained for every site, and A (r, d) and B (d, r) trained
-and tied over all sites, d the hidden size, taken as the smallest d_in of the sites. A map with a side other than d uses
-the factor repeated along that side and cut to it; this reading gives the counts printed in the VB-LoRA paper's table 1.
-Initialisation: A from kaiming uniform as LoRA's, B = 0, u = v = 1, so that the change is zero at the start.
-Deviation: the paper ties the sites of one kind (its fused qkv) over layers; here all kinds share A and B, as counted.
+and tied over all sites; d is the hidden size, taken as the smallest d_in of the sites. A map with a side other than d
+uses the factor repeated along that side and cut to it: this reading gives the counts that the VB-LoRA paper's table 1
+prints.
+Initialisation: A from kaiming uniform as in LoRA, B = 0, u = v = 1, so that the change is zero at the start.
+Deviation: the paper ties the sites of one kind (its fused qkv) across layers; here all kinds share A and B, as those
+counts imply.
 """
 
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from methods.base import Factors, Method, Site, Tensors, kaiming_uniform
 
 @dataclass(frozen=True)
 class TiedLoRA(Method):
-    """Trains 2 r d numbers for all sites and r + d_out a site."""
+    """Trains 2 r d numbers for all sites together, and r + d_out for each site."""
 
     formula: ClassVar[str] = "2 * rank * hidden + rank * maps + outputs"
     rank: int
@@ -34,7 +36,7 @@ class TiedLoRA(Method):
         return trained
 
     def factors(self, trained: Tensors, frozen: Tensors, sites: list[Site]) -> dict[str, Factors]:
-        """Return A and B laid along each site's sides, scaled by u and v."""
+        """Return A and B repeated along each site's sides, scaled by u and v."""
         A = {side: _along(trained["A"].mT, side).mT for side in {s.in_features for s in sites}}
         B = {side: _along(trained["B"], side) for side in {s.out_features for s in sites}}
         return {

@@ -1,16 +1,16 @@
 """VB-LoRA: Li, Han and Ji, NeurIPS 2024, arXiv 2405.15179, equations 2 to 4.
 
 Every column of B and every row of A of every site is a concatenation of sub-vectors of length b. A sub-vector is a
-top-k softmax admixture of the vector bank B = {alpha_1 .. alpha_h}, shared by all sites: with logits sigma (h) of its
-own, u = sum over the k largest of softmax(sigma restricted to them) times their bank vectors.
-Trained: the bank (h, b) and the logits (n, h) of all n = sum over sites of r (d_in + d_out) / b sub-vectors, with
-learning rates of their own. Initialisation: bank U(-0.02, 0.02), logits N(0, 0.01), that figure being the standard
-deviation as in the authors' code; the change is small at the start and not zero.
-Stored: the bank, k indices and k - 1 weights a sub-vector; the last weight is 1 minus the others. The paper counts in
-numbers of 32 bits, an index as a byte where h <= 256 and as a whole number beyond.
-The other ways to select, of the paper's ablation, are of training alone: a run answers, and is stored, by the top-k of
-the same logits. Deviation: the noise of noisy top-k (Shazeer et al., arXiv 1701.06538) is standard normal, where theirs
-has a scale that is learnt and the paper prints none.
+top-k softmax admixture of the vector bank B = {alpha_1 .. alpha_h}, which all sites share: it has logits sigma (h), and
+is u = sum over the k largest logits of softmax(sigma restricted to them) times their bank vectors.
+Trained: the bank (h, b) and the logits (n, h) of all n = sum over sites of r (d_in + d_out) / b sub-vectors, each with
+its own learning rate. Initialisation: bank U(-0.02, 0.02), logits N(0, 0.01), where 0.01 is the standard deviation, as
+in the authors' code: the change is small at the start, but not zero.
+Stored: the bank, and k indices and k - 1 weights for each sub-vector; the last weight is 1 minus the others. The paper
+counts numbers of 32 bits: an index is a byte where h <= 256, and a whole number beyond.
+The other ways to select, from the paper's ablation, are for training alone: a run answers, and is stored, with the
+top-k of the same logits. Deviation: the noise of noisy top-k (Shazeer et al., arXiv 1701.06538) is standard normal;
+theirs has a learnt scale, and the VB-LoRA paper states none.
 """
 
 import math
@@ -22,27 +22,27 @@ from torch import Tensor
 
 from methods.base import Factors, Method, MethodError, Site, Tensors
 
-_TEMPERATURE = 1 / 3  # of both Gumbel softmaxes, as in the paper
+_TEMPERATURE = 1 / 3  # in both Gumbel softmaxes, as in the paper
 
 
 def top_k(logits: Tensor, bank: Tensor, k: int) -> Tensor:
-    """Return the sub-vectors (n, b): logits (n, h) choose and weigh k vectors of the bank (h, b). k = h takes all."""
+    """Return sub-vectors (n, b): logits (n, h) select and weight k vectors of the bank (h, b). k = h takes all."""
     top, indices = logits.topk(k)
     return (top.softmax(-1)[..., None] * bank[indices]).sum(-2)
 
 
 def noisy_top_k(logits: Tensor, bank: Tensor, k: int, uniform: Tensor) -> Tensor:
-    """Return top-k's sub-vectors of logits with standard normal noise on them; ``uniform``: (n, h) within (0, 1)."""
+    """Return the top-k sub-vectors of logits plus standard normal noise; ``uniform``: (n, h) in (0, 1)."""
     return top_k(logits + torch.special.ndtri(uniform), bank, k)
 
 
 def gumbel_softmax(logits: Tensor, bank: Tensor, k: int, uniform: Tensor) -> Tensor:
-    """Return sub-vectors of the whole bank, weighed by softmax((sigma + g) / tau) with Gumbel noise g."""
+    """Return sub-vectors of the whole bank, weighted by softmax((sigma + g) / tau) with Gumbel noise g."""
     return _gumbel_weights(logits, uniform) @ bank
 
 
 def straight_through(logits: Tensor, bank: Tensor, k: int, uniform: Tensor) -> Tensor:
-    """Return for each sub-vector the one that Gumbel softmax weighs most; the gradient of logits is its weights'."""
+    """Return the bank vector that Gumbel softmax weights most; the logits get the gradient of its weights."""
     soft = _gumbel_weights(logits, uniform)
     hard = torch.zeros_like(soft).scatter(-1, soft.argmax(-1, keepdim=True), 1.0)
     return (hard + (soft - soft.detach())) @ bank
@@ -59,7 +59,7 @@ _BANK, _SUB_VECTORS = "vectors * vector_length", "rank * sides / vector_length"
 
 @dataclass(frozen=True)
 class VBLoRA(Method):
-    """Trains h * b + n * h numbers and stores h * b + n (2 k - 1), indices counted as the docstring above says."""
+    """Trains h b + n h numbers and stores h b + n (2 k - 1), with indices counted as said above."""
 
     starts_at_zero: ClassVar[bool] = False
     formula: ClassVar[str] = f"{_BANK} + {_SUB_VECTORS} * (topk * (1 / 4 if vectors <= 256 else 1) + topk - 1)"
@@ -74,19 +74,17 @@ class VBLoRA(Method):
     vector_length: int
     topk: int
     dropout: float = 0.0
-    selection: str | None = None  # of training steps; None: top-k, which is the paper's method
+    selection: str | None = None  # in training steps; None: top-k, which is the paper's method
 
     def __post_init__(self) -> None:
-        """Check that the bank holds the k that are taken from it, and that the selection is one."""
+        """Check the sub-vectors' length, that the bank holds k vectors, and the selection."""
         super().__post_init__()
         if self.vector_length < 1:
-            raise MethodError(f"vector_length {self.vector_length} is no length: 1 and more are")
+            raise MethodError(f"vector_length must be at least 1, got {self.vector_length}")
         if not 1 <= self.topk <= self.vectors:
-            raise MethodError(f"topk {self.topk} does not fit a bank of {self.vectors} vectors: 1 to {self.vectors} do")
+            raise MethodError(f"topk must be from 1 to {self.vectors}, the vectors in the bank, got {self.topk}")
         if self.selection not in (None, *SELECTIONS):
-            raise MethodError(
-                f"selection {self.selection} is unknown: null, which is top-k, {', '.join(SELECTIONS)} are there"
-            )
+            raise MethodError(f"selection must be {', '.join(SELECTIONS)}, or null for top-k, got {self.selection}")
 
     def init(self, sites: list[Site], generator: torch.Generator | None) -> Tensors:
         """Return vector_bank (h, b) and logits (n, h); a site's n are A's row by row, then B's column by column."""
@@ -94,7 +92,7 @@ class VBLoRA(Method):
         if common % self.vector_length:
             lengths = ", ".join(str(n) for n in range(1, common + 1) if common % n == 0)
             raise MethodError(
-                f"vector_length {self.vector_length} does not divide every side of the sites; these do: {lengths}"
+                f"vector_length must divide every side of the sites, got {self.vector_length}; these do: {lengths}"
             )
         return {
             "vector_bank": torch.empty(self.vectors, self.vector_length).uniform_(-0.02, 0.02, generator=generator),
@@ -102,11 +100,11 @@ class VBLoRA(Method):
         }
 
     def noise(self, sites: list[Site]) -> dict[str, tuple[int, ...]]:
-        """Return one number for each logit, where the selection has noise."""
+        """Return one number for each logit, if the selection uses noise."""
         return {} if self.selection is None else {"noise": (sum(self._counts(sites)), self.vectors)}
 
     def factors(self, trained: Tensors, frozen: Tensors, sites: list[Site]) -> dict[str, Factors]:
-        """Return A and B laid out from the admixtures: one selection for all sub-vectors, top-k without noise."""
+        """Return A and B, put together from the admixtures; the sub-vectors of all sites are selected at once."""
         logits, bank = trained["logits"], trained["vector_bank"]
         if "noise" in trained:
             admixture = SELECTIONS[self.selection](logits, bank, self.topk, trained["noise"])
@@ -121,7 +119,7 @@ class VBLoRA(Method):
         }
 
     def pack(self, trained: Tensors) -> Tensors:
-        """Return the bank, the top-k indices (uint8, or uint16 for h > 256) and all but the last of their weights."""
+        """Return the bank, the top-k indices (uint8, or uint16 if h > 256) and all of their weights but the last."""
         top, indices = trained["logits"].topk(self.topk)
         return {
             "vector_bank": trained["vector_bank"],
@@ -130,7 +128,7 @@ class VBLoRA(Method):
         }
 
     def unpack(self, stored: Tensors) -> Tensors:
-        """Return logits that are the log of the weights at the top-k and -inf elsewhere: they give the same factors."""
+        """Return logits that give the same factors: log of the weights at the top-k, and -inf elsewhere."""
         weights = stored["topk_weights"]
         last = (1.0 - weights.sum(-1, keepdim=True)).clamp_min(0.0)
         logits = torch.full((len(weights), self.vectors), -torch.inf, device=weights.device)
@@ -138,7 +136,7 @@ class VBLoRA(Method):
         return {"vector_bank": stored["vector_bank"], "logits": logits}
 
     def stored_parameters(self, trained: Tensors) -> float:
-        """Return h b + n (k i + k - 1), i being 1/4 for h <= 256 and 1 beyond."""
+        """Return h b + n (k i + k - 1), where an index counts i = 1/4 for h <= 256, and 1 beyond."""
         index = 0.25 if self.vectors <= 256 else 1.0
         return trained["vector_bank"].numel() + len(trained["logits"]) * (self.topk * index + self.topk - 1)
 

@@ -1,8 +1,8 @@
 """VeRA: Kopiczko et al., ICLR 2024, arXiv 2310.11454, equation 2.
 
-h = W0 x + Lambda_b B Lambda_d A x, with d (r) and b (d_out) trained for every site, and A and B random, frozen and one
-for all sites: A (r, the largest d_in), B (the largest d_out, r), sliced to each site's shape. They are drawn from
-``projection_seed``, which is the same for every run, so they are never stored.
+h = W0 x + Lambda_b B Lambda_d A x, with d (r) and b (d_out) trained for every site. A and B are random, frozen and
+shared by all sites: A (r, largest d_in) and B (largest d_out, r), sliced to each site's shape. They are drawn from
+``projection_seed``, which is the same for every run, so that they are never stored.
 Initialisation: A and B from kaiming uniform (gain sqrt(2)), b = 0, d = ``d_initial``. No deviation.
 """
 
@@ -16,7 +16,7 @@ from methods.base import Factors, Method, Site, Tensors, kaiming_uniform
 
 @dataclass(frozen=True)
 class VeRA(Method):
-    """Trains r + d_out numbers a site."""
+    """Trains r + d_out numbers for each site."""
 
     formula: ClassVar[str] = "rank * maps + outputs"
     rank: int
@@ -35,7 +35,7 @@ class VeRA(Method):
         }
 
     def init(self, sites: list[Site], generator: torch.Generator | None) -> Tensors:
-        """Return d (r) and b (d_out) of every site; nothing of them is random."""
+        """Return d (r) and b (d_out) of every site; neither is random."""
         trained = {}
         for site in sites:
             trained[f"{site.name}.d"] = torch.full((self.rank,), self.d_initial)

@@ -20,7 +20,7 @@ from benchmarks.records.schema import Typed
 from benchmarks.tasks.classification import Classification
 from benchmarks.tasks.generation import Generation
 from benchmarks.training import job, plan
-from methods.base import Method, Site, sizes_of
+from methods.base import Method, Site, evaluated
 from methods.sites import find_sites
 
 _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9}
@@ -121,11 +121,6 @@ def _checked(method: Method, sites: list[Site], stored: float) -> str:
         name = type(method).__name__
         raise SuiteError(f"{name} stores {stored:,.15g} numbers, but its formula {formula} gives {given:,.15g}")
     return formula
-
-
-def evaluated(formula: str, method: Method, sites: list[Site]) -> float:
-    """Return what a formula of a method's file gives for its hyperparameters and these sites."""
-    return eval(formula, {"__builtins__": {}}, asdict(method) | sizes_of(sites))  # a formula comes from this repository
 
 
 def _origin(method: Method) -> str:

@@ -1,22 +1,10 @@
-"""What the tests of the methods share: tiny random models, and every method as conf/method/ gives it.
-
-A method with ways to train that its file leaves unused is there once more for each.
-"""
-
-from pathlib import Path
+"""What the tests of the methods share: tiny random models, and every method as conf/method/ gives it."""
 
 import pytest
 import torch
-import transformers
-import yaml
+from support import method_cases
+from support.method_cases import CASES
 from torch import nn
-
-from methods import find
-from methods.vb_lora import SELECTIONS
-
-CONF = Path(__file__).parents[2] / "conf" / "method"
-CASES = {name: (name, {}) for name in find()}
-CASES |= {f"vb_lora, {selection}": ("vb_lora", {"selection": selection}) for selection in SELECTIONS}
 
 
 class Maps(nn.Module):
@@ -48,28 +36,12 @@ def maps():
 @pytest.fixture
 def bert():
     """Return a function that builds a random BERT classifier without dropout; its sides are given."""
-
-    def build(hidden: int, intermediate: int, layers: int) -> nn.Module:
-        torch.manual_seed(0)
-        config = transformers.BertConfig(
-            hidden_size=hidden,
-            intermediate_size=intermediate,
-            num_hidden_layers=layers,
-            num_attention_heads=2,
-            vocab_size=100,
-            max_position_embeddings=32,
-            hidden_dropout_prob=0.0,
-            attention_probs_dropout_prob=0.0,
-        )
-        return transformers.BertForSequenceClassification(config).eval()
-
-    return build
+    return method_cases.bert
 
 
 @pytest.fixture
-def backbone(bert):
-    """A BERT whose sides suit the hyperparameters in conf/method: 256 and 512."""
-    return bert(256, 512, 1)
+def backbone():
+    return method_cases.bert()
 
 
 @pytest.fixture(params=CASES)
@@ -79,16 +51,12 @@ def name(request):
 
 @pytest.fixture
 def settings(name):
-    """A method's settings as its YAML file has them, but for what the case is of."""
-    file, chosen = CASES[name]
-    content = yaml.safe_load((CONF / f"{file}.yaml").read_text())
-    return content.get("method", content) | chosen
+    return method_cases.settings_of(name)
 
 
 @pytest.fixture
 def method(settings):
-    chosen = {key: value for key, value in settings.items() if key not in ("name", "lr", "lr_head")}
-    return find()[settings["name"]](**chosen)
+    return method_cases.built(settings)
 
 
 @pytest.fixture

@@ -51,7 +51,9 @@ def test_the_whole_is_no_target_beside_its_parts(gpt2):
 
 
 def test_parts_that_do_not_divide_the_outputs_are_refused(gpt2):
-    with pytest.raises(MethodError, match=r"the 768 outputs of transformer.h.0.attn.c_attn are not 5 equal maps"):
+    with pytest.raises(
+        MethodError, match=r"the 768 outputs of transformer.h.0.attn.c_attn cannot be divided into 5 equal maps"
+    ):
         find_sites(gpt2, ["c_attn.q"], [], {"c_attn": list("qkvxy")})
 
 

@@ -8,24 +8,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from accelerate import Accelerator
+from support import method_cases
+from support.method_cases import TARGETS, batch
 
 import methods
-from benchmarks.papers.ledger import evaluated
-from benchmarks.tasks.classification import Classification
-from benchmarks.training.group import Adaptation, Batch, RunGroup
-from benchmarks.training.settings import RunSettings, TrainSettings
 from methods.adapter import Adapter
-from methods.base import Method, Site, delta, digest, kind
+from methods.base import Method, Site, delta, digest, evaluated, kind
 from methods.dropout import Rows
 from methods.sites import find_sites
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
-TASK = Classification(
-    name="made-up", dataset="", config="", train="", validation="",
-    text=[], label="", labels=["no", "yes"], metric="accuracy", primary="accuracy",
-)  # fmt: skip
 
 
 @pytest.fixture
@@ -35,9 +27,7 @@ def sites(method, backbone):
 
 @pytest.fixture
 def inputs():
-    tokens = torch.randint(0, 100, (6, 12), generator=torch.Generator().manual_seed(5))
-    mask = (torch.arange(12) < torch.tensor([12, 7, 12, 4, 9, 12])[:, None]).long()
-    return {"input_ids": tokens, "attention_mask": mask}
+    return batch()
 
 
 def generator(seed: int) -> torch.Generator:
@@ -61,6 +51,17 @@ def test_find_gives_every_method_defined_in_the_folder():
     ]
     assert list(methods.find()) == defined
     assert len(defined) >= 7
+
+
+def test_the_tests_of_methods_need_nothing_of_the_benchmarks():
+    """So that a method can be tested alone, as methods/ can be used alone."""
+    files = [*Path(__file__).parent.rglob("*.py"), Path(method_cases.__file__)]
+    nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
+    imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {f"{n.module}.{alias.name}" for n in nodes if isinstance(n, ast.ImportFrom) for alias in n.names}
+    assert not {name.partition(".")[0] for name in imported} & {"benchmarks", "scripts", "hydra", "omegaconf"}
+    shared = {".".join(name.split(".")[:2]) for name in imported if name.startswith("support")}
+    assert shared == {"support.method_cases"}
 
 
 def test_every_config_is_a_methods():
@@ -218,44 +219,6 @@ def test_a_forward_pass_computes_the_factors_once(method, sites, backbone, input
     monkeypatch.setattr(type(method), "factors", lambda *args: calls.append(1) or compute(*args))
     backbone(**{name: tensor.repeat(2, 1) for name, tensor in inputs.items()})
     assert len(calls) == (1 if sites else 0)
-
-
-def test_training_leaves_the_backbones_bytes(method, settings, sites, backbone, inputs):
-    before = copy.deepcopy(backbone.state_dict())
-    frozen = method.frozen(sites)
-    frozen_before = digests(frozen.items())
-    group = RunGroup(
-        Adaptation(backbone, ["classifier"], method, sites, frozen),
-        [RunSettings(seed=0, lr=settings["lr"], lr_head=settings["lr_head"])],
-        TrainSettings(
-            epochs=1,
-            batch_size=6,
-            max_length=12,
-            schedule="constant",
-            warmup_ratio=0.0,
-            weight_decay=0.0,
-            max_grad_norm=1.0,
-        ),
-        rows=18,
-        accelerator=Accelerator(cpu=True),
-        precision="fp32",
-    )
-    start = {name: p.clone() for name, p in (group.adapter.run(0) | group.head(0)).items()}
-    batch = Batch(inputs, torch.tensor([0, 1, 1, 0, 1, 0]), torch.full((1, 6), 1 / 6), torch.arange(6)[None])
-    for _ in range(3):
-        assert group.step(TASK, [batch], epoch=0, alive=[True]).isfinite().all()
-
-    for name, tensor in (group.adapter.run(0) | group.head(0)).items():
-        assert torch.equal(tensor, start[name]) != method.trains_head, name
-    after = digests(backbone.state_dict().items())
-    kept = {name: digest(tensor) for name, tensor in before.items() if not name.startswith("classifier")}
-    changed = {name for name in kept if after[name] != kept[name]}
-    assert after.keys() == kept.keys()
-    if method.trains_backbone:
-        assert {name for name, _ in backbone.named_parameters()} <= changed
-    else:
-        assert not changed
-    assert digests(group.adapter.frozen.items()) == frozen_before
 
 
 def test_the_formula_gives_what_the_method_stores(method, sites):

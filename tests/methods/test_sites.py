@@ -65,7 +65,7 @@ def test_an_unknown_target_is_answered_with_the_nearest_and_all(model):
     with pytest.raises(MethodError) as error:
         find_sites(model, ["query", "valeu"], ["classifier"])
     assert str(error.value) == (
-        "target 'valeu' names no linear map of this backbone; nearest: 'attention.self.value'; there are: "
+        "target 'valeu' names no linear map of this backbone; nearest: 'attention.self.value'; existing: "
         "attention.output.dense, attention.self.key, attention.self.query, attention.self.value, bert.pooler.dense, "
         "intermediate.dense, output.dense"
     )
@@ -81,5 +81,5 @@ def test_a_site_has_its_maps_shape_and_weight(model):
 
 
 def test_a_model_without_linear_maps_is_told_so():
-    with pytest.raises(MethodError, match="this backbone has none"):
+    with pytest.raises(MethodError, match="this backbone has no nn.Linear or Conv1D"):
         find_sites(nn.Sequential(nn.Conv1d(1, 1, 1)), ["query"], [])

@@ -91,7 +91,7 @@ def test_nothing_is_merged_into_four_bits(llama: Path) -> None:
     sites = find_sites(model, ALL, [])
     before = [parameter.clone() for parameter in model.parameters()]
     adapter = Adapter(model, method, sites, [method.init(sites, torch.Generator())], {}, Rows())
-    with pytest.raises(MethodError, match="q_proj is quantised, and nothing can be merged"):
+    with pytest.raises(MethodError, match="q_proj is quantised, so that nothing can be merged"):
         adapter.merge()
     assert all(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))
 

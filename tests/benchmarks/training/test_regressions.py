@@ -126,7 +126,7 @@ def test_a_map_of_something_else_than_the_rows_is_refused() -> None:
     model, method = Positioned(), LoRA(rank=2, alpha=2)
     sites = find_sites(model, ["map"], [])
     Adapter(model, method, sites, [method.init(sites, None) for _ in range(3)], {}, Rows())
-    with pytest.raises(MethodError, match="map is applied to 3 rows where the batch has 6"):
+    with pytest.raises(MethodError, match="map is applied to 3 rows, but the batch has 6"):
         model(x=torch.ones(6, 8))
 
 

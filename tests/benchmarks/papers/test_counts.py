@@ -12,9 +12,8 @@ from functools import cache
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
-from benchmarks.conf import CONF
+from benchmarks import conf
 from benchmarks.models.backbones import on_meta
 from benchmarks.papers import published
 from benchmarks.tasks.classification import Classification
@@ -101,16 +100,14 @@ ROWS = {
 
 @cache
 def sites_of(backbone: str, targets: str) -> list[Site]:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("run", ["task=glue/rte", "method=lora", f"backbone={backbone}"]).backbone
+    config = conf.composed(["task=glue/rte", "method=lora", f"backbone={backbone}"]).backbone
     model = on_meta(config.shape, Classification if config.head else Generation)
     return find_sites(model, list(config.targets.get(targets) or targets.split(",")), list(config.head), config.fused)
 
 
 def recipe(task: str, backbone: str, name: str) -> Method:
     """Return a method with the hyperparameters of its recipe for a backbone."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("run", [f"task={task}", f"method={name}", f"backbone={backbone}"]).method
+    config = conf.composed([f"task={task}", f"method={name}", f"backbone={backbone}"]).method
     cls = find()[name]
     return cls(**{field.name: config[field.name] for field in fields(cls) if field.name in config})
 
