@@ -1,4 +1,4 @@
-"""Builds a task from its settings; its class lies in the module that is called as its kind."""
+"""Builds a task from its settings. Its class is defined in the module with the name of its kind."""
 
 import importlib
 import inspect
@@ -12,7 +12,7 @@ from benchmarks.tasks.base import Task
 
 
 def build(settings: Mapping[str, Any]) -> Task:
-    """Return the task of a file in conf/task; its ``kind`` is the name of the module here that defines its class.
+    """Return the task that a file in conf/task describes; ``kind`` names the module that defines its class.
 
     Raises SuiteError for an unknown kind, and for a setting that is unknown, missing or out of range.
     """
@@ -29,8 +29,8 @@ def build(settings: Mapping[str, Any]) -> Task:
 def of_record(settings: Mapping[str, Any]) -> Task:
     """Return the task of a run from ``config["task"]`` of its record.
 
-    A record does not say its task's kind, which is no part of a run's identity: it is the kind that has just these
-    settings. Raises SuiteError where no kind has.
+    A record does not say the kind, since it is not part of a run's identity: it is inferred as the kind that has
+    exactly these settings. Raises SuiteError if there is none.
     """
     if "kind" in settings:
         return build(settings)
@@ -40,7 +40,7 @@ def of_record(settings: Mapping[str, Any]) -> Task:
         if required <= settings.keys() <= fields.keys():
             return build({**settings, "kind": kind})
     raise SuiteError(
-        f"a record's task has the settings {', '.join(sorted(settings))}, which are those of no kind of task: "
+        f"a record's task has the settings {', '.join(sorted(settings))}, which fit no kind of task: "
         f"{', '.join(kinds())}"
     )
 
@@ -51,7 +51,7 @@ def kinds() -> list[str]:
 
 
 def _class_of(kind: str) -> type[Task] | None:
-    """Return the class that the module ``kind`` names after itself; None where there is no such module or class."""
+    """Return the task class that the module ``kind`` names after itself; None if there is no such module or class."""
     if kind not in _modules():
         return None
     named = getattr(importlib.import_module(f"{tasks.__name__}.{kind}"), kind.capitalize(), None)

@@ -1,4 +1,4 @@
-"""The order in which a run sees its rows."""
+"""The order in which a run trains on its rows."""
 
 import numpy as np
 
@@ -6,10 +6,11 @@ _POOL = 50  # batches whose rows are sorted by length together
 
 
 def batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[np.ndarray]:
-    """Return an epoch's batches of row numbers in the order of a run: shuffled, then bucketed by length.
+    """Return an epoch's batches of row numbers, in order: shuffled, then bucketed by length.
 
-    Which rank of length comes when depends on the epoch alone, so that the runs of a group, which hold different rows,
-    hold rows of about one length at a time; the rows depend on the run's seed.
+    lengths: (rows,) numbers of tokens. The rows in a batch depend on the run's seed. Whether a batch of short or of
+    long rows comes next depends on the epoch alone: the runs of a group have different rows, and so at each step rows
+    of about the same length.
     """
     shuffled = np.random.default_rng([seed, epoch]).permutation(len(lengths))
     pools = [shuffled[i : i + _POOL * batch_size] for i in range(0, len(shuffled), _POOL * batch_size)]

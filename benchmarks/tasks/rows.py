@@ -1,4 +1,4 @@
-"""Rows from the hub, a directory or the suite's own grammar; and as tokens."""
+"""A task's rows: read from the hub, a directory or the embedded data sets, checked, and encoded as tokens."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ _ALL: Mapping[str, int | None] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Rows:
-    """A task's splits with their rows checked; ``fingerprint`` hashes every one of them."""
+    """A task's splits, whose rows have been checked; ``fingerprint`` hashes every row."""
 
     source: str
     dataset: str
@@ -30,9 +30,10 @@ class Rows:
 
 
 def load(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | None] = _ALL) -> Rows:
-    """Load a task's rows: from the hub (root None), ``embedded``, or a directory in the hub's layout.
+    """Load a task's rows. ``root``: None for the hub, "embedded", or a directory in the hub's layout.
 
-    ``sizes`` takes so many rows of a split, a fixed sample; None takes all.
+    ``sizes`` says how many rows of a split are taken, a fixed sample; None takes all. Raises SuiteError for rows that
+    cannot be read, or that the task finds fault with.
     """
     datasets.disable_progress_bars()
     huggingface_hub.utils.logging.set_verbosity_error()
@@ -49,18 +50,20 @@ def load(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | No
 
 
 def _read(source: Source, split: str, root: str | None, cache: Path, needs: str) -> datasets.Dataset:
-    """Return one split's checked rows, with the columns that ``needs`` them alone."""
+    """Return one split's checked rows, with the columns that the source names; ``needs`` is who needs them."""
     if root is None:
         place = source.dataset
     elif root == "embedded":
         place = str(embedded.write(cache, source.dataset.rpartition("/")[2]))
     else:
         place = _directory(root, source)
-    # datasets tells directories apart by their name alone, and would serve one's cached rows for another's.
-    own_cache = None if root is None else str(cache / "datasets" / _files_of(Path(place)))
+    # datasets tells directories apart by name alone, and would return the cached rows of another one.
+    cache_of_place = None if root is None else str(cache / "datasets" / _files_of(Path(place)))
     revision = source.revision if root is None else None
     try:
-        rows = datasets.load_dataset(place, source.config, split=source.split, revision=revision, cache_dir=own_cache)
+        rows = datasets.load_dataset(
+            place, source.config, split=source.split, revision=revision, cache_dir=cache_of_place
+        )
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         reason = first_line(error.__cause__ or error)
         raise SuiteError(
@@ -77,7 +80,7 @@ def _directory(root: str, source: Source) -> str:
     place = inside if inside.is_dir() else Path(root)
     if not place.is_dir():
         raise SuiteError(
-            f"data.root={root} is no directory: pass one that holds {inside.name}/{source.config}/*.parquet"
+            f"data.root={root} is not a directory: pass one that holds {inside.name}/{source.config}/*.parquet"
         )
     return str(place)
 
@@ -93,8 +96,8 @@ def _check(source: Source, rows: datasets.Dataset, place: str, needs: str) -> No
     missing = [column for column in source.columns if column not in rows.column_names]
     if missing:
         raise SuiteError(
-            f"{place} has no column {', '.join(missing)}: {needs} needs {', '.join(source.columns)}, "
-            f"there are {', '.join(rows.column_names)}"
+            f"{place} has no column {', '.join(missing)}: {needs} needs {', '.join(source.columns)}; "
+            f"existing: {', '.join(rows.column_names)}"
         )
     for number, values in enumerate(zip(*(rows[column][:] for column in source.columns), strict=True)):
         if fault := source.fault(dict(zip(source.columns, values, strict=True))):
@@ -102,34 +105,36 @@ def _check(source: Source, rows: datasets.Dataset, place: str, needs: str) -> No
 
 
 def _sample(there: int, wanted: int, setting: str) -> list[int]:
-    """Return ``wanted`` of ``there`` places in their order, the same ones whenever these two are asked for."""
+    """Return ``wanted`` of ``there`` row numbers, sorted; the same ones for the same two numbers."""
     if not 0 < wanted <= there:
-        raise SuiteError(f"{setting}={wanted} cannot be taken from {there}: 1 to {there}, or null for all")
+        raise SuiteError(f"{setting} must be from 1 to {there}, or null for all, got {wanted}")
     return sorted(np.random.default_rng(0).permutation(there)[:wanted].tolist())
 
 
 def instances(rows: Rows, task: Text) -> dict[str, list[Instance]]:
-    """Return what is to be answered: a fixed sample of ``task.decode.instances`` of each set, or all of it."""
-    found, wanted = task.instances(rows.splits), task.decode.instances
+    """Return what is to be answered, by set: a fixed sample of ``task.decode.instances``, or all."""
+    by_set, wanted = task.instances(rows.splits), task.decode.instances
     if wanted is None:
-        return found
-    return {name: [own[i] for i in _sample(len(own), wanted, "task.decode.instances")] for name, own in found.items()}
+        return by_set
+    return {
+        name: [asked[i] for i in _sample(len(asked), wanted, "task.decode.instances")] for name, asked in by_set.items()
+    }
 
 
 def halves(task: Task, rows: datasets.Dataset) -> np.ndarray:
-    """Return (rows,) of 0 and 1: the half of dev that each row is in, by a hash of what the task says decides it."""
+    """Return (rows,) of 0 and 1: the half of dev that each row is in, by a hash of its ``task.half_by`` columns."""
     deciding = rows.select_columns(task.half_by)
     return np.array([hashlib.sha256(row).digest()[0] & 1 for row in _rows(deciding)])
 
 
 def _rows(rows: datasets.Dataset) -> list[bytes]:
-    """Return each row's texts and label as bytes, the same wherever it was read from."""
+    """Return each row's values as bytes, which are the same wherever the row was read from."""
     columns = (rows[name][:] for name in rows.column_names)
     return [json.dumps(row).encode() for row in zip(*columns, strict=True)]
 
 
 def tokenise(rows: Rows, split: str, task: Task, tokenizer, backbone: str, max_length: int) -> list[dict]:
-    """Return the tokens and labels of each row, cached on disk by rows, task, length and the backbone's fingerprint."""
+    """Return each row's tokens and labels, cached on disk by rows, task, length and the backbone's fingerprint."""
     facts = f"{rows.fingerprint} {split} {task.model_dump_json()} {max_length} {backbone}"
     encoded = rows.splits[split].map(
         lambda batch: task.encode(batch, tokenizer, max_length),

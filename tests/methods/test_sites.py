@@ -81,5 +81,5 @@ def test_a_site_has_its_maps_shape_and_weight(model):
 
 
 def test_a_model_without_linear_maps_is_told_so():
-    with pytest.raises(MethodError, match="this backbone has no nn.Linear or Conv1D"):
+    with pytest.raises(MethodError, match=r"this backbone has no nn.Linear or Conv1D"):
         find_sites(nn.Sequential(nn.Conv1d(1, 1, 1)), ["query"], [])

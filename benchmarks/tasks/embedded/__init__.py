@@ -1,7 +1,7 @@
-"""Data sets of the suite's own, most of them made from grammars and word lists, for machines without a hub.
+"""The suite's own data sets, most of them made from grammars and word lists, for machines without a hub.
 
-Each has the schema of a set of the hub, so the same code runs on both, but it is not that set. A data set is a module
-here that gives three names:
+Each has the schema of a set on the hub, so that the same code runs on both, but it is not that set. A data set is a
+module here that defines three names:
 
 VERSION: its folder is named after it; raise it when any row changes.
 IMITATES: the name that people know the hub's set by; the data card says that this is not it.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from benchmarks.errors import SuiteError
+from benchmarks.errors import SuiteError, nearest
 from benchmarks.tasks.embedded import alpaca_cleaned, e2e_nlg, glue, gsm8k, metamathqa, mt_bench_prompts
 
 # By the last part of the name on the hub.
@@ -29,13 +29,14 @@ SETS = {
 
 
 def write(root: Path, name: str) -> Path:
-    """Write a data set as ``root/embedded-v<version>/<name>`` in the hub's layout, unless it is there; return that.
+    """Write a data set to ``root/embedded-v<version>/<name>`` in the hub's layout, if it is not there; return that.
 
-    Several processes may do so at once: each writes a folder of its own and renames it; the first one stays.
-    Raises SuiteError for a data set that there is none of, or if something else is in that place.
+    Several processes may do so at once: each writes to a separate folder and renames it; the first one stays. Raises
+    SuiteError for an unknown data set, and if something else is in its place.
     """
     if name not in SETS:
-        raise SuiteError(f"no embedded data set {name}; there are: {', '.join(SETS)}")
+        known = ", ".join(SETS)
+        raise SuiteError(f"the embedded data set {name} is unknown; nearest: {nearest(name, SETS)}; known: {known}")
     chosen = SETS[name]
     target = root / f"embedded-v{chosen.VERSION}" / name
     if (target / "README.md").is_file():
@@ -52,14 +53,14 @@ def write(root: Path, name: str) -> Path:
         try:
             os.replace(made, target)
         except OSError as error:
-            # A folder that is not empty cannot be replaced: either another process was first, or it is not ours.
+            # A folder that is not empty cannot be replaced: another process was first, or something else is there.
             if not (target / "README.md").is_file():
                 raise SuiteError(f"{target} is in the way of an embedded data set; remove it") from error
     return target
 
 
 def _readme(tables: dict[str, dict], imitated: str, version: int) -> str:
-    """The data card, whose front matter tells ``datasets`` the configs and their files."""
+    """Return the data card, whose front matter tells ``datasets`` the configs and their files."""
     lines = ["---", "configs:"]
     for config, splits in tables.items():
         lines += [f"- config_name: {config}", "  data_files:"]

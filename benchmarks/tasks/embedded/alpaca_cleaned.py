@@ -149,7 +149,7 @@ def _odd_one_out(rng: Rng) -> Made:
 def _members(rng: Rng) -> Made:
     """A mixed list with a question for one category, and its members."""
     words = _words(rng)
-    category = rng.choice([name for name, own in CATEGORIES.items() if set(own) & set(words)])
+    category = rng.choice([name for name, members in CATEGORIES.items() if set(members) & set(words)])
     return f"{category}: {_listed(words)}", _listed([word for word in words if word in CATEGORIES[category]])
 
 
@@ -277,7 +277,7 @@ def rows(split: str) -> list[dict]:
     Returns dicts of ``instruction``, ``input`` and ``output``. Raises SuiteError for another split.
     """
     if split != "train":
-        raise SuiteError(f"no embedded split alpaca-cleaned/{split}; splits: train")
+        raise SuiteError(f"the embedded split alpaca-cleaned/{split} is unknown; known: train")
     rng = random.Random(f"alpaca-cleaned {VERSION}")  # a string seeds through SHA-512, alike in every process
     seen: set[tuple[str, str]] = set()
     made = []

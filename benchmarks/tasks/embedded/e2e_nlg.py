@@ -168,11 +168,10 @@ def _references(rng: Rng, meaning: Meaning) -> list[str]:
 def rows(split: str) -> list[dict]:
     """The rows of one split, the same on every machine; no MR is in two splits.
 
-    Returns dicts of ``meaning_representation`` and ``human_reference``. Raises SuiteError for a split that there is
-    none of.
+    Returns dicts of ``meaning_representation`` and ``human_reference``. Raises SuiteError for an unknown split.
     """
     if split not in SIZES:
-        raise SuiteError(f"no embedded split e2e_nlg/{split}; splits: {', '.join(SIZES)}")
+        raise SuiteError(f"the embedded split e2e_nlg/{split} is unknown; known: {', '.join(SIZES)}")
     rng = random.Random(f"e2e_nlg {VERSION}")  # a string seeds through SHA-512, alike in every process
     seen: set[str] = set()
     made: dict[str, list[dict]] = {}

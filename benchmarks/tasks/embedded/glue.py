@@ -1,18 +1,18 @@
 """Seven small GLUE-shaped sets made from a grammar and word lists.
 
-They have GLUE's configs, columns and label ids, so the same code runs on them, but they are not GLUE and
-their scores compare with nothing outside this suite. Each set asks for something a bag of words misses:
+They have GLUE's configs, columns and label ids, so that the same code runs on them, but they are not GLUE, and their
+scores cannot be compared with anything outside this suite. Each set asks for something that a bag of words misses:
 
 cola: number agreement of verb and determiner across a distracting phrase, and word order.
 sst2: negation, and which of two contrasted clauses is the main one.
 mrpc: synonyms, voice and fronting keep the meaning; a changed role, number, deed or place does not.
 qnli: whether a sentence holds the asked kind of fact about the asked person, deed and thing.
 rte: hypernyms and dropped adjuncts follow from the premise; other nouns, places, "all" or a "not" do not.
-mnli: the same, of premises with "no" too, and a hypothesis that they contradict stands apart from one that is only new.
+mnli: the same, with "no" in premises too; a hypothesis that contradicts is told from one that is merely new.
 stsb: how much of who, deed, thing, place and time two sentences share.
 
-About ``NOISE`` of the labels in both splits are flipped (in stsb, scores move by up to ``JITTER``), so no
-method can reach a perfect score and two methods do not tie at a ceiling.
+A share of about ``NOISE`` of the labels in both splits is flipped (in stsb, scores move by up to ``JITTER``), so that
+no method can reach a perfect score, and two methods do not tie at a ceiling.
 """
 
 import random
@@ -283,11 +283,11 @@ def rows(config: str, split: str) -> list[dict]:
     """The rows of one split, the same on every machine; no texts are twice in a set, within or across splits.
 
     Returns dicts of the text columns, ``label`` (an id, or a score of 0 to 5 for stsb) and ``idx`` (from 0).
-    Raises SuiteError for a config or split that there is none of.
+    Raises SuiteError for an unknown config or split.
     """
     if config not in SETS or split not in splits(config):
-        there = "; ".join(f"{name}: {', '.join(splits(name))}" for name in SETS)
-        raise SuiteError(f"no embedded set {config}/{split}; there are: {there}")
+        known = "; ".join(f"{name}: {', '.join(splits(name))}" for name in SETS)
+        raise SuiteError(f"the embedded split glue {config}/{split} is unknown; known: {known}")
     make, columns, names = SETS[config]
     rng = random.Random(f"{config} 2")  # a string seeds through SHA-512, alike in every process; 2 is a VERSION
     drawn: dict[tuple[str, ...], float] = {}

@@ -27,10 +27,10 @@ def _answer(problem: Problem) -> str:
 def rows(split: str) -> list[dict]:
     """The rows of one split, the same on every machine; half of the questions are in a kind's second wording.
 
-    Returns dicts of ``question`` and ``answer``. Raises SuiteError for a split that there is none of.
+    Returns dicts of ``question`` and ``answer``. Raises SuiteError for an unknown split.
     """
     if split not in SPLITS:
-        raise SuiteError(f"no embedded split gsm8k/{split}; splits: {', '.join(SPLITS)}")
+        raise SuiteError(f"the embedded split gsm8k/{split} is unknown; known: {', '.join(SPLITS)}")
     return [
         {"question": problem.questions[number % 2], "answer": _answer(problem)}
         for number, problem in enumerate(word_problems.problems()[f"gsm8k/{split}"])

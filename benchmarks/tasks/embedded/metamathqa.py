@@ -1,7 +1,7 @@
 """Word problems with worked solutions: a small MetaMathQA-shaped set made from a grammar and word lists.
 
 It has the column names of meta-math/MetaMathQA, two of its types and its last line, so the same code runs on it, but it
-is not MetaMathQA. Each problem is there twice: as it is ("GSM_AnsAug"), and in another wording ("GSM_Rephrased").
+is not MetaMathQA. Each problem occurs twice: in its first wording ("GSM_AnsAug"), and in another ("GSM_Rephrased").
 """
 
 import pyarrow as pa
@@ -26,7 +26,7 @@ def rows(split: str) -> list[dict]:
     Returns dicts of ``type``, ``original_question``, ``query`` and ``response``. Raises SuiteError for another split.
     """
     if split != "train":
-        raise SuiteError(f"no embedded split MetaMathQA/{split}; splits: train")
+        raise SuiteError(f"the embedded split MetaMathQA/{split} is unknown; known: train")
     return [
         {"type": kind, "original_question": problem.questions[0], "query": query, "response": _response(problem)}
         for problem in word_problems.problems()["metamathqa"]

@@ -99,5 +99,5 @@ def test_an_instruction_task_checks_its_templates_and_exams() -> None:
 
 def test_settings_of_no_kind_are_refused(mrpc: dict) -> None:
     del mrpc["kind"]
-    with pytest.raises(SuiteError, match=r"settings colour, config, .*, which are those of no kind of task: classif"):
+    with pytest.raises(SuiteError, match=r"settings colour, config, .*, which fit no kind of task: classif"):
         of_record(mrpc | {"colour": "blue"})

@@ -1,4 +1,4 @@
-"""ROUGE-L and CIDEr over PTB tokens, as the COCO caption scorer inside the official E2E script counts them."""
+"""ROUGE-L and CIDEr over PTB tokens, as the COCO caption scorer in the official E2E script computes them."""
 
 import math
 from collections import Counter
@@ -7,13 +7,13 @@ Tokens = list[str]
 
 _BETA = 1.2  # ROUGE-L's weight of recall
 _ORDER = 4
-_SIGMA = 6.0  # how far apart CIDEr lets two lengths be
+_SIGMA = 6.0  # of the Gaussian by which CIDEr penalises a difference in length
 
 
 def rouge_l(predictions: list[Tokens], references: list[list[Tokens]]) -> float:
-    """Return the mean ROUGE-L (0 to 1): the best precision and the best recall over the references, and their F.
+    """Return the mean ROUGE-L (0 to 1): the F of the best precision and the best recall over the references.
 
-    Lin, ACL 2004 workshop, section 3. A text without tokens has the one empty token, as the scorer's splitting gives.
+    Lin, ACL 2004 workshop, section 3. A text without tokens counts as one empty token, as the scorer splits it.
     """
     return sum(map(_rouge_l, predictions, references)) / len(predictions)
 
@@ -42,7 +42,7 @@ def _common(first: Tokens, second: Tokens) -> int:
 def cider(predictions: list[Tokens], references: list[list[Tokens]]) -> float:
     """Return the mean CIDEr (0 to 10). Vedantam et al., CVPR 2015, equations 1 to 4 and the "D" of its section 8.
 
-    Document frequencies are those of the references. Lengths are counted in bigrams, as the scorer does.
+    Document frequencies are taken from the references. Lengths are counted in bigrams, as in the scorer.
     """
     frequency = Counter(gram for rs in references for gram in set().union(*map(_counts, rs)))
     log_size = math.log(len(references))
@@ -54,14 +54,14 @@ def cider(predictions: list[Tokens], references: list[list[Tokens]]) -> float:
         return weights
 
     scores = []
-    for prediction, own in zip(predictions, references, strict=True):
-        mine = vector(prediction)
+    for prediction, texts in zip(predictions, references, strict=True):
+        predicted = vector(prediction)
         similarity = 0.0
-        for reference in own:
+        for reference in texts:
             apart = max(len(prediction) - 1, 0) - max(len(reference) - 1, 0)
-            cosines = sum(map(_clipped_cosine, mine, vector(reference))) / _ORDER
+            cosines = sum(map(_clipped_cosine, predicted, vector(reference))) / _ORDER
             similarity += cosines * math.exp(-(apart**2) / (2 * _SIGMA**2))
-        scores.append(10 * similarity / len(own))
+        scores.append(10 * similarity / len(texts))
     return sum(scores) / len(scores)
 
 

@@ -1,4 +1,4 @@
-"""The E2E challenge's scores of generated text, as its official script (tuetschek/e2e-metrics) prints them."""
+"""The E2E challenge's scores of written text, as its official script (tuetschek/e2e-metrics) prints them."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,19 +25,19 @@ def available() -> list[str]:
 def score(predictions: list[str], references: list[list[str]], names: Sequence[str] | None = None) -> dict[str, float]:
     """Return the named corpus scores, or all that are ``available``.
 
-    predictions: one text an instance; references: one or more texts an instance. Raises SuiteError where their numbers
-    differ, an instance has no reference, or METEOR is named and cannot run.
+    predictions: one text for each instance; references: one or more for each. Raises SuiteError where their numbers
+    differ, where an instance has no reference, and where METEOR is named and cannot run.
     """
     if len(predictions) != len(references):
         raise SuiteError(
-            f"there are {len(predictions)} predictions for {len(references)} instances: one line each is needed, "
-            "an empty one where a system said nothing"
+            f"{len(predictions)} predictions were given for {len(references)} instances: each needs one line, which "
+            "may be empty"
         )
     if not references:
-        raise SuiteError("there is nothing to score: no instances")
-    for number, own in enumerate(references, 1):
-        if not own:
-            raise SuiteError(f"instance {number} has no reference: instances are apart by exactly one empty line")
+        raise SuiteError("there are no instances to score")
+    for number, texts in enumerate(references, 1):
+        if not texts:
+            raise SuiteError(f"instance {number} has no reference: separate instances by exactly one empty line")
     thirteen = [mteval.tokenise(p) for p in predictions], [[mteval.tokenise(r) for r in rs] for rs in references]
     treebank = [ptb.tokenise(p) for p in predictions], [[ptb.tokenise(r) for r in rs] for rs in references]
     computed: dict[str, Callable[[], float]] = {
@@ -52,7 +52,7 @@ def score(predictions: list[str], references: list[list[str]], names: Sequence[s
 
 
 def read_references(file: Path) -> list[list[str]]:
-    """Read references: those of an instance on lines, instances apart by an empty line; or one a line without any."""
+    """Read references, one a line; instances are separated by an empty line, or by each line if none is empty."""
     instances: list[list[str]] = [[]]
     for line in read_lines(file):
         if line:
@@ -65,7 +65,7 @@ def read_references(file: Path) -> list[list[str]]:
 
 
 def read_lines(file: Path) -> list[str]:
-    """Read one text a line, such as predictions. Raises SuiteError for a file that is not there, or is no UTF-8."""
+    """Read one text a line, such as predictions. Raises SuiteError for a file that is absent, or is not UTF-8."""
     try:
         return [line.strip() for line in file.read_text(encoding="utf-8").removesuffix("\n").split("\n")]
     except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""METEOR 1.5 (Denkowski and Lavie, WMT 2014) as the official E2E script runs it: the authors' Java program.
+"""METEOR 1.5 (Denkowski and Lavie, WMT 2014), run as the official E2E script runs it: the authors' Java program.
 
 It needs a Java runtime and the package pycocoevalcap, which ships the program: ``pip install .[meteor]``.
 """
@@ -16,16 +16,16 @@ Tokens = list[str]
 
 
 def missing() -> str | None:
-    """Say what METEOR lacks here, or None where it can run."""
+    """Say what METEOR lacks here, or return None if it can run."""
     if shutil.which("java") is None:
         return "no Java runtime was found (on Debian: apt install default-jre-headless)"
     if importlib.util.find_spec("pycocoevalcap") is None:
-        return "the package pycocoevalcap, which ships it, is not installed: pip install .[meteor]"
+        return "the package pycocoevalcap, which ships METEOR, is not installed: pip install .[meteor]"
     return None
 
 
 def meteor(predictions: list[Tokens], references: list[list[Tokens]]) -> float:
-    """Return the corpus METEOR (0 to 1), for English and with the program's own normalisation.
+    """Return the corpus METEOR (0 to 1), for English, with the program's normalisation.
 
     Raises SuiteError where the program is missing or fails.
     """
@@ -41,22 +41,22 @@ def meteor(predictions: list[Tokens], references: list[list[Tokens]]) -> float:
     ):
 
         def ask(question: str, answers: int) -> list[str]:
-            with suppress(BrokenPipeError):  # it has stopped, and says why below
+            with suppress(BrokenPipeError):  # the program has stopped; its reason is read below
                 program.stdin.write(question + "\n")
                 program.stdin.flush()
             lines = [program.stdout.readline() for _ in range(answers)]
             if not lines[-1]:
-                with suppress(BrokenPipeError):  # what it did not take
+                with suppress(BrokenPipeError):  # the pipe may hold what the program did not read
                     program.stdin.close()
                 complaints.seek(0)
                 raise SuiteError(f"METEOR 1.5 stopped: {complaints.read().strip() or 'it gave no reason'}")
             return [line.strip() for line in lines]
 
         statistics = [
-            ask("SCORE ||| " + " ||| ".join(map(_line, [*own, prediction])), 1)[0]
-            for prediction, own in zip(predictions, references, strict=True)
+            ask("SCORE ||| " + " ||| ".join(map(_line, [*texts, prediction])), 1)[0]
+            for prediction, texts in zip(predictions, references, strict=True)
         ]
-        # One answer a segment, and the corpus's own at the end.
+        # One answer for each segment, and then that for the corpus.
         return float(ask("EVAL ||| " + " ||| ".join(statistics), len(statistics) + 1)[-1])
 
 

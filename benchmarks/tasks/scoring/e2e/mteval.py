@@ -1,7 +1,7 @@
-"""BLEU and NIST as mteval-v13a counts them: the Perl script inside the official E2E script, told in Python.
+"""BLEU and NIST as mteval-v13a computes them: the Perl script in the official E2E script, written in Python.
 
 Tokens are its "13a" tokens with ASCII letters lower-cased. Equations: Papineni et al. (ACL 2002) for BLEU, Doddington
-(HLT 2002) for NIST; what the script adds to them is said where it is done.
+(HLT 2002) for NIST; the functions say what the script adds to them.
 """
 
 import math
@@ -13,14 +13,14 @@ Tokens = list[str]
 
 _ENTITIES = (("<skipped>", ""), ("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"))
 _SPLITS = (
-    (re.compile(r"([{-~[-` -&(-+:-@/])"), r" \1 "),  # punctuation, but for ' , - .
-    (re.compile(r"([^0-9])([.,])"), r"\1 \2 "),  # . and , but after a digit
-    (re.compile(r"([.,])([^0-9])"), r" \1 \2"),  # . and , but before a digit
+    (re.compile(r"([{-~[-` -&(-+:-@/])"), r" \1 "),  # punctuation, except ' , - .
+    (re.compile(r"([^0-9])([.,])"), r"\1 \2 "),  # . and , unless after a digit
+    (re.compile(r"([.,])([^0-9])"), r" \1 \2"),  # . and , unless before a digit
     (re.compile(r"([0-9])(-)"), r"\1 \2 "),  # - after a digit
 )
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _BLEU_ORDER, _NIST_ORDER = 4, 5
-_BETA = math.log(2) / math.log(1.5) ** 2  # a text of two thirds of the length has half the score
+_BETA = math.log(2) / math.log(1.5) ** 2  # a text of two thirds of the length gets half the score
 
 
 def tokenise(text: str) -> Tokens:
@@ -34,10 +34,9 @@ def tokenise(text: str) -> Tokens:
 
 
 def bleu(predictions: list[Tokens], references: list[list[Tokens]]) -> float:
-    """Return the corpus BLEU (0 to 1), against the closest reference length, the shorter of two as close.
+    """Return the corpus BLEU (0 to 1), against the closest reference length; of two that are as close, the shorter.
 
-    A precision without a match counts as 1 / (2^k times its n-grams), k being how many of them there were so far; one
-    without n-grams counts as 1.
+    The k-th precision without a match counts as 1 / (2^k times its n-grams); one without n-grams counts as 1.
     """
     logs, doubled = 0.0, 1
     for n in range(1, _BLEU_ORDER + 1):
@@ -54,9 +53,9 @@ def bleu(predictions: list[Tokens], references: list[list[Tokens]]) -> float:
 
 
 def nist(predictions: list[Tokens], references: list[list[Tokens]]) -> float:
-    """Return the corpus NIST of the Perl script, the official figure.
+    """Return the corpus NIST of the Perl script, which is the official figure.
 
-    Its reference length is all references' tokens by the mean number of references an instance.
+    The reference length is the number of tokens of all references, divided by the mean number of references.
     """
     words = sum(len(r) for rs in references for r in rs)
     length = words / (sum(map(len, references)) / len(references))
@@ -68,10 +67,11 @@ def nist(predictions: list[Tokens], references: list[list[Tokens]]) -> float:
 
 
 def nist_p(predictions: list[Tokens], references: list[list[Tokens]]) -> float:
-    """Return the corpus NIST of the script's Python port (its flag -p), which the LoRA paper's figures are.
+    """Return the corpus NIST of the script's Python port (its flag -p), as the LoRA paper prints it.
 
-    Its reference length is the sum of every instance's mean; an empty prediction has one empty token, and a prediction
-    too short for an n-gram takes from the others' number of them (where that leaves none, the n-gram counts 0).
+    The reference length is the sum of each instance's mean. An empty prediction counts as one empty token. A
+    prediction that is too short for an n-gram lowers the number of n-grams of the others; where none is left, the
+    n-gram counts 0.
     """
     words = sum(len(p) or 1 for p in predictions)
     length = sum(sum(map(len, rs)) / len(rs) for rs in references)
@@ -83,7 +83,7 @@ def nist_p(predictions: list[Tokens], references: list[list[Tokens]]) -> float:
 
 
 def _information(predictions: list[Tokens], references: list[list[Tokens]]) -> list[float]:
-    """Return for each n the sum over n-grams that match of log2(count of its first n - 1 words / its own count)."""
+    """Return for each n the sum, over the n-grams that match, of log2(count of its first n - 1 words / its count)."""
     counts = Counter(gram for rs in references for r in rs for n in range(_NIST_ORDER + 1) for gram in _ngrams(r, n))
     return [
         sum(

@@ -1,13 +1,14 @@
-"""Penn Treebank tokens as the official E2E script has them, without Java.
+"""Penn Treebank tokens as the official E2E script makes them, without Java.
 
-The script runs Stanford's PTBTokenizer 3.4.1 with ``-preserveLines -lowerCase`` and drops punctuation. This is no port
-of it: it has the rules that restaurant texts meet, and gives the same tokens on every reference and every system output
-of the E2E dev and test sets, and on the cases in tests/benchmarks/nlg/ptb.json. Addresses, tags and faces may differ.
+The script runs Stanford's PTBTokenizer 3.4.1 with ``-preserveLines -lowerCase`` and drops punctuation. This is not a
+port: it has the rules that restaurant texts need, and gives the same tokens for every reference and every system output
+of the E2E dev and test sets, and for the cases in tests/benchmarks/tasks/scoring/e2e/ptb.json. Addresses, tags and
+emoticons may differ.
 """
 
 import re
 
-# Dropped. All quotes are, so which of them open and which close does not matter here.
+# Dropped. This includes all quotes, so that it does not matter which of them open and which close.
 _PUNCTUATION = frozenset(['"', "'", "''", "`", "``", ".", "?", "!", ",", ":", ";", "-", "--", "..."])
 _REPLACED = {
     "“": '"', "”": '"', "‘": "'", "’": "'", "–": " - ", "—": " - ", "…": "...", "£": "#", "€": "$", "½": "1/2",  # noqa: RUF001
@@ -26,7 +27,7 @@ _TOKEN = re.compile(
     | \w+?(?=n't\b) | n't\b | '(?:s|re|ve|ll|d|m)\b | \b[dol]'\w+ | \bma'am\b | \by'(?=all\b) | (?<!\w)'t(?=is\b|was\b)
     | \bcan(?=not\b) | (?<=\bcan)not\b | \b(?:gon|wan)(?=na\b) | \bgot(?=ta\b) | \b(?:gim|lem)(?=me\b)
     | (?<!\w)'(?:\d0s|em)\b | 'n'
-    # A number may have a sign; words hang together by hyphens, slashes and periods, numbers by commas and colons too.
+    # A number may have a sign; hyphens, slashes and periods join words, and commas and colons join numbers too.
     | (?<![\w)])[-+]\.?\d+(?:[.,:/]\d+)* | (?<!\w)\.\d+ | \d\d?:\d\d(?=[ap]m\b) | (?-i:[A-Z]+(?:&[A-Z]+)+)\b
     | [@#][a-z]\w* | \w+(?:(?:[-/.]|(?<=\d)[,:](?=\d))\w+)*(?:\.(?=[,;:]))?
     | \.\.\. | [!?]{2,} | \S
@@ -36,7 +37,7 @@ _TOKEN = re.compile(
 
 
 def tokenise(text: str) -> list[str]:
-    """Return the lower-cased tokens of one line, punctuation left out."""
+    """Return the lower-cased tokens of one line, without punctuation."""
     plain = _CHARACTERS.sub(lambda match: _REPLACED[match[0]], text)
     tokens = (match[0].lower() for match in _TOKEN.finditer(plain))
     return [_BRACKETS.get(token, token) for token in tokens if token not in _PUNCTUATION]

@@ -1,11 +1,11 @@
-r"""The string form in which two answers of MATH are compared: Hendrycks et al., NeurIPS 2021 datasets track.
+r"""The normal form in which two answers to MATH are compared: Hendrycks et al., NeurIPS 2021 datasets track.
 
-Facts of the published code (hendrycks/math, modeling/math_equivalence.py), in the words of this one.
+It does what the published code does (hendrycks/math, modeling/math_equivalence.py), and is written anew.
 """
 
 import re
 
-# In this order: a later one sees what an earlier one left.
+# In this order: each replacement works on what the ones before it left.
 _BEFORE_UNITS = (
     ("\n", ""),
     (r"\!", ""),
@@ -23,18 +23,18 @@ _UNIT = r"\text{ "
 
 
 class NoNormalForm(ValueError):
-    """An answer that the published code stops at: what it then counts differs from script to script."""
+    """Raised for an answer that the published code cannot treat; how it then counts differs between scripts."""
 
 
 def normalise(answer: str) -> str:
-    r"""Return an answer of MATH in its normal form; equal forms are equal answers.
+    r"""Return an answer to MATH in its normal form; answers with equal forms are equal.
 
-    Gone are spaces, line breaks, degrees, dollar and percent signs, \left, \right, a unit at the right, and what stands
-    left of a lone "=" if it has at most two characters. \frac and \sqrt get their braces, .5 its zero, and a whole
-    number over a whole number, or 0.5, becomes a \frac. Nothing is computed: 0.25 and 1/4 stay apart.
+    Removed are spaces, line breaks, degrees, dollar and percent signs, \left, \right, a unit at the right, and the text
+    left of a single "=" if it has at most two characters. \frac and \sqrt get their braces, .5 its zero, and a whole
+    number over a whole number, or 0.5, becomes a \frac. Nothing is computed: 0.25 and 1/4 remain different.
 
-    Raises NoNormalForm where two units, a \frac or \sqrt of nothing, or one "/" between other things than whole numbers
-    stand. At the last the first release kept the text; MetaMath's copy and those made of it stop.
+    Raises NoNormalForm for two units, for a \frac or \sqrt of nothing, and for one "/" that is not between whole
+    numbers. In the last case the first release kept the text; MetaMath's copy, and those made from it, stop.
     """
     text = _replaced(answer, _BEFORE_UNITS)
     if text.count(_UNIT) > 1:
@@ -62,7 +62,7 @@ def _roots(text: str) -> str:
 
 
 def _fractions(text: str) -> str:
-    r"""Give each \frac its braces; a \frac with one character after it leaves the whole text as it is."""
+    r"""Give each \frac its braces; a \frac with a single character after it leaves the whole text unchanged."""
     head, *parts = text.split(r"\frac")
     for number, part in enumerate(parts):
         if not part:
@@ -82,5 +82,5 @@ def _quotient(text: str) -> str:
     try:
         above, below = map(int, text.split("/"))
     except ValueError as error:
-        raise NoNormalForm(f"no quotient of whole numbers: {text}") from error
+        raise NoNormalForm(f"not a quotient of whole numbers: {text}") from error
     return rf"\frac{{{above}}}{{{below}}}" if text == f"{above}/{below}" else text

@@ -1,4 +1,4 @@
-"""Accuracy of generated solutions of GSM8K and MATH by several readings of what their answers are."""
+"""Accuracy of written solutions of GSM8K and MATH, by several ways to read the answer from a solution."""
 
 import math
 import threading
@@ -8,7 +8,7 @@ from typing import Literal
 from benchmarks.errors import SuiteError
 from benchmarks.tasks.scoring.maths import announced, metamath, paper, verify
 
-# How each reads an answer, in the order in which tables print them.
+# How each extractor reads an answer, in the order in which tables print them.
 EXTRACTORS = {
     "paper": "the scripts of LoRA-XS and VB-LoRA: MetaMath's reading, compared more mildly",
     "metamath": "MetaMath's scripts: after \"The answer is: \", a rounded number or Hendrycks' normal form",
@@ -32,20 +32,21 @@ _JUDGES: dict[str, dict[str, Callable[..., bool | None]]] = {
 
 
 def score(predictions: list[str], golds: list[str], kind: Literal["number", "expression"]) -> dict[str, dict]:
-    """Return, for each of ``EXTRACTORS``, what ``summary`` makes of its verdicts.
+    """Return the ``summary`` of the verdicts of each of ``EXTRACTORS``.
 
-    predictions: generated solutions; golds: the hub's ``answer`` column, of GSM8K ("number": a solution that ends in
-    "#### 72") or MATH ("expression": the LaTeX of the answer alone). Both (n). Raises SuiteError where their numbers
-    differ, there are none, a gold is not of its kind, or outside the main thread, where math-verify cannot run.
+    predictions: n written solutions; golds: n entries of the hub's ``answer`` column, of GSM8K ("number": a solution
+    that ends in "#### 72") or of MATH ("expression": the LaTeX of the answer alone). Raises SuiteError where their
+    numbers differ or are 0, for a gold answer that is not of its kind, and outside the main thread, where math-verify
+    cannot run.
     """
     if kind not in _JUDGES:
-        raise SuiteError(f"no kind of answer {kind}; there are: {', '.join(_JUDGES)}")
+        raise SuiteError(f"the kind of answer {kind} is unknown; known: {', '.join(_JUDGES)}")
     if len(predictions) != len(golds):
-        raise SuiteError(f"there are {len(predictions)} predictions for {len(golds)} gold answers: one each is needed")
+        raise SuiteError(f"{len(predictions)} predictions were given for {len(golds)} gold answers: each needs one")
     if not golds:
-        raise SuiteError("there is nothing to score: no gold answers")
+        raise SuiteError("there are no gold answers to score")
     if threading.current_thread() is not threading.main_thread():
-        raise SuiteError("answers are scored in the main thread alone: math-verify's time limits are signals")
+        raise SuiteError("answers can be scored in the main thread only: math-verify's time limits are signals")
     for number, gold in enumerate(golds, 1):
         if fault := gold_fault(gold, kind):
             raise SuiteError(f"gold answer {number} has {fault}")
@@ -57,10 +58,10 @@ def score(predictions: list[str], golds: list[str], kind: Literal["number", "exp
 
 
 def summary(verdicts: list[bool | None]) -> dict:
-    """Return accuracy (0 to 1), stderr, unread and verdicts (n), of one verdict an answer, None where nothing was read.
+    """Return accuracy (0 to 1), stderr, unread and verdicts (n).
 
-    An answer that was not read is wrong, and counted in ``unread`` too. stderr is sqrt(p (1 - p) / n), the binomial
-    one of the accuracy p over n problems as drawn from more of their kind.
+    verdicts: one for each answer, None where nothing was read; such an answer is wrong, and also counted in ``unread``.
+    stderr is the binomial standard error sqrt(p (1 - p) / n) of the accuracy p, over n problems that are a sample.
     """
     right = [verdict is True for verdict in verdicts]
     accuracy = sum(right) / len(right)
@@ -73,7 +74,7 @@ def summary(verdicts: list[bool | None]) -> dict:
 
 
 def gold_fault(gold: str, kind: str) -> str | None:
-    """Say what is wrong with a gold answer, or None. The papers' scripts stop at a number that is not whole."""
+    """Say what is wrong with a gold answer, or return None. The papers' scripts stop at a number that is not whole."""
     if kind == "number" and _number(gold) is None:
         return f'{gold[-20:]!r} at the end of its answer, where "#### " and a whole number are needed'
     return None if gold.strip() else "no text, where the answer's LaTeX is needed"

@@ -1,10 +1,10 @@
 r"""Verdicts of the package math-verify, which parses both answers and asks sympy whether they are equal.
 
-It reads more than the papers' scripts do: what follows "final answer", a \boxed{...}, what follows "answer", or else
-the last number. So it reads "#### 72", but for texts that speak of an answer before (4 of the 1,319 of GSM8K's test
-split), and a number in most texts that never came to an answer. Its limit of five seconds on a parse or a comparison is
-one of the machine's time; what takes longer ($10^{1000000000}$) is wrong. The limit is an alarm signal, which Python
-gives the main thread alone.
+It reads more than the papers' scripts do: the text after "final answer", a \boxed{...}, the text after "answer", or
+else the last number. So it reads "#### 72", except in texts that mention an answer before (4 of the 1,319 in GSM8K's
+test split), and it reads a number in most texts that never reach an answer. A parse or a comparison may take five
+seconds of wall time; one that takes longer ($10^{1000000000}$) is wrong. The limit is an alarm signal, which Python
+delivers to the main thread alone.
 """
 
 import re
@@ -13,24 +13,24 @@ from benchmarks.tasks.scoring.maths import metamath
 
 
 def judge_number(prediction: str, gold: int) -> bool | None:
-    """Return whether the number that math-verify finds in the text is the gold one, or None if it finds nothing."""
-    from math_verify import parse, verify  # here, since its import takes most of a second
+    """Return whether the number that math-verify reads in the text is the gold one; None if it reads nothing."""
+    from math_verify import parse, verify  # its import takes most of a second
 
-    found = parse(prediction)
-    return verify(parse(str(gold)), found) if found else None
+    answer = parse(prediction)
+    return verify(parse(str(gold)), answer) if answer else None
 
 
 def judge_expression(prediction: str, gold: str) -> bool | None:
-    r"""Return whether the answer is equal to the gold one, or None if math-verify finds nothing to read.
+    r"""Return whether the answer equals the gold one; None if math-verify reads nothing.
 
-    What is announced ("The answer is: ") is read, to the end of its line, or else the whole text. Announced LaTeX has
-    no dollar signs in MetaMathQA, and math-verify looks only between such, so it is set between them.
+    Read is the text after "The answer is: ", to the end of its line, or else the whole text. Announced LaTeX has no
+    dollar signs in MetaMathQA, but math-verify looks only between dollar signs, so that they are added.
     """
     from math_verify import LatexExtractionConfig, parse, verify
 
     announced = metamath.expression(prediction)
-    found = parse(prediction if announced is None else _between_dollars(announced.splitlines()[0]))
-    return verify(parse(_between_dollars(gold), [LatexExtractionConfig()]), found) if found else None
+    answer = parse(prediction if announced is None else _between_dollars(announced.splitlines()[0]))
+    return verify(parse(_between_dollars(gold), [LatexExtractionConfig()]), answer) if answer else None
 
 
 def _between_dollars(text: str) -> str:
