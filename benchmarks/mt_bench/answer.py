@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -62,7 +61,7 @@ def _decoding(run: saved.Saved, max_new_tokens: int) -> Decoding:
             f"{run.directory} was trained on task={run.task.name}, which has no instructions: train a run with "
             "task=alpaca"
         )
-    return replace(run.task.decode, max_new_tokens=max_new_tokens)
+    return run.task.decode.model_copy(update={"max_new_tokens": max_new_tokens})
 
 
 def _batches(questions: list[Question], size: int) -> Iterator[list[Question]]:
@@ -97,7 +96,7 @@ class Respondent:
         for question in questions:
             both_turns = self.task.ask_again(self.task.ask(question.turns[0]), "", question.turns[1])
             (prompt,) = self.task.prompt_tokens([both_turns], self.tokenizer)
-            twice = replace(self.decoding, max_new_tokens=2 * self.decoding.max_new_tokens)
+            twice = self.decoding.model_copy(update={"max_new_tokens": 2 * self.decoding.max_new_tokens})
             feed.check_fits(f"question {question.id}, both turns,", prompt, both_turns, twice, self.context)
 
     def answer(self, questions: list[Question]) -> list[tuple[str, str]]:
