@@ -207,13 +207,21 @@ REFUSED = {
         ["task=glue/mrpc", "classification head", "minilm"],
     ),
     "a setting of another task": ("lora", {"task": "glue/mrpc"}, ["task.decode.beams is a setting of another task"]),
-    "no rows that many": ("lora", {"data.train_rows": "99"}, ["data.train_rows=99", "24"]),
+    "no rows that many": (
+        "lora",
+        {"data.train_rows": "99"},
+        ["data.train_rows must be from 1 to 24, or null for all, got 99"],
+    ),
     "rows in words": (
         "lora",
         {"data.validation_rows": "few"},
         ["data.validation_rows must be a whole number, or null, got few"],
     ),
-    "no instances that many": ("lora", {"task.decode.instances": "99"}, ["task.decode.instances=99", "6"]),
+    "no instances that many": (
+        "lora",
+        {"task.decode.instances": "99"},
+        ["task.decode.instances must be from 1 to 6, or null for all, got 99"],
+    ),
     "no beams": ("lora", {"task.decode.beams": "0"}, ["task.decode.beams must be at least 1, got 0"]),
     "a penalty in words": (
         "lora",

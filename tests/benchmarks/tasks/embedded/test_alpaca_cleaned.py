@@ -139,7 +139,7 @@ def test_texts_are_short_and_printable():
 
 
 def test_unknown_split_is_an_error():
-    with pytest.raises(SuiteError, match="no embedded split alpaca-cleaned/test; splits: train"):
+    with pytest.raises(SuiteError, match="the embedded split alpaca-cleaned/test is unknown; known: train"):
         alpaca_cleaned.rows("test")
 
 

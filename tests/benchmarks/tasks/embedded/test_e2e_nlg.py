@@ -131,7 +131,7 @@ def test_texts_are_printable():
 
 
 def test_unknown_split_is_an_error():
-    with pytest.raises(SuiteError, match="no embedded split e2e_nlg/dev; splits: train, validation, test"):
+    with pytest.raises(SuiteError, match="the embedded split e2e_nlg/dev is unknown; known: train, validation, test"):
         e2e_nlg.rows("dev")
 
 

@@ -72,6 +72,6 @@ def test_a_foreign_folder_is_not_overwritten(tmp_path: Path):
 
 
 def test_an_unknown_set_is_an_error_that_names_the_known(tmp_path: Path):
-    with pytest.raises(SuiteError, match=f"no embedded data set dart; there are: {', '.join(embedded.SETS)}$"):
+    with pytest.raises(SuiteError, match=f"set dart is unknown; nearest: .*; known: {', '.join(embedded.SETS)}$"):
         embedded.write(tmp_path, "dart")
     assert list(tmp_path.iterdir()) == []

@@ -93,7 +93,7 @@ def test_noise_flips_about_its_share_of_labels(monkeypatch):
 
 @pytest.mark.parametrize(("config", "split"), [("wnli", "train"), ("cola", "test")])
 def test_unknown_set_is_an_error(config, split):
-    with pytest.raises(SuiteError, match=f"no embedded set {config}/{split}"):
+    with pytest.raises(SuiteError, match=f"the embedded split glue {config}/{split} is unknown; known: "):
         glue.rows(config, split)
 
 

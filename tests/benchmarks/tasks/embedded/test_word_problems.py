@@ -133,10 +133,11 @@ def test_texts_are_short_and_printable():
 
 
 @pytest.mark.parametrize(
-    ("module", "said"), [(metamathqa, "MetaMathQA/dev; splits: train$"), (gsm8k, "gsm8k/dev; splits: train, test$")]
+    ("module", "said"),
+    [(metamathqa, "MetaMathQA/dev is unknown; known: train$"), (gsm8k, "gsm8k/dev is unknown; known: train, test$")],
 )
 def test_unknown_split_is_an_error(module, said: str):
-    with pytest.raises(SuiteError, match=f"no embedded split {said}"):
+    with pytest.raises(SuiteError, match=f"the embedded split {said}"):
         module.rows("dev")
 
 

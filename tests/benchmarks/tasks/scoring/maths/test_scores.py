@@ -166,9 +166,9 @@ def test_the_embedded_gold_solutions_are_right_with_metamathqa_s_last_line():
 
 
 BAD = {
-    "no gold answers": ([], [], "number", "nothing to score"),
-    "another number of golds": (["1"], ["#### 1", "#### 2"], "number", "1 predictions for 2 gold answers"),
-    "another kind": (["1"], ["1"], "word", "no kind of answer word; there are: number, expression"),
+    "no gold answers": ([], [], "number", "no gold answers to score"),
+    "another number of golds": (["1"], ["#### 1", "#### 2"], "number", "1 predictions were given for 2 gold answers"),
+    "another kind": (["1"], ["1"], "word", "the kind of answer word is unknown; known: number, expression"),
     "no mark": (
         ["1", "1"],
         ["#### 1", "so it is 1"],
