@@ -1,11 +1,17 @@
 """Files that are whole or absent."""
 
+import hashlib
 import os
 import secrets
 import socket
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.errors import SuiteError
+
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_HASH_BYTES = 32
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -61,3 +67,31 @@ def _alive(process: int) -> bool:
     except PermissionError:  # somebody else's
         return True
     return True
+
+
+def check_not_pointer(path: Path) -> None:
+    """Raise SuiteError for a file that Git LFS has left a pointer of in the place of its content."""
+    with path.open("rb") as file:
+        if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
+            raise SuiteError(f"{path} is a Git LFS pointer, without the content: run `git lfs pull` in its repository")
+
+
+def kept(path: Path, made_for: str, make: Callable[[], bytes]) -> bytes:
+    """Return the content of a cache file, which ``make`` makes where it is absent, damaged or was made for another use.
+
+    ``made_for`` names all that the content depends on. A file begins with the hash of that and of its content.
+    """
+    if path.exists():
+        stored = path.read_bytes()
+        if stored[:_HASH_BYTES] == _checksum(made_for, content := stored[_HASH_BYTES:]):
+            return content
+        print(f"{path} is damaged, or was made for something else: it is made again", file=sys.stderr)
+    content = make()
+    write_atomic(path, _checksum(made_for, content) + content)
+    return content
+
+
+def _checksum(made_for: str, content: bytes) -> bytes:
+    digest = hashlib.sha256(f"{made_for}\n".encode())
+    digest.update(content)
+    return digest.digest()

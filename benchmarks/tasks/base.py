@@ -5,8 +5,8 @@ else of a task.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,7 +21,9 @@ Example = dict[str, Any]  # one row as tokens: input_ids, labels, and whatever e
 class Source:
     """Where a split's rows lie: a data set on the hub, its config, and a split as ``datasets`` writes it: train[:90%].
 
-    ``columns`` must exist; ``fault(row)`` says what is wrong with a row, or returns None.
+    ``columns`` must exist, but for those in ``optional``: where such a one is absent or null, it is an empty text.
+    ``classes`` names the classes of a column in the order of their ids. ``fault(row)`` says what is wrong with a row,
+    or returns None.
     """
 
     dataset: str
@@ -30,6 +32,8 @@ class Source:
     revision: str | None
     columns: list[str]
     fault: Callable[[dict[str, Any]], str | None]
+    optional: Sequence[str] = ()
+    classes: Mapping[str, list[str]] = field(default_factory=dict)
 
 
 class Task(Settings):
@@ -62,12 +66,24 @@ class Task(Settings):
         return {"train": self._source(self.train), "validation": self._source(self.validation)}
 
     def _source(self, split: str) -> Source:
-        return Source(self.dataset, self.config, split, self.revision, self.columns, self.fault)
+        return Source(
+            self.dataset, self.config, split, self.revision, self.columns, self.fault, self.optional, self.classes
+        )
 
     @property
     @abstractmethod
     def columns(self) -> list[str]:
         """Return the columns that a row must have."""
+
+    @property
+    def optional(self) -> list[str]:
+        """Return the columns that may be absent or null, which is an empty text."""
+        return []
+
+    @property
+    def classes(self) -> dict[str, list[str]]:
+        """Return the names of the classes, in the order of their ids, by the column that holds them."""
+        return {}
 
     @property
     @abstractmethod

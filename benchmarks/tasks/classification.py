@@ -43,6 +43,11 @@ class Classification(Task):
         return [*self.text, self.label]
 
     @property
+    def classes(self) -> dict[str, list[str]]:
+        """Return the classes of the label's column; a regression has none."""
+        return {self.label: self.labels} if self.labels else {}
+
+    @property
     def half_by(self) -> list[str]:
         """Return all columns."""
         return self.columns

@@ -93,6 +93,12 @@ class Instruction(Text):
         return list(dict.fromkeys([*asked, self.response]))
 
     @property
+    def optional(self) -> list[str]:
+        """Return the columns that the last template does without."""
+        needed = [*_columns_of(self.templates[-1]), self.response]
+        return [column for column in self.columns if column not in needed]
+
+    @property
     def half_by(self) -> list[str]:
         """Return all columns."""
         return self.columns

@@ -1,7 +1,8 @@
-"""A task's rows: read from the hub, a directory or the embedded data sets, checked, and encoded as tokens."""
+"""A task's rows: read from the hub, a directory or the embedded data sets, and checked."""
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import huggingface_hub
 import numpy as np
 
 from benchmarks.errors import SuiteError, first_line
-from benchmarks.tasks import embedded
+from benchmarks.tasks import embedded, folders
 from benchmarks.tasks.base import Source, Task
 from benchmarks.tasks.text import Instance, Text
 
@@ -21,12 +22,16 @@ _ALL: Mapping[str, int | None] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Rows:
-    """A task's splits, whose rows have been checked; ``fingerprint`` hashes every row."""
+    """A task's splits, whose rows have been checked; ``fingerprint`` hashes every row.
+
+    Their tokens are kept below ``cache``, if it is given.
+    """
 
     source: str
     dataset: str
     fingerprint: str
     splits: dict[str, datasets.Dataset]
+    cache: Path | None = None
 
 
 def load(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | None] = _ALL) -> Rows:
@@ -37,16 +42,16 @@ def load(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | No
     """
     datasets.disable_progress_bars()
     huggingface_hub.utils.logging.set_verbosity_error()
-    kept = {split: _read(source, split, root, cache, task.name) for split, source in task.sources.items()}
+    splits = {split: _read(source, split, root, cache, task.name) for split, source in task.sources.items()}
     for split, size in sizes.items():
         if size is not None:
-            kept[split] = kept[split].select(_sample(len(kept[split]), size, f"data.{split}_rows"))
+            splits[split] = splits[split].select(_sample(len(splits[split]), size, f"data.{split}_rows"))
     digest = hashlib.sha256()
-    for rows in kept.values():
+    for rows in splits.values():
         for row in _rows(rows):
             digest.update(row)
     origin = {None: "hub", "embedded": "embedded"}.get(root, "directory")
-    return Rows(origin, f"{task.dataset}/{task.config}", digest.hexdigest()[:16], kept)
+    return Rows(origin, f"{task.dataset}/{task.config}", digest.hexdigest()[:16], splits, cache)
 
 
 def _read(source: Source, split: str, root: str | None, cache: Path, needs: str) -> datasets.Dataset:
@@ -54,42 +59,85 @@ def _read(source: Source, split: str, root: str | None, cache: Path, needs: str)
     if root is None:
         place = source.dataset
     elif root == "embedded":
-        place = str(embedded.write(cache, source.dataset.rpartition("/")[2]))
+        place = embedded.write(cache, source.dataset.rpartition("/")[2])
     else:
         place = _directory(root, source)
-    # datasets tells directories apart by name alone, and would return the cached rows of another one.
-    cache_of_place = None if root is None else str(cache / "datasets" / _files_of(Path(place)))
-    revision = source.revision if root is None else None
     try:
-        rows = datasets.load_dataset(
-            place, source.config, split=source.split, revision=revision, cache_dir=cache_of_place
-        )
+        rows = _from_hub(source, cache) if root is None else folders.read(place, source, cache)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         reason = first_line(error.__cause__ or error)
         raise SuiteError(
-            f"cannot read {source.dataset} ({source.config}) from {place}: {reason}; "
-            f"pass data.root=DIR that holds {source.dataset.rpartition('/')[2]}/ in the hub's layout (its README.md "
-            "names the configs), or that folder, or data.root=embedded for the suite's own rows"
+            f"cannot read {source.dataset} ({source.config}) from {place}: {reason}; {_wanted(source)}"
         ) from error
-    _check(source, rows, f"{place} ({source.config}, {split})", needs)
+    where = f"{place} ({source.config}, {split})"
+    rows = _settled(source, rows, where)
+    _check(source, rows, where, needs)
     return rows.select_columns(source.columns)
 
 
-def _directory(root: str, source: Source) -> str:
-    inside = Path(root) / source.dataset.rpartition("/")[2]
-    place = inside if inside.is_dir() else Path(root)
+def _wanted(source: Source) -> str:
+    """Say what a person can pass in the place of a set that cannot be read."""
+    name, split = source.dataset.rpartition("/")[2], re.match(r"\w*", source.split)[0]
+    entry = f"{{config_name: {source.config}, data_files: [{{split: {split}, path: FILE}}]}}"
+    return (
+        f"pass data.root=DIR that holds {name}/, or that folder, with {source.config}/{split}.parquet, .jsonl, .csv or "
+        f".tsv, or with a README.md that begins with the lines `---`, `configs: [{entry}]`, `---`; or "
+        "data.root=embedded for the suite's own rows"
+    )
+
+
+def _from_hub(source: Source, cache: Path) -> datasets.Dataset:
+    """Return a split's rows from the hub or, where it is out of reach, from what the hub's client keeps of it."""
+    try:
+        return datasets.load_dataset(source.dataset, source.config, split=source.split, revision=source.revision)
+    except OSError as unreached:
+        try:
+            snapshot = huggingface_hub.snapshot_download(
+                source.dataset, repo_type="dataset", revision=source.revision, local_files_only=True
+            )
+        except huggingface_hub.errors.LocalEntryNotFoundError:
+            raise unreached from None
+        return folders.read(Path(snapshot), source, cache)
+
+
+def _directory(root: str, source: Source) -> Path:
+    place = Path(root).expanduser()
+    inside = place / source.dataset.rpartition("/")[2]
     if not place.is_dir():
-        raise SuiteError(
-            f"data.root={root} is not a directory: pass one that holds {inside.name}/{source.config}/*.parquet"
-        )
-    return str(place)
+        raise SuiteError(f"data.root={root} is not a directory: {_wanted(source)}")
+    return inside if inside.is_dir() else place
 
 
-def _files_of(directory: Path) -> str:
-    """Return a hash that changes when a file of the directory does."""
-    files = sorted(file for file in directory.rglob("*") if file.is_file())
-    seen = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:16]
+def _settled(source: Source, rows: datasets.Dataset, where: str) -> datasets.Dataset:
+    """Return rows with empty texts where optional ones are missing, and with the task's ids of classes."""
+    for column in source.optional:
+        values = rows[column][:] if column in rows.column_names else [None] * len(rows)
+        rows = _replaced(rows, column, ["" if value is None else value for value in values])
+    for column, names in source.classes.items():
+        if column in rows.column_names:
+            rows = _replaced(rows, column, _ids(rows, column, names, where))
+    return rows
+
+
+def _replaced(rows: datasets.Dataset, column: str, values: list) -> datasets.Dataset:
+    there = column in rows.column_names
+    if there and rows[column][:] == values:
+        return rows
+    return (rows.remove_columns(column) if there else rows).add_column(column, values)
+
+
+def _ids(rows: datasets.Dataset, column: str, names: list[str], where: str) -> list:
+    """Return the values of a column of classes, each class by its id among ``names`` wherever it has a name."""
+    values, theirs = rows[column][:], getattr(rows.features[column], "names", None)
+    numbers = {str(number): number for number in range(len(names))}
+    if theirs is not None and theirs != list(numbers):
+        if sorted(theirs) != sorted(names):
+            raise SuiteError(
+                f"{where} names its classes {', '.join(theirs)}: they must have the task's names, {', '.join(names)}"
+            )
+        values = [theirs[value] if value in range(len(theirs)) else value for value in values]
+    ids = numbers | {name: number for number, name in enumerate(names)}
+    return [ids.get(value, value) if isinstance(value, str) else value for value in values]
 
 
 def _check(source: Source, rows: datasets.Dataset, place: str, needs: str) -> None:
@@ -131,15 +179,3 @@ def _rows(rows: datasets.Dataset) -> list[bytes]:
     """Return each row's values as bytes, which are the same wherever the row was read from."""
     columns = (rows[name][:] for name in rows.column_names)
     return [json.dumps(row).encode() for row in zip(*columns, strict=True)]
-
-
-def tokenise(rows: Rows, split: str, task: Task, tokenizer, backbone: str, max_length: int) -> list[dict]:
-    """Return each row's tokens and labels, cached on disk by rows, task, length and the backbone's fingerprint."""
-    facts = f"{rows.fingerprint} {split} {task.model_dump_json()} {max_length} {backbone}"
-    encoded = rows.splits[split].map(
-        lambda batch: task.encode(batch, tokenizer, max_length),
-        batched=True,
-        remove_columns=rows.splits[split].column_names,
-        new_fingerprint=hashlib.sha256(facts.encode()).hexdigest()[:32],
-    )
-    return encoded.to_list()
