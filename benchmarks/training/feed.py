@@ -16,6 +16,7 @@ from benchmarks.models import backbones
 from benchmarks.tasks import rows as data
 from benchmarks.tasks.base import Example, Task
 from benchmarks.tasks.text import Decoding, Instance, Text
+from benchmarks.tasks.tokens import tokenise
 from benchmarks.training.group import Batch
 from benchmarks.training.plan import Job
 
@@ -112,7 +113,7 @@ def feed_of(job: Job) -> Feed:
 def _split(job: Job, name: str, tokenizer: Any) -> Split:
     length = job.settings.train.max_length
     with job.accelerator.main_process_first():
-        examples = data.tokenise(job.rows, name, job.task, tokenizer, job.fingerprint, length)
+        examples = tokenise(job.rows, name, job.task, tokenizer, job.fingerprint, length)
     if name == "train":
         return Split(job.task, examples, tokenizer)
     halves = data.halves(job.task, job.rows.splits[name])

@@ -15,6 +15,7 @@ from benchmarks.models import backbones, saved
 from benchmarks.records.schema import Record
 from benchmarks.tasks import rows as data
 from benchmarks.tasks.scoring.e2e import meteor
+from benchmarks.tasks.tokens import tokenise
 from benchmarks.training.runner import run_job
 from methods.adapter import Adapter
 from methods.dropout import Rows
@@ -49,7 +50,7 @@ def test_a_run_of_text_answers_dev_as_it_did(method: str, gpt2: Path, restaurant
     task.ready(tokenizer)
     rows = data.load(task, str(restaurants), tmp_path / "cache", {"validation": 8})
     fingerprint = run.backbone["fingerprint"]
-    examples = data.tokenise(rows, "validation", task, tokenizer, fingerprint, record.config["train"]["max_length"])
+    examples = tokenise(rows, "validation", task, tokenizer, fingerprint, record.config["train"]["max_length"])
     answers = []
     for example in examples:
         inputs, labels = task.collate([example], tokenizer)

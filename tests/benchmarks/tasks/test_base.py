@@ -11,7 +11,8 @@ from benchmarks.tasks.text import Text
 
 HOUSE = Path(benchmarks.__path__[0])
 SETTINGS = {HOUSE / "training" / "job.py", HOUSE / "training" / "settings.py"}  # whose tasks are parts of a config
-FILES = {*(HOUSE / "training").rglob("*.py"), *(HOUSE / "models").rglob("*.py"), HOUSE / "tasks" / "rows.py"} - SETTINGS
+TASKS = [HOUSE / "tasks" / name for name in ("rows.py", "tokens.py")]
+FILES = {*(HOUSE / "training").rglob("*.py"), *(HOUSE / "models").rglob("*.py"), *TASKS} - SETTINGS
 
 
 def declared(cls: type) -> set[str]:

@@ -22,6 +22,7 @@ from benchmarks.models import backbones
 from benchmarks.tasks import rows as data
 from benchmarks.tasks.base import Task
 from benchmarks.tasks.build import build
+from benchmarks.tasks.tokens import tokenise
 from benchmarks.training import loop
 from benchmarks.training.checkpoint import Progress
 from benchmarks.training.feed import Feed, Split
@@ -73,9 +74,7 @@ def tokenised(task: Task, backbone: Path, glue: Path) -> dict[str, Split]:
         tokenizer = transformers.AutoTokenizer.from_pretrained(backbone)
         rows = data.load(task, str(glue), glue.parent / "cache")
         _SPLITS[backbone, glue] = {
-            split: Split(
-                task, data.tokenise(rows, split, task, tokenizer, "tiny", 128), tokenizer, data.halves(task, part)
-            )
+            split: Split(task, tokenise(rows, split, task, tokenizer, "tiny", 128), tokenizer, data.halves(task, part))
             for split, part in rows.splits.items()
         }
     return _SPLITS[backbone, glue]

@@ -18,8 +18,8 @@ from benchmarks.errors import SuiteError
 from benchmarks.models import backbones, files, heads
 from benchmarks.records import schema, store
 from benchmarks.records.schema import Epoch
-from benchmarks.tasks import rows as data
 from benchmarks.tasks.classification import Classification
+from benchmarks.tasks.tokens import tokenise
 from benchmarks.training import plan
 from benchmarks.training.feed import Split
 from benchmarks.training.group import RunGroup
@@ -288,7 +288,7 @@ def test_tokens_are_cached_for_one_tokenizer(bert: Path, glue: Path, tmp_path: P
         settings = tiny.settings(tiny.job("lora", bert, glue, tmp_path))
         job = plan.prepare(settings, Accelerator(), Console(quiet=True))
         facts = (job.rows, "validation", job.task, backbones.tokenizer(backbone))
-        return data.tokenise(*facts, files.fingerprint(backbone), 128)
+        return tokenise(*facts, files.fingerprint(backbone), 128)
 
     other = edited(bert, tmp_path / "other", "tokenizer_config.json", do_lower_case=False)
     own = [
