@@ -10,7 +10,7 @@ import transformers
 from torch import nn
 
 from benchmarks.errors import SuiteError, first_line
-from benchmarks.models import attention, quantization
+from benchmarks.models import attention, files, quantization
 from benchmarks.tasks.base import Task
 
 
@@ -23,7 +23,7 @@ def config_of(shape: dict[str, Any], **settings: Any) -> transformers.Pretrained
 def on_meta(shape: dict[str, Any], task: type[Task] | Task) -> nn.Module:
     """Build a backbone at its real shape without weights, for counting."""
     with torch.device("meta"):
-        return getattr(transformers, task.auto_class).from_config(config_of(shape))
+        return getattr(transformers, task.auto_class).from_config(config_of(shape), trust_remote_code=False)
 
 
 def context(directory: Path, shape: dict[str, Any] | None) -> int:
@@ -44,6 +44,21 @@ def tokenizer(directory: Path) -> Any:
     return read(transformers.AutoTokenizer, directory)
 
 
+def positions(config: transformers.PretrainedConfig, task: Task) -> int | None:
+    """Return how many tokens a model can take at once; None where its config does not say.
+
+    RoBERTa and its kin count places from after the padding's on, so that two of 514 serve no token.
+    """
+    stated = getattr(config.get_text_config(), "max_position_embeddings", None)
+    if stated is None or not task.has_head:
+        return stated
+    with torch.device("meta"):
+        model = transformers.AutoModel.from_config(config, trust_remote_code=False)
+    tables = [module for name, module in model.named_modules() if name.endswith("position_embeddings")]
+    paddings = [table.padding_idx for table in tables if getattr(table, "padding_idx", None) is not None]
+    return stated - (paddings[0] + 1 if paddings else 0)
+
+
 def load(
     directory: Path,
     task: Task,
@@ -59,7 +74,7 @@ def load(
     probabilities where it is not None. A ``random`` backbone has that shape, and weights drawn from seed 0.
     ``quantized`` is what ``quantization.settings`` gives.
     """
-    config = _config(directory, task, shape, dropout, random)
+    config = configuration(directory, task, shape, dropout, random)
     settings = {"config": config, "attn_implementation": attention.NAME, "dtype": torch.float32}
     if random:
         model = _drawn(task, settings, quantized, head)
@@ -72,9 +87,10 @@ def load(
     return model
 
 
-def _config(
-    directory: Path, task: Task, shape: dict[str, Any] | None, dropout: float | None, random: bool
+def configuration(
+    directory: Path, task: Task, shape: dict[str, Any] | None, dropout: float | None = None, random: bool = False
 ) -> transformers.PretrainedConfig:
+    """Return the configuration that ``load`` gives a model. Raises SuiteError where it contradicts ``shape``."""
     if random:
         config = config_of(shape, **task.model_settings)
     else:
@@ -94,7 +110,7 @@ def _config(
 def _drawn(task: Task, settings: dict[str, Any], quantized: dict[str, Any] | None, head: list[str]) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = getattr(transformers, task.auto_class).from_config(**settings)
+        model = getattr(transformers, task.auto_class).from_config(**settings, trust_remote_code=False)
     if not quantized:
         return model
     with tempfile.TemporaryDirectory() as drawn:  # transformers quantises only what it reads
@@ -104,10 +120,14 @@ def _drawn(task: Task, settings: dict[str, Any], quantized: dict[str, Any] | Non
 
 
 def _pretrained(directory: Path, task: Task, settings: dict[str, Any], head: list[str]) -> nn.Module:
+    files.weights(directory)
+    if named := getattr(settings["config"], "transformers_weights", None):
+        raise SuiteError(f"the config.json of {directory} reads weights from {named}: take out transformers_weights")
     model, loading = read(
         getattr(transformers, task.auto_class),
         directory,
         **settings,
+        use_safetensors=True,  # and so just the files that the fingerprint covers
         ignore_mismatched_sizes=True,  # a head of another task, which the runs draw anew
         output_loading_info=True,
     )
@@ -127,12 +147,20 @@ def _pretrained(directory: Path, task: Task, settings: dict[str, Any], head: lis
 
 
 def read(auto_class: Any, directory: Path, **settings: Any) -> Any:
-    """Return what a class of transformers reads from a directory. Raises SuiteError where it cannot."""
+    """Return what a class of transformers reads from a directory, without running code that lies there.
+
+    Raises SuiteError where it cannot.
+    """
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     try:
-        return auto_class.from_pretrained(directory, **settings)
+        return auto_class.from_pretrained(directory, trust_remote_code=False, **settings)
     except KeyError as error:  # a model that looks its attention up in a list of its own
         raise SuiteError(f"{directory} is a model whose attention the suite cannot replace ({error})") from error
     except (OSError, ValueError, ImportError, safetensors.SafetensorError) as error:
+        if "trust_remote_code" in str(error):
+            raise SuiteError(
+                f"{directory} needs code of its own (auto_map), and no code of a model's directory is run: choose a "
+                "model that transformers has a class for"
+            ) from error
         raise SuiteError(f"{directory} is not a backbone that transformers can read: {first_line(error)}") from error

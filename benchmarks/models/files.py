@@ -6,6 +6,8 @@ Neither torch nor transformers is imported here: a job whose runs are all done n
 import hashlib
 import importlib.util
 import json
+import shutil
+import sys
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -14,11 +16,14 @@ from typing import Any
 import huggingface_hub
 
 from benchmarks.errors import SuiteError, first_line
+from benchmarks.records.files import check_not_pointer
 
+_WEIGHTS = "model.safetensors"
+_INDEX = "model.safetensors.index.json"
 _TOKENIZER = ["*token*.json", "vocab*", "merges.txt", "*.model"]
-_IDENTIFYING = ["*.safetensors", "config.json", *_TOKENIZER]
-_FETCHED = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _FETCHED_OF_RANDOM = [*_TOKENIZER, "config.json"]
+_FETCHED = ["*.json", "*.txt", "*.model", _WEIGHTS, "model-*.safetensors"]
+_SEAL = "unpacked-from"  # the file that says what a directory was unpacked from, and what was in it then
 
 
 def locate(path: str, cache: Path, random: bool = False) -> Path:
@@ -38,8 +43,57 @@ def fingerprint(directory: Path, drawn: dict[str, Any] | None = None) -> str:
     """
     if drawn is None:
         return _of_weights(directory)
-    facts = f"{json.dumps(drawn, sort_keys=True)} {_hash(directory, _TOKENIZER)}"
+    facts = f"{json.dumps(drawn, sort_keys=True)} {_hash(_matching(directory, _TOKENIZER))}"
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+def weights(directory: Path) -> list[Path]:
+    """Return the files of a backbone's weights: the very ones that transformers reads where it may read no pickles.
+
+    Raises SuiteError where there are none, and where transformers would add an adapter to them.
+    """
+    if adapter := next((file for file in directory.glob("adapter_*") if file.suffix != ".md"), None):
+        raise SuiteError(
+            f"{adapter} is part of an adapter, which would change the weights beside it: move the adapter to another "
+            "directory, or merge it and save the whole model"
+        )
+    if (directory / _WEIGHTS).is_file():
+        return [directory / _WEIGHTS]
+    if (directory / _INDEX).is_file():
+        return _indexed(directory / _INDEX)
+    others = sorted(file.name for file in directory.glob("*") if file.suffix in (".bin", ".safetensors", ".pt", ".pth"))
+    there = f"only {', '.join(others)}" if others else "no weights"
+    raise SuiteError(
+        f"{directory} holds {there}, and weights are read from {_WEIGHTS} (or the files of {_INDEX}) alone: load the "
+        "model with transformers, and save_pretrained(DIR) writes them so"
+    )
+
+
+def _indexed(index: Path) -> list[Path]:
+    try:
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise SuiteError(f"{index} is not an index of weights: it must hold a weight_map") from error
+    lacking = sorted(name for name in names if Path(name).name != name or not (index.parent / name).is_file())
+    if lacking or not names:
+        raise SuiteError(f"{index} names files that are not beside it: {', '.join(lacking) or 'none at all'}")
+    return [index.parent / name for name in names]
+
+
+def seal(directory: Path, name: str) -> None:
+    """Leave in an unpacked directory a note of its ``name`` and of what it holds, to tell later whether it is whole."""
+    (directory / _SEAL).write_text(_sealed(directory, name), encoding="utf-8")
+
+
+def _sealed(directory: Path, name: str) -> str:
+    return f"{name} {_of_weights(directory)}\n"
+
+
+def _is_whole(directory: Path) -> bool:
+    try:
+        return (directory / _SEAL).read_text(encoding="utf-8") == _sealed(directory, directory.name)
+    except (OSError, ValueError, SuiteError):
+        return False
 
 
 def _find(path: str, random: bool) -> Path:
@@ -63,8 +117,9 @@ def _find(path: str, random: bool) -> Path:
 
 
 def _in_package(package: str, inside: str = "") -> Path:
-    spec = importlib.util.find_spec(package)
-    if spec is None:
+    # Of a dotted name find_spec would import the first part, and paths come from files of others too.
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
         raise SuiteError(
             f"the package {package}, which ships this backbone, is not installed: run make install, "
             "or pass backbone.path=DIR"
@@ -80,6 +135,10 @@ def _unpacked(file: Path, cache: Path) -> Path:
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()[:16]
     target = cache / f"{file.stem}-{digest}-transformers-{version('transformers')}"
+    if target.is_dir() and not _is_whole(target):
+        print(f"{target} is damaged, or was left by an older version: it is unpacked again", file=sys.stderr)
+        shutil.rmtree(target)
+        _of_weights.cache_clear()
     if not target.is_dir():
         from benchmarks.models import gguf  # imports transformers
 
@@ -89,14 +148,17 @@ def _unpacked(file: Path, cache: Path) -> Path:
 
 @lru_cache(maxsize=8)
 def _of_weights(directory: Path) -> str:
-    if not any(directory.glob("*.safetensors")):
-        raise SuiteError(f"{directory} holds no *.safetensors: pass a directory in the hub's layout")
-    return _hash(directory, _IDENTIFYING)
+    return _hash({*weights(directory), *_matching(directory, ["config.json", *_TOKENIZER])})
 
 
-def _hash(directory: Path, patterns: list[str]) -> str:
+def _matching(directory: Path, patterns: list[str]) -> set[Path]:
+    return {file for pattern in patterns for file in directory.glob(pattern)}
+
+
+def _hash(files: set[Path]) -> str:
     digest = hashlib.sha256()
-    for file in sorted({file for pattern in patterns for file in directory.glob(pattern)}):
+    for file in sorted(files):
+        check_not_pointer(file)
         with file.open("rb") as content:
             digest.update(hashlib.file_digest(content, "sha256").digest())
     return digest.hexdigest()[:16]

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 import transformers
 
+from benchmarks.models import files
 from benchmarks.models.backbones import read
 
 
@@ -25,6 +26,7 @@ def unpack(file: Path, target: Path) -> None:
         plain = type(quantised)(read(transformers.AutoConfig, file.parent, **settings))
         plain.load_state_dict(quantised.state_dict())
         plain.save_pretrained(made)
+        files.seal(made, target.name)
         try:
             os.replace(made, target)
         except OSError:

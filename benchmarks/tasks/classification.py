@@ -75,12 +75,13 @@ class Classification(Task):
         return None
 
     def ready(self, tokenizer: Any) -> None:
-        """Check that the tokenizer can pad."""
+        """Check that the tokenizer can pad, and let it do so on the right."""
         if tokenizer.pad_token is None:
             raise SuiteError(
                 f"the tokenizer of {tokenizer.name_or_path} has no pad token, and a batch of {self.name} is padded: "
                 "name one as pad_token in its tokenizer_config.json"
             )
+        tokenizer.padding_side = "right"  # a token's place, and so its dropout, must not depend on its batch
 
     def encode(self, batch: dict[str, list], tokenizer: Any, max_length: int) -> dict[str, list]:
         """Return the rows' tokens, cut to ``max_length``, and their labels."""

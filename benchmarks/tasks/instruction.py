@@ -132,7 +132,9 @@ class Instruction(Text):
 
     def prompt_tokens(self, prompts: Sequence[str], tokenizer: Any) -> list[list[int]]:
         """Return each prompt's tokens, after the token that begins the model's texts, if it has one."""
-        return tokenizer(list(prompts))["input_ids"]
+        end = tokenizer.eos_token_id
+        # Some tokenizers end every text, and a response would follow what the model takes for the end.
+        return [tokens[:-1] if tokens[-1:] == [end] else tokens for tokens in tokenizer(list(prompts))["input_ids"]]
 
     def pairs(self, batch: dict[str, list], tokenizer: Any) -> list[tuple[list[int], list[int]]]:
         """Return each row's prompt, and its response with its end, as tokens, both cut."""

@@ -137,7 +137,13 @@ def _ids(rows: datasets.Dataset, column: str, names: list[str], where: str) -> l
             )
         values = [theirs[value] if value in range(len(theirs)) else value for value in values]
     ids = numbers | {name: number for number, name in enumerate(names)}
-    return [ids.get(value, value) if isinstance(value, str) else value for value in values]
+    for number, value in enumerate(values):
+        if isinstance(value, str) and value not in ids:
+            raise SuiteError(
+                f"{where} row {number} has the {column} {value!r}, which must be {' or '.join(names)}, or 0 to "
+                f"{len(names) - 1}"
+            )
+    return [ids[value] if isinstance(value, str) else value for value in values]
 
 
 def _check(source: Source, rows: datasets.Dataset, place: str, needs: str) -> None:

@@ -11,8 +11,9 @@ from accelerate import Accelerator
 from accelerate.utils import send_to_device
 from torch import Tensor
 
-from benchmarks.errors import SuiteError
+from benchmarks.errors import SuiteError, first_line
 from benchmarks.models import backbones
+from benchmarks.models.vocabulary import check_tokenizer
 from benchmarks.tasks import rows as data
 from benchmarks.tasks.base import Example, Task
 from benchmarks.tasks.text import Decoding, Instance, Text
@@ -101,13 +102,20 @@ class Feed:
 
 def feed_of(job: Job) -> Feed:
     """Tokenise a job's rows and prompts. Raises SuiteError for rows or prompts that do not fit."""
+    backbone, length = job.settings.backbone, job.settings.train.max_length
+    config = backbones.configuration(job.directory, job.task, backbone.shape, random=backbone.random)
+    limit = backbones.positions(config, job.task)
+    if limit is not None and length > limit:
+        raise SuiteError(f"train.max_length={length} is more than the {limit} tokens that {job.directory} can take")
     tokenizer = backbones.tokenizer(job.directory)
     job.task.ready(tokenizer)
     asked = {}
     if isinstance(job.task, Text):
         context = backbones.context(job.directory, job.settings.backbone.shape)
         asked = questions(job.rows, job.task, tokenizer, context)
-    return Feed(tokenizer, _split(job, "train", tokenizer), _split(job, "validation", tokenizer), asked)
+    train, dev = (_split(job, name, tokenizer) for name in ("train", "validation"))
+    check_tokenizer(tokenizer, config, job.task.has_head, [*train.examples, *dev.examples], backbone.random)
+    return Feed(tokenizer, train, dev, asked)
 
 
 def _split(job: Job, name: str, tokenizer: Any) -> Split:
@@ -122,7 +130,21 @@ def _split(job: Job, name: str, tokenizer: Any) -> Split:
             f"all {len(halves)} rows of dev fall into one half, so that no epoch can be chosen on the other: "
             "raise data.validation_rows"
         )
+    _check_scorable(job.task, examples, halves)
     return Split(job.task, examples, tokenizer, halves)
+
+
+def _check_scorable(task: Task, examples: list[Example], halves: np.ndarray) -> None:
+    """Raise SuiteError where even right predictions of a half of dev would have no score."""
+    for half in (0, 1):
+        labels = task.labels_of([example for example, which in zip(examples, halves, strict=True) if which == half])
+        try:
+            task.score(labels, labels)
+        except ValueError as error:
+            raise SuiteError(
+                f"{task.name} has no score on a half of dev with {len(labels)} rows and {len(set(labels.tolist()))} "
+                f"different labels ({first_line(error)}): raise data.validation_rows"
+            ) from error
 
 
 def questions(rows: data.Rows, task: Text, tokenizer: Any, context: int) -> dict[str, Questions]:

@@ -42,6 +42,18 @@ def test_what_depends_on_the_weights_is_computed_once(sites: list[Site], tmp_pat
     assert len(list(tmp_path.rglob("*"))) == 2  # the folder and the file
 
 
+def test_a_file_of_zeros_is_computed_again(sites: list[Site], tmp_path: Path, capsys) -> None:
+    facts = (METHOD, "lora_xs", sites, tmp_path, "print", None, "fp32")
+    first = frozen(*facts)
+    (file,) = tmp_path.rglob("*.tensors")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-16] + bytes(16))
+    again = frozen(*facts)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert file.read_bytes() == whole
+    assert f"{file} is damaged" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("method", "facts"),
     [
@@ -53,17 +65,16 @@ def test_what_depends_on_the_weights_is_computed_once(sites: list[Site], tmp_pat
 def test_another_backbone_rank_or_quantisation_is_computed_anew(method, facts, sites, tmp_path: Path) -> None:
     frozen(METHOD, "lora_xs", sites, tmp_path, "print", None, "fp32")
     frozen(method, "lora_xs", sites, tmp_path, *facts)
-    assert len(list(tmp_path.rglob("*.safetensors"))) == 2
+    assert len(list(tmp_path.rglob("*.tensors"))) == 2
 
 
 def test_the_precision_counts_where_the_weights_are_quantised(sites: list[Site], tmp_path: Path) -> None:
     for precision in ("fp32", "bf16"):
         frozen(METHOD, "lora_xs", sites, tmp_path, "print", "int8", precision)
-    assert len(list(tmp_path.rglob("*.safetensors"))) == 2
+    assert len(list(tmp_path.rglob("*.tensors"))) == 2
 
 
 def test_the_file_is_named_after_what_it_depends_on(sites: list[Site], tmp_path: Path) -> None:
-    """Files that are in a cache already must be found again."""
     frozen(METHOD, "lora_xs", sites, tmp_path, "print", "int8", "bf16")
     facts = {
         "method": "lora_xs",
@@ -74,7 +85,7 @@ def test_the_file_is_named_after_what_it_depends_on(sites: list[Site], tmp_path:
         "sites": ["query"],
         "torch": torch.__version__,
     }
-    assert (tmp_path / "frozen" / f"{store.identity_of(facts)}.safetensors").is_file()
+    assert (tmp_path / "frozen" / f"{store.identity_of(facts)}.tensors").is_file()
 
 
 def test_what_does_not_depend_on_the_weights_is_kept_in_no_file(sites: list[Site], tmp_path: Path) -> None:
