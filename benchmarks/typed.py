@@ -15,6 +15,8 @@ _MUST = {
     "bool_type": "must be true or false",
     "string_type": "must be text",
     "list_type": "must be a list",
+    "too_short": "must have at least {min_length}",
+    "too_long": "must have at most {max_length}",
     "dict_type": "must be a mapping",
     "model_type": "must be a mapping",
     "greater_than_equal": "must be at least {ge}",
@@ -55,6 +57,8 @@ def complaint(error: ValidationError, model: type[BaseModel], where: str) -> str
     must = _MUST.get(first["type"])
     must = must.format(**first.get("ctx", {})) if must else f"is wrong ({first['msg']})"
     given = "" if first["type"] == "missing" else f", got {_shown(first['input'])}"
+    if first["type"] == "string_type" and isinstance(first["input"], bool):
+        given += ", which YAML also makes of yes, no, on and off: put the word in quotes"
     return f"{key} {must}{', or null' if _nullable(model, first['loc']) else ''}{given}"
 
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from pydantic import field_validator
+from pydantic import Field, field_validator
 from torch import Tensor
 from torch.nn import functional
 
@@ -20,9 +20,9 @@ class Classification(Task):
     ids; None makes it a regression. ``metric`` is one of ``glue.METRICS``.
     """
 
-    text: list[str]
+    text: list[str] = Field(min_length=1, max_length=2)
     label: str
-    labels: list[str] | None
+    labels: list[str] | None = Field(min_length=2)
     metric: str
     primary: str
 
@@ -36,6 +36,13 @@ class Classification(Task):
     def _known(cls, metric: str) -> str:
         glue.check(metric)
         return metric
+
+    @field_validator("labels")
+    @classmethod
+    def _different(cls, labels: list[str] | None) -> list[str] | None:
+        if labels and len(set(labels)) < len(labels):
+            raise ValueError(f"must name each class once, got {', '.join(labels)}")
+        return labels
 
     @property
     def columns(self) -> list[str]:

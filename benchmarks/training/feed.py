@@ -139,12 +139,14 @@ def _check_scorable(task: Task, examples: list[Example], halves: np.ndarray) -> 
     for half in (0, 1):
         labels = task.labels_of([example for example, which in zip(examples, halves, strict=True) if which == half])
         try:
-            task.score(labels, labels)
+            scores = task.score(labels, labels)
         except ValueError as error:
             raise SuiteError(
                 f"{task.name} has no score on a half of dev with {len(labels)} rows and {len(set(labels.tolist()))} "
                 f"different labels ({first_line(error)}): raise data.validation_rows"
             ) from error
+        if task.primary not in scores:
+            raise SuiteError(f"task.primary={task.primary} must be one of the task's scores: {', '.join(scores)}")
 
 
 def questions(rows: data.Rows, task: Text, tokenizer: Any, context: int) -> dict[str, Questions]:

@@ -55,6 +55,12 @@ def test_every_committed_record_has_a_task() -> None:
         ({"kind": "text"}, "task.kind=text is unknown"),  # a base class
         ({"labls": []}, "task.labls is not a setting; nearest: labels; known: name, dataset, config, "),
         ({"kind": "generation"}, r"task.revision is missing"),
+        ({"labels": [False, True]}, r"^task.labels.0 must be text, got false, which YAML also makes of .* in quotes$"),
+        ({"labels": "yes"}, r"^task.labels must be a list, or null, got yes$"),
+        ({"labels": ["yes"]}, r"^task.labels must have at least 2, or null, got \['yes'\]$"),
+        ({"labels": ["yes", "yes"]}, r"^task.labels must name each class once, got yes, yes$"),
+        ({"text": "sentence1"}, r"^task.text must be a list, got sentence1$"),
+        ({"text": []}, r"^task.text must have at least 1, got \[\]$"),
         ({"metric": "f1"}, "task.metric=f1 is unknown; nearest: accuracy_f1; available: accuracy, "),
     ],
 )

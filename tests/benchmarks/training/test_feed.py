@@ -94,6 +94,8 @@ def test_a_half_of_dev_on_which_a_correlation_is_undefined_is_refused(bert: Path
     with pytest.raises(SuiteError, match=r"no score on a half of dev with 1 rows .*: raise data.validation_rows"):
         fed(bert, glue, tmp_path, *stsb, "data.validation_rows=3")
     assert len(fed(bert, glue, tmp_path, *stsb, "data.validation_rows=12").dev.examples) == 12
+    with pytest.raises(SuiteError, match=r"task.primary=f2 must be one of the task's scores: accuracy, f1"):
+        fed(bert, glue, tmp_path, "task.primary=f2")
 
 
 def test_a_row_is_prompt_response_end_where_the_tokenizer_ends_every_text(
