@@ -1,4 +1,4 @@
-"""Adapter files: what a run trained as safetensors, beside a JSON that says how to rebuild the rest."""
+"""Adapter files: what a run trained, as safetensors, and a JSON that says how to rebuild the rest."""
 
 import json
 from dataclasses import asdict
@@ -34,8 +34,8 @@ def save(
 ) -> None:
     """Write adapter.safetensors, head.safetensors and adapter.json.
 
-    ``backbone`` (where it lies, as ``saved.backbone_facts`` says) and ``facts`` (the run's config) go into the JSON.
-    ``resumable`` also writes trained.safetensors: the trained tensors themselves, where a method stores less of them.
+    The JSON holds ``backbone``, which is what ``saved.backbone_facts`` returns, and ``facts``, the run's config.
+    ``resumable`` also writes trained.safetensors: the trained tensors themselves, of which a method may store less.
     """
     if resumable:
         write_atomic(directory / "trained.safetensors", to_bytes(trained))
@@ -53,28 +53,28 @@ def save(
 
 
 def load(directory: Path, sites: list[Site]) -> tuple[Method, Tensors, Tensors, Tensors]:
-    """Return (method, trained, head, frozen).
+    """Return (method, trained, head, frozen), with the frozen tensors rebuilt.
 
-    Rebuilds what is frozen. Raises SuiteError where that, or the sites, are not what the adapter was trained with.
+    Raises SuiteError where the sites or the rebuilt tensors are not those that the adapter was trained with.
     """
     try:
         described = json.loads((directory / "adapter.json").read_text())
         stored = safetensors.torch.load_file(directory / "adapter.safetensors")
         head = safetensors.torch.load_file(directory / "head.safetensors")
     except (OSError, ValueError, safetensors.SafetensorError) as error:
-        raise SuiteError(f"{directory} is no readable adapter ({error}): save one with adapter.save=true") from error
+        raise SuiteError(f"{directory} is not a readable adapter ({error}): save one with adapter.save=true") from error
     method = methods.find()[described["method"]](**described["hyperparameters"])
     if described["sites"] != _shapes(sites):
         raise SuiteError(
-            f"{directory} was trained on other maps than these {len(sites)}: "
+            f"{directory} was not trained on these {len(sites)} maps, but on "
             f"{', '.join(name for name, *_ in described['sites'])}"
         )
     frozen = method.frozen(sites)
     for key, saved in described["frozen"].items():
         if key not in frozen or not _same(method, frozen[key], saved):
             raise SuiteError(
-                f"{directory} was trained with another frozen '{key}' than the one rebuilt here: "
-                "load it on the backbone and targets it was trained on, with the same torch"
+                f"{directory} was trained with a different frozen '{key}' from the one rebuilt here: "
+                "load it on the backbone and targets that it was trained on, with the same version of torch"
             )
     return method, method.unpack(stored), head, frozen
 
@@ -84,7 +84,7 @@ def _shapes(sites: list[Site]) -> list[list]:
 
 
 def _sketch(tensor: torch.Tensor) -> list[float]:
-    """Return a few fixed projections of a tensor: close for tensors that are close."""
+    """Return a few fixed projections of a tensor, which are close for tensors that are close."""
     flat = tensor.detach().double().cpu().flatten()
     place = torch.arange(len(flat), dtype=torch.float64)
     return [float((flat * torch.cos((i + 1) * place)).sum() / flat.norm()) for i in range(_SKETCH)]
@@ -93,5 +93,5 @@ def _sketch(tensor: torch.Tensor) -> list[float]:
 def _same(method: Method, rebuilt: torch.Tensor, saved: dict) -> bool:
     if method.frozen_from_weights is None:
         return digest(rebuilt) == saved["sha256"]
-    # The last bits of an SVD differ from machine to machine, so its bytes prove nothing.
+    # The last bits of an SVD differ between machines, so that its bytes cannot be compared.
     return all(abs(a - b) < 1e-3 for a, b in zip(_sketch(rebuilt), saved["sketch"], strict=True))

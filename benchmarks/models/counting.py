@@ -1,4 +1,4 @@
-"""Counts of what a run trains and stores, from the ``init`` and ``pack`` that training and saving use."""
+"""Counts what a run trains and stores, with the ``init`` and ``pack`` that training and saving use."""
 
 import json
 import tempfile
@@ -13,7 +13,7 @@ from methods.base import Method, Site, Tensors
 
 
 def count(method: Method, model: nn.Module, head: list[str], sites: list[Site]) -> Parameters:
-    """Count for a backbone with its sites; no number is drawn, and the model may be on the meta device."""
+    """Return the counts for a backbone and its sites. Draws no number, and takes a model on the meta device too."""
     heads = {f"{name}.{k}": p for name in head for k, p in model.get_submodule(name).named_parameters()}
     if method.trains_backbone:
         initial = {name: p for name, p in model.named_parameters() if name not in heads}
@@ -30,7 +30,7 @@ def count(method: Method, model: nn.Module, head: list[str], sites: list[Site]) 
 
 
 def _size(tensors: Tensors) -> int:
-    """Return the same from the format alone: a whole backbone's is not written to be counted. All are of float32."""
+    """Return the bytes of a file with these tensors in float32, computed, since a whole backbone is slow to write."""
     header, end = {}, 0
     for name, tensor in sorted(tensors.items()):
         start, end = end, end + 4 * tensor.numel()
@@ -40,7 +40,7 @@ def _size(tensors: Tensors) -> int:
 
 
 def _bytes(tensors: Tensors) -> int:
-    """Return how many bytes a file with tensors of these shapes has, by writing one."""
+    """Return the bytes of a file with tensors of these shapes and types, by writing one."""
     if not tensors:
         return 0
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""S classification heads in the place of one, so that every run of a group trains its own."""
+"""S classification heads in place of one, so that every run of a group trains its own."""
 
 import copy
 
@@ -22,23 +22,23 @@ class GroupHead(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Map features (S * n, ...) to (S * n, ...) through each run's weights."""
         runs = len(next(iter(self.trained.values())))
-        # Nothing is dropped outside training, but vmap needs a key for every row all the same.
+        # Nothing is dropped outside training, but vmap still needs a key for every row.
         keys = self._rows.keys if self.training else torch.zeros(len(features), device=features.device)
         self._template.train(self.training)
 
-        def one(weights: Tensors, own_rows: Tensor, own_keys: Tensor) -> Tensor:
-            self._rows.keys = own_keys
-            return torch.func.functional_call(self._template, weights, (own_rows,))
+        def of_run(weights: Tensors, rows: Tensor, row_keys: Tensor) -> Tensor:
+            self._rows.keys = row_keys
+            return torch.func.functional_call(self._template, weights, (rows,))
 
         with torch.autocast(features.device.type, enabled=False):
             stacked = features.float().unflatten(0, (runs, -1))
-            out = torch.func.vmap(one)(self.trained, stacked, keys.unflatten(0, (runs, -1)))
+            out = torch.func.vmap(of_run)(self.trained, stacked, keys.unflatten(0, (runs, -1)))
         self._rows.keys = keys
         return out.flatten(0, 1)
 
 
 def init(template: nn.Module, std: float, generator: torch.Generator) -> Tensors:
-    """Draw one run's head as RoBERTa's and BERT's own code does: matrices N(0, std), biases 0, norms as they are."""
+    """Draw one run's head as the code of RoBERTa and BERT does: matrices N(0, std), biases 0; norms are kept."""
     drawn = {}
     for name, parameter in template.named_parameters():
         if parameter.ndim > 1:

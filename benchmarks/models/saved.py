@@ -1,4 +1,4 @@
-"""What a run left, opened again: its backbone, its head and its adapter."""
+"""Opens what a run left: its backbone, its head and its adapter."""
 
 import json
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 class Saved:
     """An adapter folder and what its adapter.json says.
 
-    ``backbone`` is the resolved config node and the backbone's ``fingerprint``; ``run`` is the run's config.
+    ``backbone`` holds the settings of conf/backbone and the backbone's ``fingerprint``; ``run`` is the run's config.
     """
 
     directory: Path
@@ -42,8 +42,8 @@ class Saved:
 class Opened:
     """A run ready for use: the backbone's model with the run's head in it, and what ``methods.adapter.Adapter`` takes.
 
-    ``directory`` is the backbone's. What a method that trains the backbone has trained is in the model; ``trained`` is
-    then empty.
+    ``directory`` is the backbone's. Where the method trains the backbone, the model holds what was trained, and
+    ``trained`` is empty.
     """
 
     model: nn.Module
@@ -56,7 +56,7 @@ class Opened:
 
 
 def backbone_facts(settings: dict[str, Any], fingerprint: str) -> dict[str, Any]:
-    """Return what an adapter must remember of its backbone; a path on this machine is made absolute."""
+    """Return what an adapter must record of its backbone; a path on this machine is made absolute."""
     facts = dict(settings)
     if Path(facts["path"]).exists():
         facts["path"] = str(Path(facts["path"]).absolute())
@@ -66,33 +66,33 @@ def backbone_facts(settings: dict[str, Any], fingerprint: str) -> dict[str, Any]
 def find(run: Path) -> Saved:
     """Return what a run left. ``run``: its record, its folder below results/runs, or its adapter folder.
 
-    Raises SuiteError where there is no adapter, or one that does not say where its backbone lies.
+    Raises SuiteError where there is no adapter, and for an adapter that does not say where its backbone lies.
     """
     directory = _directory(run)
     try:
         described = json.loads((directory / "adapter.json").read_text())
     except (OSError, ValueError) as error:
-        raise SuiteError(f"{directory} is no readable adapter ({error}): save one with adapter.save=true") from error
+        raise SuiteError(f"{directory} is not a readable adapter ({error}): save one with adapter.save=true") from error
     if "backbone" not in described:
         raise SuiteError(
-            f"{directory} does not say where its backbone lies, as adapters did not once: "
+            f"{directory} was written before adapters said where their backbone lies: "
             "train the run again with adapter.save=true force=true"
         )
     return Saved(directory, described["method"], described["backbone"], described["run"])
 
 
 def load(saved: Saved, cache: Path, device: torch.device = CPU) -> Opened:
-    """Load a run's backbone in float32, or quantised on ``device`` as it was trained, and its adapter.
+    """Load a run's backbone, in float32 or quantised on ``device`` as it was trained, and its adapter.
 
-    ``cache`` is as in ``files.locate``. Raises SuiteError where the backbone is another than the run was trained
+    ``cache`` is as in ``files.locate``. Raises SuiteError where the backbone is not the one that the run was trained
     on.
     """
     backbone = saved.backbone
     directory, fingerprint = locate(backbone, cache)
     if fingerprint != backbone["fingerprint"]:
         raise SuiteError(
-            f"{backbone['path']} is another backbone than {saved.directory} was trained on (its weights, config or "
-            f"tokenizer differ: fingerprint {fingerprint}, where it had {backbone['fingerprint']}): put that one there"
+            f"{backbone['path']} is not the backbone that {saved.directory} was trained on (its weights, config or "
+            f"tokenizer differ: fingerprint {fingerprint}, not {backbone['fingerprint']}): put that backbone there"
         )
     quantized = quantization.settings(backbone["quantization"], saved.run["precision"], device, backbone["head"])
     model = load_model(backbone, saved.task, directory, quantized)
@@ -115,7 +115,7 @@ def locate(backbone: dict[str, Any], cache: Path) -> tuple[Path, str]:
 def load_model(
     backbone: dict[str, Any], task: Task, directory: Path, quantized: dict[str, Any] | None = None
 ) -> nn.Module:
-    """Load a backbone's model from its directory, frozen and ready to answer; a head is as it was drawn."""
+    """Load a backbone's model from its directory, frozen and in evaluation mode; its head is random."""
     model = backbones.load(
         directory, task, backbone["shape"], backbone["head"], backbone["dropout"], backbone["random"], quantized
     )
@@ -123,20 +123,20 @@ def load_model(
 
 
 def fill(model: nn.Module, tensors: Tensors, source: Path) -> None:
-    """Put ``tensors`` in the place of a model's own. Raises SuiteError for one that the model has not in that shape."""
-    own = model.state_dict()
+    """Copy ``tensors`` into a model. Raises SuiteError for one that the model does not have in that shape."""
+    state = model.state_dict()
     for name, tensor in tensors.items():
-        if name not in own or own[name].shape != tensor.shape:
-            has = f"{name} of {list(own[name].shape)}" if name in own else f"no {name}"
+        if name not in state or state[name].shape != tensor.shape:
+            has = f"{name} of {list(state[name].shape)}" if name in state else f"no {name}"
             raise SuiteError(
-                f"{source} holds {name} of {list(tensor.shape)} where the backbone has {has}: "
+                f"{source} holds {name} of {list(tensor.shape)}, but the backbone has {has}: "
                 "open it with the backbone and the task that it was trained for"
             )
     model.load_state_dict(tensors, strict=False)
 
 
 def _directory(run: Path) -> Path:
-    """Return the adapter folder that a run's record, folder or adapter folder stands for."""
+    """Return the adapter folder of the run with this record, folder or adapter folder."""
     if run.is_file():
         run = store.folder_of(run)
     for directory in (run, run / "adapter"):
@@ -144,5 +144,5 @@ def _directory(run: Path) -> Path:
             return directory
     raise SuiteError(
         f"{run} holds no adapter: name a run's record, its folder below results/local/runs or its adapter folder; "
-        "adapter.save=true leaves adapters, with force=true for a run that is done"
+        "a run leaves its adapter with adapter.save=true, and a run that is done with force=true too"
     )

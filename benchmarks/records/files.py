@@ -17,14 +17,14 @@ _HASH_BYTES = 32
 def write_atomic(path: Path, content: bytes) -> None:
     """Write through a temporary file in the same folder, so that ``path`` is whole or absent.
 
-    What a process that was killed left of the same file goes. Raises OSError with the file's name.
+    Temporary files that a killed process left are removed. Raises OSError with the file's name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_strays(path)
     # The name says who writes, so that another process can tell whether that one is still alive.
     temporary = path.with_name(f".{path.name}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}")
     try:
-        # Not tempfile's, whose files only their owner can read: the umask decides, as of any other file.
+        # tempfile's files can be read by their owner alone; here the umask decides, as for any other file.
         with open(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), "wb") as file:
             file.write(content)
             file.flush()
@@ -36,7 +36,7 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 def remove_strays(path: Path) -> None:
-    """Remove the temporary files of ``path`` whose writers, processes of this machine, are gone."""
+    """Remove temporary files of ``path`` that processes of this machine left which have ended."""
     for stray in path.parent.glob(f".{path.name}.*"):
         host, _, rest = stray.name.removeprefix(f".{path.name}.").partition("-")
         process = rest.partition("-")[0]
@@ -45,7 +45,7 @@ def remove_strays(path: Path) -> None:
 
 
 def check_writable(folder: Path, setting: str) -> None:
-    """Make a folder if it is not there. Raises SuiteError that names ``setting`` where nothing can be written in it."""
+    """Make a folder if it does not exist. Raises SuiteError that names ``setting`` where it cannot be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".{_host()}-{os.getpid()}"

@@ -1,4 +1,4 @@
-"""What a run answered on dev, kept beside its record, so that any score of it is computed again without training."""
+"""A run's predictions on dev, kept beside its record, so that any score can be computed again without training."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -37,12 +37,12 @@ def chosen(
 
 
 def place(record: Path) -> Path:
-    """Return where the predictions of a record's run lie."""
+    """Return the path of the predictions that belong to a record."""
     return record.with_suffix(".safetensors")
 
 
 def write(record: Path, predictions: Predictions, classes: bool) -> None:
-    """Write them beside the record: ``classes`` as bytes, and numbers in float32."""
+    """Write predictions beside the record: as bytes if they are ``classes``, otherwise in float32."""
     kinds = {field.name: np.uint8 if classes else np.float32 for field in fields(Predictions)} | {"halves": np.uint8}
     arrays = {name: np.ascontiguousarray(getattr(predictions, name), kind) for name, kind in kinds.items()}
     write_atomic(place(record), safetensors.numpy.save(arrays))

@@ -1,10 +1,10 @@
-"""What a record holds: one typed JSON file a run."""
+"""What a record holds: one typed JSON file for each run."""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-LOG_LIKELIHOOD = "log_likelihood"  # the score on dev of every task of text
+LOG_LIKELIHOOD = "log_likelihood"  # the score on dev of every text task
 
 
 def scale_and_digits(primary: str) -> tuple[int, int]:
@@ -19,7 +19,7 @@ class Typed(BaseModel):
 
 
 class Data(Typed):
-    """What was trained and scored on; ``fingerprint`` hashes the rows themselves."""
+    """The rows that a run was trained and scored on; ``fingerprint`` hashes them."""
 
     source: Literal["hub", "directory", "embedded"]
     dataset: str
@@ -31,8 +31,8 @@ class Data(Typed):
 class Backbone(Typed):
     """The pretrained model; ``fingerprint`` hashes its weights, config and tokenizer.
 
-    ``quantization`` is how its linear maps were held in memory, None as they are; ``frozen_from`` says which weights a
-    method's frozen tensors were computed from, where those are not the pretrained ones.
+    ``quantization`` says how its linear maps were quantised, if they were; ``frozen_from`` says which weights a
+    method's frozen tensors were computed from, if not from the pretrained ones.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Backbone(Typed):
 
 
 class Parameters(Typed):
-    """Counts of numbers, and bytes. ``stored`` counts as the method's paper does."""
+    """Counts of numbers, and of bytes. ``stored`` counts as the method's paper does."""
 
     trained: int
     stored: float
@@ -54,7 +54,7 @@ class Parameters(Typed):
 
 
 class Epoch(Typed):
-    """One epoch: the mean training loss, every metric on dev, and the primary one on dev's halves."""
+    """One epoch: the mean training loss, every score on dev, and the primary score on each half of dev."""
 
     epoch: int
     train_loss: float
@@ -63,7 +63,7 @@ class Epoch(Typed):
 
 
 class Scores(Typed):
-    """The primary metric, three ways. ``held_out`` chooses the epoch on one half of dev and scores the other."""
+    """The primary score, three ways; ``held_out`` chooses the epoch on one half of dev and scores it on the other."""
 
     primary: str
     best: float
@@ -73,9 +73,10 @@ class Scores(Typed):
 
 
 class Written(Typed):
-    """What a run wrote after its last epoch for each instance of the test split, and that text's scores.
+    """What a run wrote after its last epoch for each instance of the test split, and the scores of these texts.
 
-    ``predictions`` are in the order of the instances. ``absent`` says of a score why it could not be computed here.
+    ``predictions`` are in the order of the instances. ``absent`` has the reason for each score that could not be
+    computed. ``seconds`` is the time that decoding took.
     """
 
     instances: int
@@ -87,7 +88,7 @@ class Written(Typed):
 
 
 class Mark(Typed):
-    """The share of an exam's questions that is right, its standard error, and how many gave nothing to read."""
+    """The share of an exam's answers that is right, its standard error, and how many answers could not be read."""
 
     accuracy: float
     standard_error: float
@@ -95,9 +96,9 @@ class Mark(Typed):
 
 
 class Solved(Typed):
-    """What a run wrote for an exam's questions, and how many of the answers are right, by extractor.
+    """What a run wrote for an exam's questions, and how many of its answers are right, by extractor.
 
-    ``predictions`` and ``answers``, the right ones, are in one order, so that a score can be computed again.
+    ``predictions`` and ``answers``, the right ones, are in the same order, so that scores can be computed again.
     """
 
     kind: str
@@ -107,14 +108,14 @@ class Solved(Typed):
     answers: list[str]
 
 
-OWN_PROMPTS = "the suite's own"  # what the judge's prompts are called where they are from no file of FastChat's kind
+OWN_PROMPTS = "the suite's own"  # the name of the judge's prompts where they do not come from a file like FastChat's
 
 
 class Judged(Typed):
-    """What a judge gave a run's answers to MT-Bench, out of 10; the whole of it lies in the run's mt_bench/judged.json.
+    """The scores that a judge gave to a run's answers to MT-Bench, out of 10; mt_bench/judged.json has all of them.
 
     ``prompts`` is the name of the judge's prompts and the start of their sha256. A score is the median over judgings,
-    ``swing`` how far those of the first turn lie apart; None where no judgment gave one.
+    and ``swing`` the range of the first turn's scores; None where no judgment gave a score.
     """
 
     judge: str
@@ -130,13 +131,13 @@ class Judged(Typed):
 
     @property
     def as_published(self) -> bool:
-        """Say whether the papers' scores were given likewise: by GPT-4, by FastChat's prompts, on all of MT-Bench."""
+        """Say whether the scores were given like the papers': by GPT-4, with FastChat's prompts, on all of MT-Bench."""
         whole = self.source != "embedded" and self.questions == 80
         return whole and self.judge.startswith("gpt-4") and not self.prompts.startswith(OWN_PROMPTS)
 
 
 class Cost(Typed):
-    """Wall time of training alone; throughput is of the whole group that was trained in one pass."""
+    """Wall time of training alone. The throughput is that of the whole group that was trained in one pass."""
 
     train_seconds: float
     samples_per_second: float
@@ -145,7 +146,7 @@ class Cost(Typed):
 
 
 class Start(Typed):
-    """The run on another task whose adapter a run began with: the best on dev of ``runs``, the failed ones counted."""
+    """The run on another task whose adapter a run began with: the best on dev of ``runs``, including failed ones."""
 
     task: str
     identity: str
@@ -154,10 +155,10 @@ class Start(Typed):
 
 
 class Tuning(Typed):
-    """What a run is that was trained to choose learning rates, and not for its own sake.
+    """Marks a run that was trained to choose learning rates, and does not count as a result by itself.
 
-    ``lr`` and ``lr_head`` are what the method's default rates were multiplied by, one of them not 1. ``default`` is the
-    identity of the run of the same seed at those rates, whose record has no such note.
+    ``lr`` and ``lr_head`` are the factors on the method's default rates; at least one is not 1. ``default`` is the
+    identity of the run with the same seed at the default rates, whose record has no such mark.
     """
 
     lr: float
@@ -172,7 +173,7 @@ class Tuning(Typed):
 
 
 class Environment(Typed):
-    """Where it ran."""
+    """What a run ran on."""
 
     hardware: str
     processes: int
@@ -200,10 +201,10 @@ class Record(Typed):
     parameters: Parameters
     epochs: list[Epoch]
     scores: Scores | None
-    generation: Written | None = None  # of a task whose texts are compared with references
-    exams: dict[str, Solved] = {}  # of a task whose texts are right or wrong
+    generation: Written | None = None  # for a task whose texts are compared with references
+    exams: dict[str, Solved] = {}  # for a task whose texts are right or wrong
     mt_bench: Judged | None = None
-    tuning: Tuning | None = None  # no part of its identity
+    tuning: Tuning | None = None  # not part of its identity
     cost: Cost | None
     environment: Environment
     finished_at: str

@@ -1,4 +1,4 @@
-"""Which epoch of a run counts: its best, its last, or one that was chosen on other rows than it is scored on."""
+"""Which epoch of a run counts: its best, its last, or one that was chosen on rows other than those it is scored on."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from benchmarks.records.schema import Epoch, Scores
 
 
 def chosen_epochs(history: list[Epoch], primary: str) -> tuple[int, tuple[int, int]]:
-    """Return the best epoch, from 0, and the one that each half of dev is scored at: the best on the other half.
+    """Return the best epoch, and for each half of dev the epoch that is best on the other half; epochs count from 0.
 
-    Of epochs that tie, the earliest is the best one.
+    Of epochs that tie, the earliest is the best.
     """
     first, second = np.array([epoch.halves for epoch in history]).T
     best = int(np.argmax([epoch.scores[primary] for epoch in history]))
@@ -16,9 +16,9 @@ def chosen_epochs(history: list[Epoch], primary: str) -> tuple[int, tuple[int, i
 
 
 def summarise(history: list[Epoch], primary: str) -> Scores:
-    """Return best, last and held-out. Of epochs that tie, the earliest is the best one.
+    """Return the best, last and held-out score. Of epochs that tie, the earliest is the best.
 
-    Held-out: the epoch that is best on one half of dev, scored on the other; both ways; their mean.
+    Held-out: the epoch that is best on one half of dev is scored on the other half; the mean of both ways.
     """
     best, (first, second) = chosen_epochs(history, primary)
     return Scores(

@@ -1,6 +1,6 @@
-"""One record a run, at a path made of the run's identity.
+"""One record for each run, at a path made from the run's identity.
 
-A record is written to a temporary file and renamed, so a reader sees a whole record or none.
+A record is written to a temporary file and renamed, so that a reader sees a whole record or none.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ from benchmarks.records.schema import Record
 
 
 def identity_of(facts: dict[str, Any]) -> str:
-    """Hash what a run is: (task, backbone, method, hyperparameters, seed, data and model revision)."""
+    """Return a run's identity: a hash of its task, backbone, method, hyperparameters, seed, data and model revision."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def record_path(root: Path, task: str, backbone: str, method: str, targets: str, seed: int, identity: str) -> Path:
-    """Return where the run's record lies below ``root``."""
+    """Return the path of a run's record below ``root``."""
     folder = method if targets == "-" else f"{method}-{targets.replace(',', '+')}"
     return root / "records" / task / backbone / folder / f"seed{seed}-{identity}.json"
 
@@ -39,7 +39,7 @@ def folder_of(record: Path) -> Path:
 
 
 def of_folder(folder: Path) -> Path | None:
-    """Return the record of the run that left a folder; None for a folder that was moved away from it."""
+    """Return the record of the run that left a folder; None if the folder was moved away from it."""
     folder = folder.absolute()
     roots = [root for root in folder.parents if root.name == "runs"]
     places = (root.parent / "records" / f"{folder.relative_to(root)}.json" for root in roots)
@@ -47,12 +47,12 @@ def of_folder(folder: Path) -> Path | None:
 
 
 def write(path: Path, record: Record) -> None:
-    """Write one record atomically."""
+    """Write a record; the file is always whole or absent."""
     write_atomic(path, (record.model_dump_json(indent=1) + "\n").encode())
 
 
 def read(path: Path) -> Record:
-    """Read one record; raises SuiteError naming the file where it cannot be read."""
+    """Return a record from its file. Raises SuiteError for a file that cannot be read."""
     try:
         return Record.model_validate_json(path.read_bytes())
     except (ValidationError, OSError) as error:

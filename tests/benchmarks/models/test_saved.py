@@ -105,7 +105,7 @@ def test_another_backbone_is_refused(lora: Path, gpt2: Path, tmp_path: Path) -> 
     content[-1] ^= 1
     weights.write_bytes(content)
     directory = altered(lora, tmp_path / "moved", lambda described: described["backbone"].update(path=str(other)))
-    with pytest.raises(SuiteError, match=r"is another backbone than .* was trained on"):
+    with pytest.raises(SuiteError, match=r"is not the backbone that .* was trained on"):
         saved.load(saved.find(directory), tmp_path / "cache")
 
 
@@ -118,7 +118,7 @@ def test_a_path_is_made_absolute_and_a_hub_id_is_not(gpt2: Path, monkeypatch: py
 
 def test_a_tensor_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     model = torch.nn.Linear(3, 2)
-    with pytest.raises(SuiteError, match=r"holds weight of \[3, 3\] where the backbone has weight of \[2, 3\]"):
+    with pytest.raises(SuiteError, match=r"holds weight of \[3, 3\] but the backbone has weight of \[2, 3\]"):
         saved.fill(model, {"weight": torch.zeros(3, 3)}, tmp_path)
-    with pytest.raises(SuiteError, match=r"holds other of \[3\] where the backbone has no other"):
+    with pytest.raises(SuiteError, match=r"holds other of \[3\] but the backbone has no other"):
         saved.fill(model, {"other": torch.zeros(3)}, tmp_path)
