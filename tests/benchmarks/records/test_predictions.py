@@ -73,5 +73,5 @@ def test_a_run_that_went_on_after_a_kill_keeps_every_epochs(
 def test_a_file_of_something_else_is_one_line(tmp_path: Path) -> None:
     assert predictions.read(tmp_path / "record.json") is None
     predictions.place(tmp_path / "record.json").write_bytes(b"nothing")
-    with pytest.raises(SuiteError, match="holds no run's predictions"):
+    with pytest.raises(SuiteError, match="does not hold a run's predictions"):
         predictions.read(tmp_path / "record.json")

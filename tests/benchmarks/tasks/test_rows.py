@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -126,3 +127,15 @@ def test_another_setting_of_a_task_is_tokenised_anew(llama: Path, sums: Path, tm
     assert all(row["labels"][:16] == [-100] * 16 and row["labels"][16] != -100 for row in cut)
     assert all(sum(label != -100 for label in row["labels"]) == 2 for row in short)
     assert max(len(row["input_ids"]) for row in other) < min(len(row["input_ids"]) for row in whole)
+
+
+def test_halves_are_fixed_by_the_row_alone(glue: Path, tmp_path: Path) -> None:
+    task = task_of("glue/mrpc")
+    rows = data.load(task, "embedded", tmp_path).splits["validation"]
+    halves = data.halves(task, rows)
+    assert set(halves.tolist()) == {0, 1}
+    assert 0.4 < halves.mean() < 0.6
+    order = np.random.default_rng(0).permutation(len(rows))
+    assert data.halves(task, rows.select(order)).tolist() == halves[order].tolist()
+    other = data.load(task, str(glue), tmp_path).splits["validation"]
+    assert data.halves(task, other).tolist() == halves[: len(other)].tolist()

@@ -139,7 +139,7 @@ def entered(seeds: int, examples: int) -> Rows:
 def test_dropout_of_something_else_than_the_rows_is_refused() -> None:
     dropped = RowDropout(0.1, entered(seeds=3, examples=2))
     assert dropped(torch.ones(6, 8)).shape == (6, 8)
-    with pytest.raises(MethodError, match="3 rows where the batch has 6"):
+    with pytest.raises(MethodError, match="3 rows, but the batch has 6"):
         dropped(torch.ones(3, 8))
 
 
@@ -220,7 +220,7 @@ def test_rows_of_long_texts_and_wide_maps_are_dropped_out() -> None:
 
 def test_a_window_wider_than_the_table_is_refused() -> None:
     rows, wider = Rows(), dropout._WIDEST + 1
-    with pytest.raises(ValueError, match=f"a row of {wider} entries is wider"):
+    with pytest.raises(ValueError, match=f"must have at most {wider - 1} entries, got {wider}"):
         rows.windows(torch.zeros(1, dtype=torch.int64), wider, 0.1, torch.ones(1))
 
 
@@ -319,6 +319,6 @@ def test_a_cut_weights_file_is_one_line(bert: Path, glue: Path, tmp_path: Path) 
     shutil.copytree(bert, tmp_path / "cut")
     weights = tmp_path / "cut" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(SuiteError, match="no backbone that transformers reads") as refused:
+    with pytest.raises(SuiteError, match="is not a backbone that transformers can read") as refused:
         train("lora", tmp_path / "cut", glue, tmp_path, *SHORT)
     assert "\n" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""What a generation task learns from and is scored by; classification is tested where it is trained."""
+"""What a generation task learns from and is scored by."""
 
 from pathlib import Path
 
@@ -109,8 +109,8 @@ def test_references_are_grouped_in_the_order_of_first_appearance(task: Generatio
     prompts, texts = ["b", "a", "b", "c", "a"], ["1", "2", "3", "4", "5"]
     split = datasets.Dataset.from_dict(dict(zip(task.columns, (prompts, texts), strict=True)))
     rows = data.Rows("directory", "made-up", "0", {"test": split})
-    found = data.instances(rows, task)["test"]
-    assert [(one.prompt, one.references) for one in found] == [("b", ["1", "3"]), ("a", ["2", "5"]), ("c", ["4"])]
+    instances = data.instances(rows, task)["test"]
+    assert [(one.prompt, one.references) for one in instances] == [("b", ["1", "3"]), ("a", ["2", "5"]), ("c", ["4"])]
 
 
 def test_a_prompts_references_are_in_one_half_of_dev(task: Generation, restaurants: Path, tmp_path: Path) -> None:
@@ -119,5 +119,5 @@ def test_a_prompts_references_are_in_one_half_of_dev(task: Generation, restauran
     by_prompt: dict[str, set[int]] = {}
     for prompt, half in zip(split[task.prompt][:], halves.tolist(), strict=True):
         by_prompt.setdefault(prompt, set()).add(half)
-    assert all(len(found) == 1 for found in by_prompt.values())
+    assert all(len(of_prompt) == 1 for of_prompt in by_prompt.values())
     assert set(halves.tolist()) == {0, 1}
