@@ -24,12 +24,16 @@ _EXAMPLES = """examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Score the files that the command line names."""
     options = parser().parse_args(arguments)
-    references, predictions = e2e.read_references(options.references), e2e.read_lines(options.predictions)
+    predictions, references = e2e.read(options.predictions, options.references)
     scores = e2e.score(predictions, references, options.metrics)
     absent = {"meteor": meteor.missing()} if options.metrics is None and "meteor" not in scores else {}
     how = {name: e2e.SCORES[name] for name in scores}
-    facts = {"instances": len(references), "scores": scores, "absent": absent, "how": how}
-    command.show([Page(_columns(scores, absent))], options.format, facts)
+    empty = e2e.empty_lines(predictions)
+    notes = (
+        [f"{len(empty)} predictions are empty, the first on line {empty[0]}: scored as saying nothing"] if empty else []
+    )
+    facts = {"instances": len(references), "scores": scores, "absent": absent, "how": how, "empty": empty}
+    command.show([Page(_columns(scores, absent), notes=notes)], options.format, facts)
     return 0
 
 

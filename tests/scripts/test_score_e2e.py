@@ -8,6 +8,7 @@ import pytest
 from benchmarks.tasks.scoring.e2e import e2e, meteor
 from scripts import score_e2e
 
+MARKED = Path(__file__).parents[3] / "shared" / "cases" / "27"
 REFERENCES = "A cheap pub.\nThe pub is cheap.\n\nA dear pub by the river.\n"
 
 
@@ -31,6 +32,41 @@ def test_the_table_names_every_score(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert run(tmp_path, REFERENCES, "A pub.\n\n") == 0
     out = capsys.readouterr().out
     assert all(name in out for name in e2e.SCORES)
+    assert "1 predictions are empty, the first on line 2" in out
+
+
+@pytest.mark.parametrize(
+    ("references", "predictions"),
+    [
+        ("\ufeff" + REFERENCES, "A dear pub.\nA cheap pub.\n"),
+        (REFERENCES, "\ufeffA dear pub.\nA cheap pub.\n"),
+        (REFERENCES, "A dear pub.\r\n\ufeffA cheap pub.\r\n"),  # two files of Windows put together
+        (REFERENCES.replace("\n\n", "\n\n\ufeff"), "\ufeffA dear pub.\nA cheap pub.\n"),
+    ],
+)
+def test_a_byte_order_mark_is_not_text(
+    references: str, predictions: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = []
+    for pair in ((REFERENCES, "A dear pub.\nA cheap pub.\n"), (references, predictions)):
+        assert run(tmp_path, *pair, "--format", "json", "--metrics", "bleu", "nist", "rouge_l", "cider") == 0
+        values.append(json.loads(capsys.readouterr().out))
+    assert values[0] == values[1]
+
+
+@pytest.mark.skipif(not MARKED.is_dir(), reason="the inputs that failed (../shared/cases/27) are not here")
+@pytest.mark.parametrize(
+    ("predictions", "references"), [("plain", "plain"), ("BOM_in_predictions", "plain"), ("BOM_in_both", "BOM_in_both")]
+)
+def test_marks_change_no_bleu(predictions: str, references: str, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [
+        "--references",
+        str(MARKED / f"{references}.refs.txt"),
+        "--predictions",
+        str(MARKED / f"{predictions}.preds.txt"),
+    ]
+    assert score_e2e.main([*files, "--metrics", "bleu", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["scores"]["bleu"] == pytest.approx(0.5177566178856933)
 
 
 def test_a_file_without_empty_lines_has_one_reference_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,9 +77,21 @@ def test_a_file_without_empty_lines_has_one_reference_each(tmp_path: Path, capsy
 @pytest.mark.parametrize(
     ("references", "predictions", "fragments"),
     [
-        (REFERENCES, "A pub.\nA pub.\n\n", ["3 predictions", "2 instances"]),
-        (REFERENCES, "A pub.\n", ["1 predictions", "2 instances"]),
-        ("A pub.\n\n\nA pub.\n", "A pub.\nA pub.\nA pub.\n", ["instance 2 has no reference"]),
+        (
+            REFERENCES,
+            "A pub.\nA pub.\n\n",
+            ["3 predictions", "2 instances", "line 3 of", "the first without an instance", "line 3 is empty"],
+        ),
+        (
+            REFERENCES,
+            "A pub.\n\nA pub.\n",
+            ["3 predictions", "2 instances", "line 3 of", "the first without an instance", "line 2 is empty"],
+        ),
+        (REFERENCES, "A pub.\n", ["1 predictions", "2 instances", "instance at line 4 of", "without a prediction"]),
+        ("A pub.\nA bar.\n", "A pub.\n", ["1 predictions", "2 instances", "instance at line 2 of"]),
+        ("A pub.\n\n\nA pub.\n", "A pub.\nA pub.\nA pub.\n", ["references line 3 must be a reference"]),
+        ("\nA pub.\n\nA pub.\n", "A pub.\nA pub.\n", ["references line 1 must be a reference"]),
+        ("A pub.\n\nA pub.\n\n\n", "A pub.\nA pub.\n", ["references line 5 must be a reference"]),
     ],
 )
 def test_files_that_do_not_fit_are_one_line(

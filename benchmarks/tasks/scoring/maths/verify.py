@@ -4,19 +4,20 @@ It reads more than the papers' scripts do: the text after "final answer", a \box
 else the last number. So it reads "#### 72", except in texts that mention an answer before (4 of the 1,319 in GSM8K's
 test split), and it reads a number in most texts that never reach an answer. A parse or a comparison may take five
 seconds of wall time; one that takes longer ($10^{1000000000}$) is wrong. The limit is an alarm signal, which Python
-delivers to the main thread alone.
+delivers to the main thread alone. It cannot read a real minus sign, and reads 3 1/2 as 1, so it is given plain numerals.
 """
 
 import re
 
 from benchmarks.tasks.scoring.maths import metamath
+from benchmarks.tasks.scoring.maths.numerals import plain
 
 
 def judge_number(prediction: str, gold: int) -> bool | None:
     """Return whether the number that math-verify reads in the text is the gold one; None if it reads nothing."""
     from math_verify import parse, verify  # its import takes most of a second
 
-    answer = parse(prediction)
+    answer = parse(plain(prediction))
     return verify(parse(str(gold)), answer) if answer else None
 
 
@@ -28,6 +29,7 @@ def judge_expression(prediction: str, gold: str) -> bool | None:
     """
     from math_verify import LatexExtractionConfig, parse, verify
 
+    prediction, gold = plain(prediction), plain(gold)
     announced = metamath.expression(prediction)
     answer = parse(prediction if announced is None else _between_dollars(announced.splitlines()[0]))
     return verify(parse(_between_dollars(gold), [LatexExtractionConfig()]), answer) if answer else None

@@ -99,6 +99,33 @@ def test_an_expression_that_is_not_announced_is_read_by_math_verify_alone():
     assert [judge.judge_expression(text, "0.5") for judge in (paper, metamath, verify)] == [None, None, True]
 
 
+@pytest.mark.parametrize(
+    ("text", "gold", "verdict"),
+    [
+        ("The answer is: \u22125", -5, True),
+        ("#### \u22125", -5, True),
+        ("The answer is: 3 1/2", 1, False),
+        ("The answer is: 3 4/2", 5, True),
+        ("The answer is: 3\u00bd", 3, False),
+        ("The answer is: $10/hour", 10, True),
+    ],
+)
+def test_math_verify_reads_numbers_as_people_write_them(text: str, gold: int, verdict: bool) -> None:
+    assert verify.judge_number(text, gold) is verdict
+
+
+@pytest.mark.parametrize("gold", [r"3\frac{1}{2}", r"\frac{7}{2}"])
+def test_math_verify_reads_a_mixed_number(gold: str) -> None:
+    assert verify.judge_expression("The answer is: 3 1/2", gold) is True
+
+
+def test_the_papers_scripts_read_such_numbers_as_they_do() -> None:
+    """Of 3 1/2 the first number, of a real minus sign none: their verdicts are not mended."""
+    for text, read in (("3 1/2", 3), ("\u22125", 5), ("$10/hour", 10)):
+        assert metamath.number(f"The answer is: {text}") == read
+        assert paper.judge_number(f"The answer is: {text}", read) is True
+
+
 FORMS = {
     r"\tfrac{1}{2} +\! \frac1{72}": r"\frac{1}{2}+\frac{1}{72}",
     r"\frac\pi2": r"\frac{\}{p}i2",  # two characters, as the published code takes them
@@ -255,6 +282,26 @@ def test_the_scripts_read_a_number_up_to_its_second_comma(gsm8k):
         ("#### 72 and 9", 9, False),
         ("The answer is: 3/4", 3, False),
         ("The answer is: -$5", -5, True),
+        ("The answer is: $10/hour", 10, True),
+        ("The answer is: 10 / hour.", 10, True),
+        (r"The answer is: 10/\text{hour}", 10, True),
+        ("The answer is: 6/2", 3, True),
+        ("The answer is: 6/2", 6, False),
+        ("The answer is: 6/(2)", 6, False),
+        ("The answer is: 6/0", 6, False),
+        (r"The answer is: \frac{6}{2}", 3, True),
+        ("The answer is: 3 1/2", 3, False),
+        ("The answer is: 3 4/2", 5, True),
+        ("The answer is: 1,450 1/2", 1450, False),
+        ("The answer is: 1, 1/2 of it", 1, True),
+        (r"The answer is: 3\frac{1}{2}", 3, False),
+        ("The answer is: 3\u00bd", 3, False),
+        ("The answer is: \u22125", -5, True),
+        ("The answer is: \u22125", 5, False),
+        ("The answer is: \u20135", -5, True),
+        ("The answer is: 5\u20137", 5, True),
+        ("The answer is: -\u20ac5", -5, True),
+        (f"The answer is: {'9' * 5000}", 9, False),
         ("The answer is: $5", 5, True),
         ("#### 72\nThe answer is", 72, True),  # cut where it began to say it again
         ("####\n72", 72, None),
@@ -273,6 +320,11 @@ def test_the_plain_reading_of_a_number(text: str, gold: int, verdict: bool | Non
         ("The answer is: \\pi/2", "7", False),
         ("The answer is: \\pi/2", "\\pi/2", True),
         ("The answer is: .", "5", None),
+        ("The answer is: x \u2212 5", "x-5", True),
+        ("The answer is: 3 1/2", "3\\frac{1}{2}", True),
+        ("The answer is: 3 1/2", "\\frac{7}{2}", True),
+        ("The answer is: 3 1/2", "\\frac{31}{2}", False),
+        ("The answer is: (1, \\frac12)", "(1,\\frac{1}{2})", True),
         ("It is 5", "5", None),
     ],
 )
