@@ -32,7 +32,7 @@ def test_the_table_names_every_score(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert run(tmp_path, REFERENCES, "A pub.\n\n") == 0
     out = capsys.readouterr().out
     assert all(name in out for name in e2e.SCORES)
-    assert "1 predictions are empty, the first on line 2" in out
+    assert "empty predictions, scored as saying nothing: 1, the first on line 2" in out
 
 
 @pytest.mark.parametrize(
@@ -80,12 +80,12 @@ def test_a_file_without_empty_lines_has_one_reference_each(tmp_path: Path, capsy
         (
             REFERENCES,
             "A pub.\nA pub.\n\n",
-            ["3 predictions", "2 instances", "line 3 of", "the first without an instance", "line 3 is empty"],
+            ["3 predictions", "2 instances", "line 3 of", "the first without an instance", "empty predictions: line 3"],
         ),
         (
             REFERENCES,
             "A pub.\n\nA pub.\n",
-            ["3 predictions", "2 instances", "line 3 of", "the first without an instance", "line 2 is empty"],
+            ["3 predictions", "2 instances", "line 3 of", "the first without an instance", "empty predictions: line 2"],
         ),
         (REFERENCES, "A pub.\n", ["1 predictions", "2 instances", "instance at line 4 of", "without a prediction"]),
         ("A pub.\nA bar.\n", "A pub.\n", ["1 predictions", "2 instances", "instance at line 2 of"]),

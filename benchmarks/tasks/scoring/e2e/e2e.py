@@ -64,7 +64,7 @@ def read(predictions: Path, references: Path) -> tuple[list[str], list[list[str]
     empty = ", ".join(map(str, empty_lines(written)[:_SHOWN]))
     raise SuiteError(
         f"there are {len(written)} predictions for {len(instances)} instances: {where}"
-        + (f"; of the predictions, line {empty} is empty" if empty else "")
+        + (f"; empty predictions: line {empty}" if empty else "")
     )
 
 
