@@ -4,6 +4,8 @@ import ast
 from pathlib import Path
 from typing import Any
 
+from methods.errors import MethodError
+
 _FOLDER = Path(__file__).parent
 _PLAIN = (ast.Name, ast.expr_context, ast.Constant, ast.JoinedStr, ast.FormattedValue, ast.Tuple, ast.Dict)
 
@@ -12,15 +14,20 @@ def facts(name: str) -> dict[str, Any]:
     """Return what methods/``name``.py assigns to a method's class, such as ``adapts_sites`` and ``formula``.
 
     What it leaves out is as in ``methods.base.Method``. Only plain values are there: text, numbers, yes and no, and
-    tuples and mappings of them.
+    tuples and mappings of them. Raises MethodError for a file that is absent, cannot be read or has no method.
     """
     return _of_class("base") | _of_class(name)
 
 
 def _of_class(name: str) -> dict[str, Any]:
-    body = ast.parse((_FOLDER / f"{name}.py").read_text()).body
-    (method,) = (node for node in body if isinstance(node, ast.ClassDef) and "Method" in _names(node))
-    return _assigned(method.body, _assigned(body, {}))
+    try:
+        body = ast.parse((_FOLDER / f"{name}.py").read_text()).body
+    except (OSError, SyntaxError, ValueError) as error:
+        raise MethodError(f"method {name} cannot be used: methods/{name}.py does not read ({error})") from error
+    for node in body:
+        if isinstance(node, ast.ClassDef) and "Method" in _names(node):
+            return _assigned(node.body, _assigned(body, {}))
+    raise MethodError(f"method {name} cannot be used: methods/{name}.py has no subclass of Method")
 
 
 def _names(node: ast.ClassDef) -> list[str]:

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     how = {name: e2e.SCORES[name] for name in scores}
     empty = e2e.empty_lines(predictions)
     notes = (
-        [f"{len(empty)} predictions are empty, the first on line {empty[0]}: scored as saying nothing"] if empty else []
+        [f"empty predictions, scored as saying nothing: {len(empty)}, the first on line {empty[0]}"] if empty else []
     )
     facts = {"instances": len(references), "scores": scores, "absent": absent, "how": how, "empty": empty}
     command.show([Page(_columns(scores, absent), notes=notes)], options.format, facts)

@@ -14,6 +14,7 @@ from benchmarks.records.schema import LOG_LIKELIHOOD, Record
 from benchmarks.report.notes import FORMULAS
 from benchmarks.tasks.scoring.e2e import e2e
 from methods import declared
+from methods.errors import MethodError
 
 
 def tasks() -> Page:
@@ -98,7 +99,10 @@ def _value(value: Any) -> str:
 
 
 def _formula(name: str) -> str:
-    facts = declared.facts(name)
+    try:
+        facts = declared.facts(name)
+    except MethodError as error:
+        return str(error)
     return "all of the backbone" if facts["trains_backbone"] else facts["formula"]
 
 
