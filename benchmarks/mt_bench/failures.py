@@ -23,6 +23,13 @@ def unreadable(judge: Judging, request: Request, reply: str) -> Failure:
     )
 
 
+def broken_off(judge: Judging, request: Request, reason: str | None) -> Failure:
+    """Return the failure of a request whose reply ended before its end, for a reason that the server names."""
+    return Failure(
+        f"the judge at {judge.base_url} broke off its reply to {request.name} (finish_reason {reason})", every=False
+    )
+
+
 def of_error(judge: Judging, request: Request, error: Exception) -> Failure:
     """Return the failure that an error of ``openai`` stands for, after its retries."""
     import openai
@@ -39,6 +46,8 @@ def of_error(judge: Judging, request: Request, error: Exception) -> Failure:
             what = f"does not have judge.model={judge.model}, or judge.base_url is wrong ({said})"
         case openai.RateLimitError():
             what = f"limits its requests ({said}): lower judge.at_once, or run the same command again later"
+        case openai.BadRequestError(code="unsupported_parameter" | "unsupported_value"):
+            what = f"cannot be asked with judge.temperature={judge.temperature} and these prompts ({said})"
         case openai.InternalServerError():
             what = f"failed {tries} times ({said})"
         case _:

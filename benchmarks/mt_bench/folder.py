@@ -1,5 +1,6 @@
 """A run's folder of MT-Bench, and the answers in it: one JSON line for each question, with both turns."""
 
+import codecs
 import hashlib
 import json
 from collections.abc import Iterable
@@ -53,6 +54,12 @@ def find(run: str) -> Path:
     )
 
 
+def lines(content: bytes) -> list[tuple[int, bytes]]:
+    """Return the lines of a file of JSON lines and their numbers from 1, without empty ones and a byte-order mark."""
+    numbered = enumerate(content.removeprefix(codecs.BOM_UTF8).splitlines(), 1)
+    return [(number, line) for number, line in numbered if line.strip()]
+
+
 def answers_file(folder: Path) -> Path:
     """Return the file of answers in a run's folder of MT-Bench."""
     return folder / "answers.jsonl"
@@ -67,7 +74,7 @@ def read_answers(folder: Path) -> dict[int, Answer]:
     answers: dict[int, Answer] = {}
     if not file.exists():
         return answers
-    for number, line in enumerate(file.read_bytes().splitlines(), 1):
+    for number, line in lines(file.read_bytes()):
         try:
             answer = Answer.model_validate_json(line)
         except ValidationError as error:

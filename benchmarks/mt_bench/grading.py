@@ -26,6 +26,7 @@ def grade(judging: Judging, asked: Questions, say: Say) -> Judged | None:
     place = folder.find(judging.run)
     texts = prompts.read(judging.prompts and Path(judging.prompts))
     answers = folder.whole_answers(place, asked.asked)
+    answered = hashlib.sha256(folder.answers_file(place).read_bytes()).hexdigest()
     wanted = requests.every(judging, texts, asked.asked, answers)
     file = place / "judgments.jsonl"
     say(f"judge: {judging.model} at {judging.base_url}, with the prompts of {_named(texts)}")
@@ -33,7 +34,7 @@ def grade(judging: Judging, asked: Questions, say: Say) -> Judged | None:
     if made is None:
         say("nothing was sent: the same command with judge.yes=true sends it")
         return None
-    judged = _judged(judging, texts, asked, folder.answers_file(place), made)
+    judged = _judged(judging, texts, asked, answered, made)
     _keep(judged, place, say)
     for note in _notes(judged, file):
         say(note)
@@ -50,12 +51,12 @@ def _judgments(judging: Judging, wanted: list[Request], file: Path, say: Say) ->
     if left and not judging.yes:
         return None
     if left:
-        judge.ask_all(judging, left, file)
+        judge.ask_all(judging, wanted, file, say)
     by_key = judgments.read(file).judgments
     return [by_key[request.key] for request in wanted]
 
 
-def _judged(judging: Judging, texts: Prompts, asked: Questions, answers: Path, made: list[Judgment]) -> Judged:
+def _judged(judging: Judging, texts: Prompts, asked: Questions, answered: str, made: list[Judgment]) -> Judged:
     read, written = ([getattr(one, name) for one in made] for name in ("prompt_tokens", "completion_tokens"))
     return Judged(
         judge=judging.model,
@@ -68,7 +69,7 @@ def _judged(judging: Judging, texts: Prompts, asked: Questions, answers: Path, m
         source=asked.source,
         dataset=asked.dataset,
         fingerprint=asked.fingerprint,
-        answers_sha256=hashlib.sha256(answers.read_bytes()).hexdigest(),
+        answers_sha256=answered,
         questions=len(asked.asked),
         judgments=len(made),
         unscored=sum(one.rating is None for one in made),

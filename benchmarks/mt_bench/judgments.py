@@ -10,10 +10,13 @@ from typing import Literal
 from pydantic import ValidationError
 
 from benchmarks.errors import SuiteError
+from benchmarks.mt_bench.folder import lines
 from benchmarks.records.schema import Typed
 
 # The first [[n]] of the text. Without one FastChat takes the first [n], which may just as well be "nums[1]".
 _RATING = re.compile(r"\[\[(\d+\.?\d*)\]\]")
+# Why a reply ends for good, as OpenAI's and other servers call it; some name no reason. Any other is a failure.
+_ENDS = (None, "stop", "length", "content_filter", "eos_token", "stop_sequence")
 
 
 class Judgment(Typed):
@@ -38,6 +41,11 @@ class Judgment(Typed):
         """The rating that the text gives, or None."""
         return rating(self.text)
 
+    @property
+    def ended(self) -> bool:
+        """Say whether the reply came to an end, and did not break off in an error."""
+        return self.finish_reason in _ENDS
+
 
 def rating(text: str) -> float | None:
     """Return the rating in a judge's text, or None where there is none from 1 to 10."""
@@ -56,11 +64,14 @@ class Kept:
 
 
 def read(file: Path) -> Kept:
-    """Read the judgments made so far; none if there is no file. Raises SuiteError naming a line that is not one."""
+    """Read the judgments made so far, but for replies that broke off; none if there is no file.
+
+    Raises SuiteError naming a line that is not a judgment.
+    """
     content = file.read_bytes() if file.exists() else b""
     size = content.rfind(b"\n") + 1
     by_key = {}
-    for number, line in enumerate(content[:size].splitlines(), 1):
+    for number, line in lines(content[:size]):
         try:
             judgment = Judgment.model_validate_json(line)
         except ValidationError as error:
@@ -68,7 +79,8 @@ def read(file: Path) -> Kept:
                 f"{file} line {number} is not a judgment ({error.errors()[0]['msg']}): remove that line, and the "
                 "judge is asked again for it"
             ) from error
-        by_key[judgment.key] = judgment
+        if judgment.ended:
+            by_key[judgment.key] = judgment
     return Kept(by_key, size, size < len(content))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import conf
 from benchmarks.errors import SuiteError
-from benchmarks.mt_bench.folder import Answer
+from benchmarks.mt_bench.folder import Answer, lines
 from benchmarks.mt_bench.questions import Question
 from benchmarks.records import schema
 
@@ -43,7 +43,7 @@ def read(file: Path | None) -> Prompts:
     place = DEFAULT if file is None else file
     try:
         content = place.read_bytes()
-        rows = [json.loads(line) for line in content.splitlines() if line.strip()]
+        rows = [json.loads(line) for _, line in lines(content)]
         by_name = {row["name"]: row for row in rows if row["name"] in _FIELDS}
         templates = {name: (row["system_prompt"], row["prompt_template"]) for name, row in by_name.items()}
         formats = {name: row["output_format"] for name, row in by_name.items()}

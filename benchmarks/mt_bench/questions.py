@@ -75,7 +75,7 @@ def load(root: str | None, cache: Path, wanted: int | list[int] | None) -> Quest
 def _choose(by_id: dict[int, Question], wanted: int | list[int]) -> list[int]:
     """Return the wanted ids, sorted; for a number the first questions of every category, then the second, and so on."""
     if isinstance(wanted, list):
-        unknown = [number for number in wanted if number not in by_id]
+        unknown = [number for number in wanted if not checks.is_number(number, int) or number not in by_id]
         if unknown or not wanted or len(set(wanted)) < len(wanted):
             raise SuiteError(f"questions={wanted} must be ids from {min(by_id)} to {max(by_id)}, each once")
         return sorted(wanted)

@@ -18,13 +18,13 @@ from scripts import mt_bench
 Reply = tuple[int, dict[str, str], bytes]
 
 
-def completion(text: str | None, finish_reason: str = "stop") -> Reply:
+def completion(text: str | None, finish_reason: str = "stop", model: str | None = "tester-2024") -> Reply:
     """Return a chat completion as an endpoint sends it."""
     body = {
         "id": "1",
         "object": "chat.completion",
         "created": 1,
-        "model": "tester-2024",
+        "model": model,
         "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish_reason}],
         "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
     }

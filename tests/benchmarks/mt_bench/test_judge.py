@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from support import judging
@@ -201,6 +202,107 @@ def test_one_request_that_fails_leaves_the_others(
     assert len(server.bodies) == 9
 
 
+@pytest.mark.parametrize("reason", ["error", "tool_calls", "abort"])
+def test_a_reply_that_broke_off_is_asked_for_again(
+    reason: str, judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def breaking(number: int, body: dict) -> tuple:
+        return completion("So far [[1]]", reason) if number == 3 else by_turn(number, body)
+
+    with endpoint(breaking) as server:
+        assert judge(server.url, "judge.at_once=1") == 2
+        line = error_line(capsys)
+        assert f"broke off its reply to question 1005, turn 1 (finish_reason {reason})" in line
+        assert "1 of 8 requests failed, 7 judgments" in line
+        assert judge(server.url) == 0
+    assert len(server.bodies) == 9
+    assert judged(run).scores.first.means == [6]
+
+
+def test_a_reply_that_broke_off_and_is_in_the_file_is_asked_for_again(judge: Judge, run: Path) -> None:
+    file = run / "mt_bench" / "judgments.jsonl"
+    with endpoint(by_turn) as server:
+        assert judge(server.url, "judge.at_once=1") == 0
+        file.write_text(file.read_text().replace('"finish_reason": "stop"', '"finish_reason": "error"', 1))
+        assert judge(server.url) == 0
+        assert len(server.bodies) == 9
+        assert judge(server.url) == 0
+        assert len(server.bodies) == 9
+    assert judged(run).judgments == 8
+
+
+def test_a_judge_that_wants_another_name_of_the_limit_is_asked_with_it(judge: Judge, run: Path) -> None:
+    said = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    error = {"message": said, "type": "invalid_request_error", "param": "max_tokens", "code": "unsupported_parameter"}
+
+    def newer(number: int, body: dict) -> tuple:
+        return (400, {}, json.dumps({"error": error}).encode()) if "max_tokens" in body else by_turn(number, body)
+
+    with endpoint(newer) as server:
+        assert judge(server.url, "judge.at_once=1") == 0
+        assert len(server.bodies) == 9  # the first request was refused, and not paid for
+        assert [body.get("max_completion_tokens") for body in server.bodies] == [None] + [2048] * 8
+        assert judge(server.url) == 0
+        assert len(server.bodies) == 9
+    with endpoint(newer) as server:
+        assert judge(server.url, "judge.at_once=4") == 0
+    assert sum("max_completion_tokens" in body for body in server.bodies) == 8
+    assert judged(run).judgments == 8
+
+
+def test_a_judge_that_cannot_have_a_setting_is_asked_once(judge: Judge, capsys: pytest.CaptureFixture[str]) -> None:
+    said = "'temperature' does not support 0 with this model. Only the default (1) value is supported."
+    error = {"message": said, "param": "temperature", "code": "unsupported_value"}
+    with endpoint(lambda number, body: (400, {}, json.dumps({"error": error}).encode())) as server:
+        assert judge(server.url, "judge.at_once=1") == 2
+    line = error_line(capsys)
+    assert "judge.temperature=0.0" in line and said in line.replace('"', "'")
+    assert len(server.bodies) == 1
+
+
+def test_a_limit_that_is_too_large_is_not_another_name(judge: Judge, capsys: pytest.CaptureFixture[str]) -> None:
+    error = {"message": "max_tokens is too large: 2048", "param": "max_tokens", "code": None}
+    with endpoint(lambda number, body: (400, {}, json.dumps({"error": error}).encode())) as server:
+        assert judge(server.url, "judge.at_once=1") == 2
+    assert "max_tokens is too large" in error_line(capsys)
+    assert len(server.bodies) == 8
+
+
+def test_a_completion_without_a_model_is_a_judgment(judge: Judge, run: Path) -> None:
+    with endpoint(lambda number, body: completion("[[7]]", model=None)) as server:
+        assert judge(server.url) == 0
+    assert len(server.bodies) == 8
+    assert (judged(run).scores.both.median, judged(run).served_by) == (7, ["unnamed"])
+
+
+def test_of_two_commands_on_one_run_the_second_waits_and_pays_nothing(
+    judge: Judge, run: Path, cache: Path, machine: dict[str, str]
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def waiting(number: int, body: dict) -> tuple:
+        begun.set()
+        go_on.wait(60)
+        return by_turn(number, body)
+
+    with endpoint(waiting) as server:
+        judge(server.url, "judge.yes=false")  # leaves the questions in the cache
+        settings = ["judge.model=tester", "judge.key_env=null", "judge.yes=true", f"judge.base_url={server.url}"]
+        where = [f"judge={run}", f"questions={IDS}".replace(" ", ""), "data.root=embedded", f"cache={cache}"]
+        command = [sys.executable, "-u", "scripts/mt_bench.py", *where, *settings]
+        piped = {"cwd": ROOT, "env": machine, "stdout": subprocess.PIPE, "text": True}
+        with subprocess.Popen(command, **piped) as first:
+            assert begun.wait(60)
+            with subprocess.Popen(command, **piped) as second:
+                said = [second.stdout.readline() for _ in range(4)]
+                go_on.set()
+                assert "another command is judging this run" in said[-1]
+                assert (first.wait(60), second.wait(60)) == (0, 0)
+                assert "turn 1" in second.stdout.read()
+    assert len(server.bodies) == 8
+    assert len(judgments_of(run)) == 8
+
+
 def test_what_a_filter_refuses_is_a_judgment_without_a_score(judge: Judge, run: Path) -> None:
     refused = (400, {}, b'{"error": {"message": "not for me", "code": "content_filter"}}')
     with endpoint(lambda number, body: refused if number == 3 else by_turn(number, body)) as server:
@@ -297,6 +399,58 @@ def test_the_key_comes_from_the_variable_that_is_named(
         line = error_line(capsys)
     assert "MY_KEY" in line and "ame" not in line.replace("same", "").replace("name", "")
     assert set(server.keys) == {"Bearer sesame"}
+
+
+KEY = 'sesame/"open'  # JSON and addresses write two of its characters in another way
+ECHOES = {
+    "in an error": lambda key: (401, {}, json.dumps({"error": {"message": f"no such key: {key}"}}).encode()),
+    "in a refusal": lambda key: (400, {}, json.dumps({"error": {"message": f"what is {key}?"}}).encode()),
+    "across the end of what is shown": lambda key: (200, {}, b"x" * 74 + json.dumps(key)[1:].encode()),
+    "in an address": lambda key: (404, {}, json.dumps({"error": {"message": f"no /{quote(key, safe='')}"}}).encode()),
+}
+
+
+@pytest.mark.parametrize("case", ECHOES)
+def test_a_key_that_the_server_sends_back_is_in_no_message(
+    case: str, judge: Judge, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    with endpoint(lambda number, body: ECHOES[case](KEY)) as server:
+        assert judge(server.url, "judge.key_env=MY_KEY") == 2
+    line = error_line(capsys)
+    assert "sesame" not in line
+    assert "***" in line
+    assert set(server.keys) == {f"Bearer {KEY}"}
+
+
+def test_a_key_that_the_server_sends_back_is_in_no_file(
+    judge: Judge, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    refused = {"error": {"message": f"not for {KEY}", "code": "content_filter"}}
+
+    def echo(number: int, body: dict) -> tuple:
+        text = f"You are {KEY}: [[6]]"
+        return (400, {}, json.dumps(refused).encode()) if number == 3 else completion(text, model=f"of {KEY}")
+
+    with endpoint(echo) as server:
+        assert judge(server.url, "judge.key_env=MY_KEY", "judge.at_once=1") == 0
+    files = [file for file in run.rglob("*") if file.is_file()]
+    assert {"judgments.jsonl", "judged.json"} <= {file.name for file in files}
+    assert all(b"sesame" not in file.read_bytes() for file in files)
+    assert judgments_of(run)[0]["text"] == "You are ***: [[6]]"
+    assert judged(run).scores.both.median == 6
+
+
+@pytest.mark.parametrize("key", ["6", "none"])
+def test_a_made_up_key_of_a_server_without_keys_is_a_word_as_others(
+    key: str, judge: Judge, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", key)
+    with endpoint(lambda number, body: completion("It has none of them: [[6]]")) as server:
+        assert judge(server.url, "judge.key_env=MY_KEY") == 0
+    assert judged(run).scores.both.median == 6
+    assert judgments_of(run)[0]["text"] == "It has none of them: [[6]]"
 
 
 def test_without_the_package_one_line_says_how_to_get_it(

@@ -50,7 +50,9 @@ def test_some_questions_are_as_many_of_each_category_as_can_be(cache: Path) -> N
     assert [question.id for question in questions.load("embedded", cache, [1009, 1002]).asked] == [1002, 1009]
 
 
-@pytest.mark.parametrize("wanted", [0, 17, "all", True, [], [1001, 1001], [81], ["1001"]])
+@pytest.mark.parametrize(
+    "wanted", [0, 17, "all", True, [], [1001, 1001], [81], ["1001"], [[1001]], [True], {"1001": 1}]
+)
 def test_what_cannot_be_taken_is_refused(wanted: object, cache: Path) -> None:
     with pytest.raises(SuiteError, match=r"^questions="):
         questions.load("embedded", cache, wanted)
