@@ -8,8 +8,6 @@ from typing import ClassVar, get_origin
 import pytest
 
 import methods
-from benchmarks import conf
-from benchmarks.report import inventory
 from methods import declared
 from methods.base import Method
 from methods.errors import MethodError
@@ -51,13 +49,3 @@ def test_a_file_that_cannot_be_read_is_one_line(source: bytes | None, reason: st
         declared.facts("broken")
     assert f"method broken cannot be used: methods/broken.py {reason}" in str(raised.value)
     assert declared.facts("lora")["formula"] == "rank * sides"
-
-
-def test_a_list_of_methods_has_the_others(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "broken.py").write_text("def factors(:")
-    monkeypatch.setattr(conf, "CONF", Path(shutil.copytree(conf.CONF, tmp_path / "conf")))
-    (conf.CONF / "method" / "broken.yaml").write_text("name: broken\nrank: 2\n")
-    names, _, stored, *_ = (column.cells for column in inventory.methods().columns)
-    cells = dict(zip(names, stored, strict=True))
-    assert cells["lora"] == "rank * sides"
-    assert "methods/broken.py does not read (invalid syntax" in cells["broken"]

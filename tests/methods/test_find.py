@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import tiny
 
 import methods
 from methods.errors import MethodError
@@ -46,19 +45,3 @@ def test_an_unknown_method_is_one_line() -> None:
     assert methods.find().broken == {}
     with pytest.raises(MethodError, match=r"^method loar is unknown; known: full, head, lora, "):
         methods.find()["loar"]
-
-
-def test_other_methods_train_beside_a_file_that_fails(
-    broken: Path,
-    roberta: Path,
-    glue: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture,
-) -> None:
-    broken.write_text("import no_such_package")
-    arguments = tiny.job("lora", roberta, glue, tmp_path, "train.epochs=1")
-    line = tiny.refused(monkeypatch, capsys, [*arguments, "method.name=broken"])
-    assert "methods/broken.py does not import (ModuleNotFoundError: No module named 'no_such_package')" in line
-    assert tiny.command_line(monkeypatch, arguments) == 0
-    assert [record.status for record in tiny.read(tmp_path).values()] == ["finished"]

@@ -1,12 +1,15 @@
 """The command that lists what exists: its sections and formats, on a screen of 100 columns."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from benchmarks import command, conf
 from benchmarks.report import inventory
+from methods import declared
 from scripts import ls
 
 
@@ -46,3 +49,17 @@ def test_an_unknown_section_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit) as end:
         ls.main(["models"])
     assert end.value.code == 2 and "'tasks', 'backbones', 'methods', 'tables'" in capsys.readouterr().err
+
+
+def test_methods_are_listed_beside_one_whose_file_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(conf, "CONF", Path(shutil.copytree(conf.CONF, tmp_path / "conf")))
+    (conf.CONF / "method" / "broken.yaml").write_text("name: broken\nrank: 2\n")
+    monkeypatch.setattr(declared, "_FOLDER", Path(shutil.copytree(declared._FOLDER, tmp_path / "methods")))
+    (declared._FOLDER / "broken.py").write_text("def factors(:")
+    assert ls.main(["methods", "--format", "json"]) == 0
+    (page,) = json.loads(capsys.readouterr().out)
+    stored = {line["method"]: line["numbers stored"] for line in page["rows"]}
+    assert stored["lora"] == "rank * sides"
+    assert "methods/broken.py does not read (invalid syntax" in stored["broken"]

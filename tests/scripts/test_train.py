@@ -10,6 +10,7 @@ import pytest
 import transformers
 from support import tiny
 
+import methods
 from benchmarks.analysis import sheets
 from benchmarks.tasks import embedded
 
@@ -250,3 +251,17 @@ def test_cfg_job_prints_the_run_and_trains_nothing(
     for line in ("name: vb_lora", "vector_length: 32", "name: glue/mrpc", "- 4", f"path: {bert}", "max_length: 128"):
         assert line in printed
     assert not (tmp_path / "results").exists()
+
+
+def test_other_methods_train_beside_a_file_that_fails(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "methods"
+    folder.mkdir()
+    (folder / "broken.py").write_text("import no_such_package")
+    monkeypatch.setattr(methods, "__path__", [*methods.__path__, str(folder)])
+    arguments = tiny.job("lora", bert, glue, tmp_path, "train.epochs=1")
+    line = tiny.refused(monkeypatch, capsys, [*arguments, "method.name=broken"])
+    assert "methods/broken.py does not import (ModuleNotFoundError: No module named 'no_such_package')" in line
+    assert tiny.command_line(monkeypatch, arguments) == 0
+    assert [record.status for record in tiny.read(tmp_path).values()] == ["finished"]

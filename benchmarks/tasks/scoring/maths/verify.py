@@ -4,7 +4,8 @@ It reads more than the papers' scripts do: the text after "final answer", a \box
 else the last number. So it reads "#### 72", except in texts that mention an answer before (4 of the 1,319 in GSM8K's
 test split), and it reads a number in most texts that never reach an answer. A parse or a comparison may take five
 seconds of wall time; one that takes longer ($10^{1000000000}$) is wrong. The limit is an alarm signal, which Python
-delivers to the main thread alone. It cannot read a real minus sign, and reads 3 1/2 as 1, so it is given plain numerals.
+delivers to the main thread alone. It cannot read a real minus sign, and reads 3 1/2 as 1, so it is given plain
+numerals.
 """
 
 import re
