@@ -6,8 +6,10 @@ Neither torch nor transformers is imported here: a job whose runs are all done n
 import hashlib
 import importlib.util
 import json
+import os
 import shutil
 import sys
+import tempfile
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -80,7 +82,7 @@ def _indexed(index: Path) -> list[Path]:
     return [index.parent / name for name in names]
 
 
-def seal(directory: Path, name: str) -> None:
+def _seal(directory: Path, name: str) -> None:
     """Leave in an unpacked directory a note of its ``name`` and of what it holds, to tell later whether it is whole."""
     (directory / _SEAL).write_text(_sealed(directory, name), encoding="utf-8")
 
@@ -140,10 +142,24 @@ def _unpacked(file: Path, cache: Path) -> Path:
         shutil.rmtree(target)
         _of_weights.cache_clear()
     if not target.is_dir():
-        from benchmarks.models import gguf  # imports transformers
-
-        gguf.unpack(file, target)
+        _unpack(file, target)
     return target
+
+
+def _unpack(file: Path, target: Path) -> None:
+    """Unpack a GGUF file into ``target``, which is whole or absent; another process may be the one that leaves it."""
+    from benchmarks.models import gguf  # imports transformers
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        made = Path(scratch) / "made"
+        gguf.unpack(file, made)
+        _seal(made, target.name)
+        try:
+            os.replace(made, target)
+        except OSError:
+            if not target.is_dir():  # that is, no other process was first
+                raise
 
 
 @lru_cache(maxsize=8)
