@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import median
 
-from benchmarks.analysis import verdicts
+from benchmarks.analysis import baselines, verdicts
 from benchmarks.analysis.measures import ABSENT, Measure, key_of
 from benchmarks.analysis.sheets import Row, Sheet
 from benchmarks.analysis.tuning import Tuned
@@ -27,9 +27,17 @@ def main(sheet: Sheet, published: Sequence[PublishedRow]) -> list[Column]:
 
 
 def brief(sheet: Sheet) -> list[Column]:
-    """Return those of the main table's columns that fit a screen."""
-    rows = sheet.rows
-    return [*_names(rows), *_sizes(rows), *(_scores(measure, rows) for measure in sheet.kind.main), _throughput(rows)]
+    """Return those of the main table's columns that fit a screen: best method first, the floor and ceiling marked."""
+    rows = baselines.ranked(sheet)
+    method, *names = _names(rows)
+    marked = text_column(method.heading, [_marked(row) for row in rows])
+    scores = [_scores(measure, rows) for measure in sheet.kind.main]
+    return [marked, *names, *_sizes(rows), *scores, _throughput(rows)]
+
+
+def _marked(row: Row) -> str:
+    role = baselines.role(row.method)
+    return f"{row.method} ({role})" if role else row.method
 
 
 def chosen(sheet: Sheet) -> list[Column]:

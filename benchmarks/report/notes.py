@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from benchmarks.analysis import tuning
+from benchmarks.analysis import baselines, tuning
 from benchmarks.analysis.measures import key_of
 from benchmarks.analysis.sheets import DIGITS, Sheet, flat
 from benchmarks.analysis.tuning import Tuned
@@ -208,6 +208,15 @@ def failures(sheet: Sheet) -> list[str]:
     failed.sort(key=lambda run: (run.task, run.method, run.targets, run.seed, run.identity))
     reasons = [f"- {_named(run)}: {plain(run.error.strip().splitlines()[0])}" for run in failed]
     return [f"{_runs(len(failed))} failed and {'has' if len(failed) == 1 else 'have'} no score above:", "", *reasons]
+
+
+def against_floor(sheet: Sheet) -> list[str]:
+    """Return how many methods learnt more than the floor did, where a floor was trained."""
+    counted = baselines.above_floor(sheet)
+    if counted is None:
+        return []
+    above, rows = counted
+    return [f"{above} of {rows} rows are above the floor on every task with every seed (held-out scores)."]
 
 
 def failed_count(sheet: Sheet) -> list[str]:

@@ -80,7 +80,7 @@ def _markdown(sheet: Sheet, others: Sequence[Sheet], published: Sequence[Publish
 def pages(sheet: Sheet) -> list[Page]:
     """Return a sheet's main table, as far as it fits a screen, and its tuned table."""
     tunings = tuning.tunings(sheet)
-    remarks = [*notes.failed_count(sheet), *notes.tunings(sheet, tunings)]
+    remarks = [*notes.against_floor(sheet), *notes.failed_count(sheet), *notes.tunings(sheet, tunings)]
     main = Page(columns.brief(sheet), sheet.title, remarks)
     return [main, Page(columns.tuned(sheet, tunings), f"{sheet.title}: tuned, held-out scores")] if tunings else [main]
 
