@@ -1,5 +1,7 @@
 """Typed reading of what people write: settings of a command line, and files."""
 
+import textwrap
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -34,6 +36,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+class Facts(Settings):
+    """Strict base for a part of a file: keys beyond those that are read are kept, unread."""
+
+    model_config = ConfigDict(extra="allow")
+
+
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -45,10 +53,22 @@ def read(model: type[T], facts: Any, where: str) -> T:
         raise SuiteError(complaint(error, model, where)) from error
 
 
+def read_json(model: type[T], path: Path) -> T:
+    """Return what a JSON file holds as a model. Raises SuiteError that names the file and what is wrong."""
+    try:
+        return model.model_validate_json(path.read_bytes(), strict=True)
+    except OSError as error:
+        raise SuiteError(f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        raise SuiteError(f"{path}: {complaint(error, model, '')}") from error
+
+
 def complaint(error: ValidationError, model: type[BaseModel], where: str) -> str:
     """Say in one line what is wrong first. ``where`` is what the keys lie below, or empty."""
     first = error.errors()[0]
-    key = ".".join(str(part) for part in (where, *first["loc"]) if part != "")
+    key = ".".join(str(part) for part in (where, *first["loc"]) if part != "") or "it"
+    if first["type"] == "json_invalid":
+        return f"{key} is not JSON: {first['ctx']['error']}"
     if first["type"] == "extra_forbidden":
         known = _fields(model, first["loc"][:-1])
         return f"{key} is not a setting; nearest: {nearest(str(first['loc'][-1]), known)}; known: {', '.join(known)}"
@@ -79,7 +99,7 @@ def _fields(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
 
 
 def _nullable(model: type[BaseModel], place: tuple[int | str, ...]) -> bool:
-    inner = _model_at(model, place[:-1])
+    inner = _model_at(model, place[:-1]) if place else None
     field = inner.model_fields.get(place[-1]) if inner else None
     return field is not None and type(None) in _kinds(field.annotation)
 
@@ -93,7 +113,7 @@ def _is_model(kind: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """Write a value as YAML would have it."""
+    """Write a value as YAML would have it, and no more of a long one than tells which it is."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
-    return str(value)
+    return textwrap.shorten(str(value), 200, placeholder="...")

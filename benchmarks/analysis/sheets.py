@@ -5,7 +5,6 @@ their own, and so have a task's runs on other rows of data.
 """
 
 import json
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ from typing import Any
 from benchmarks.analysis.measures import Kind, Measure, kind_of
 from benchmarks.conf import LOCAL, ROOT
 from benchmarks.errors import SuiteError
+from benchmarks.records import store
 from benchmarks.records.schema import Record
-from benchmarks.records.store import read
 
 DIGITS = 6  # of a fingerprint, which is enough to tell two apart by eye
 
@@ -119,42 +118,8 @@ def roots(given: Sequence[Path] = ()) -> list[Path]:
 
 
 def load(root: Path) -> list[Record]:
-    """Read every record below ``root``/records; raises SuiteError naming a file that lacks what tables need."""
-    paths = sorted((root / "records").rglob("*.json"))
-    return [checked(read(path), str(path)) for path in paths]
-
-
-def checked(record: Record, where: str) -> Record:
-    """Return the record; raises SuiteError where a finished run lacks a score, or a failed one its reason."""
-    if record.status == "failed":
-        if not record.error:
-            raise SuiteError(f"{where}: failed without a reason: delete it, and the same command trains it again")
-        return record
-    _check_complete(record, where)
-    _check_finite(record, where)
-    return record
-
-
-def _check_complete(record: Record, where: str) -> None:
-    if record.scores is None or record.cost is None or not record.epochs:
-        lacking = [name for name in ("scores", "cost", "epochs") if not getattr(record, name)]
-        raise SuiteError(
-            f"{where}: finished without {', '.join(lacking)}: delete it, and the same command trains again"
-        )
-    for epoch in record.epochs:
-        if record.scores.primary not in epoch.scores:
-            raise SuiteError(f"{where}: epoch {epoch.epoch} lacks the metric {record.scores.primary!r}")
-
-
-def _check_finite(record: Record, where: str) -> None:
-    numbers = {f"scores.{name}": getattr(record.scores, name) for name in ("best", "last", "held_out")}
-    if record.generation:
-        numbers |= {f"generation.scores.{name}": value for name, value in record.generation.scores.items()}
-    for name, value in numbers.items():
-        if not math.isfinite(value):
-            raise SuiteError(
-                f"{where}: {name} is {value}, not a finite number: delete it, and the same command trains again"
-            )
+    """Read every record below ``root``/records; raises SuiteError naming a file that ``store.read`` refuses."""
+    return [store.read(path, root) for path in store.files(root / "records")]
 
 
 def rows_of(records: Iterable[Record]) -> list[Row]:

@@ -1,8 +1,8 @@
 """What a record holds: one typed JSON file for each run."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 LOG_LIKELIHOOD = "log_likelihood"  # the score on dev of every text task
 
@@ -12,10 +12,13 @@ def scale_and_digits(primary: str) -> tuple[int, int]:
     return (1, 3) if primary == LOG_LIKELIHOOD else (100, 1)
 
 
-class Typed(BaseModel):
-    """Strict base: an unknown or missing field is an error, never a default."""
+Hexadecimal = Annotated[str, Field(pattern=r"^[0-9a-f]+$")]
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class Typed(BaseModel):
+    """Strict base: an unknown or missing field is an error, never a default, and so is a number that is not finite."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Data(Typed):
@@ -23,7 +26,7 @@ class Data(Typed):
 
     source: Literal["hub", "directory", "embedded"]
     dataset: str
-    fingerprint: str
+    fingerprint: Hexadecimal
     train_rows: int
     validation_rows: int
 
@@ -37,7 +40,7 @@ class Backbone(Typed):
 
     name: str
     path: str
-    fingerprint: str
+    fingerprint: Hexadecimal
     parameters: int
     quantization: str | None = None
     frozen_from: str | None = None

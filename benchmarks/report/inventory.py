@@ -148,7 +148,7 @@ def _seeds(row: PublishedRow, task: str) -> set[int]:
         for root in sheets.roots()
         for targets in {row.target_names, NO_TARGETS}
     )
-    runs = (store.read(path) for folder in folders for path in folder.glob("*.json"))
+    runs = (store.read(path) for folder in folders for path in store.files(folder))
     return {run.seed for run in runs if _is_of(run, row)}
 
 

@@ -11,6 +11,7 @@ from benchmarks.conf import LOCAL, ROOT
 from benchmarks.errors import SuiteError
 from benchmarks.markup import Page
 from benchmarks.papers.published import PublishedRow
+from benchmarks.records import store
 from benchmarks.records.files import write_atomic
 from benchmarks.report import columns, notes, pareto
 from benchmarks.report.pareto import Drawn
@@ -32,7 +33,7 @@ def render(sheets: Sequence[Sheet], root: Path, published: Sequence[PublishedRow
 
 
 def sheets_below(root: Path) -> list[Sheet]:
-    """Return the sheets of ``root``/records. Raises SuiteError where there are none, or a record lacks something."""
+    """Return the sheets of ``root``/records. Raises SuiteError where there are none, or one is refused."""
     if sheets := sheets_of(load(root)):
         return sheets
     raise SuiteError(f"no records below {root / 'records'}: `make quickstart` makes some")
@@ -40,7 +41,7 @@ def sheets_below(root: Path) -> list[Sheet]:
 
 def roots(given: Sequence[Path]) -> list[Path]:
     """Return the given folders, or the default ones that hold records. Raises SuiteError where neither do."""
-    chosen = list(given) or [root for root in (ROOT, LOCAL) if any((root / "records").rglob("*.json"))]
+    chosen = list(given) or [root for root in (ROOT, LOCAL) if store.files(root / "records")]
     if not chosen:
         raise SuiteError(f"no records below {ROOT}/records or {LOCAL}/records: `make quickstart` makes some")
     return chosen

@@ -8,7 +8,7 @@ import methods
 from benchmarks import conf
 from benchmarks.papers import published, recipes
 from benchmarks.papers.published import PublishedRow
-from benchmarks.records.schema import Record
+from benchmarks.records.schema import Record, Start
 from benchmarks.training import job
 
 
@@ -40,6 +40,10 @@ def run_of(
         part, _, key = name.partition(".")
         config[part] = config[part] | {key: value}
     chosen = {"source": "hub", "backbone": row.backbone} | facts
+    if settings.start:
+        chosen["started_from"] = Start(
+            task=settings.start.task["name"], identity="0", runs=len(settings.start.points), train_rows=row.start_rows
+        )
     record = make_record(task, row.method, row.target_names, seed, score / 100, config=config, **chosen)
     return record.model_copy(
         update={

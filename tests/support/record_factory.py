@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from benchmarks.records.schema import Record
+from benchmarks.records.schema import Epoch, Record, Start
+from benchmarks.records.selection import summarise
 from benchmarks.records.store import identity_of, record_path, write
 
 TEXT_SCORES = {"bleu": 0.681, "nist": 8.62, "nist_p": 8.71, "meteor": 0.462, "rouge_l": 0.705, "cider": 2.444}
@@ -17,7 +18,6 @@ def make_record(
     best: float = 0.9,
     last: float | None = None,
     held_out: float | None = None,
-    best_epoch: int = 1,
     config: dict[str, Any] | None = None,
     source: str = "embedded",
     data_fingerprint: str = "d0d0d0d0d0d0",
@@ -33,20 +33,29 @@ def make_record(
     generation: dict[str, Any] | None = None,
     exams: dict[str, Any] | None = None,
     mt_bench: dict[str, Any] | None = None,
+    started_from: Start | None = None,
 ) -> Record:
     """Return a record; ``error`` makes it a failed one, ``last`` and ``held_out`` are ``best`` unless given."""
-    last = best if last is None else last
     held_out = best if held_out is None else held_out
-    settings = {"seed": seed, "task": {"name": task}, **(config or {"optimizer": {"lr": 0.001}})}
-    facts = [task, method, targets, settings, source, data_fingerprint, backbone, backbone_fingerprint]
-    scores = {"primary": primary, "best": best, "best_epoch": best_epoch, "last": last, "held_out": held_out}
+    config = config or {"optimizer": {"lr": 0.001}}
+    settings = {"train": {}, "backbone": {}, "precision": "fp32", "seed": seed} | config
+    settings |= {"task": {"name": task} | config.get("task", {}), "method": {"name": method} | config.get("method", {})}
+    settings.setdefault("targets", [] if targets == "-" else targets.split(","))
+    # Where the last epoch is not the best one there are two of them; any epoch has held_out on both halves.
+    epochs = [
+        Epoch(epoch=number, train_loss=0.5, scores={primary: score}, halves=(held_out, held_out))
+        for number, score in enumerate([best] if last in (None, best) else [best, last], 1)
+    ]
     cost = {
         "train_seconds": 1.5,
         "samples_per_second": samples_per_second,
         "tokens_per_second": 3_000.0,
         "peak_memory_bytes": 1_000_000,
     }
-    identity = identity_of({"facts": facts})
+    if started_from:
+        settings["start"] = started_from.task
+    begun = [started_from.identity] if started_from else []
+    identity = identity_of(settings | {"fingerprints": [backbone_fingerprint, data_fingerprint, *begun]})
     return Record.model_validate(
         {
             "identity": identity,
@@ -57,6 +66,7 @@ def make_record(
             "targets": targets,
             "seed": seed,
             "group": [identity],
+            "started_from": started_from,
             "config": settings,
             "data": {
                 "source": source,
@@ -78,8 +88,8 @@ def make_record(
                 "adapter_bytes": adapter_bytes,
                 "head_bytes": 3_080,
             },
-            "epochs": [{"epoch": 1, "train_loss": 0.5, "scores": {primary: best}, "halves": [best, best]}],
-            "scores": None if error else scores,
+            "epochs": epochs,
+            "scores": None if error else summarise(epochs, primary),
             "generation": None if error else generation,
             "exams": exams or {},
             "mt_bench": mt_bench,

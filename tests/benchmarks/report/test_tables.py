@@ -162,7 +162,7 @@ def test_generated_data_says_so_and_has_no_published_figure(tmp_path):
 
 
 def test_real_and_generated_data_have_files_of_their_own(tmp_path):
-    save(tmp_path, make_record(), make_record(source="hub"))
+    save(tmp_path, make_record(), make_record(source="hub", data_fingerprint="abcdef"))
     names = [path.relative_to(tmp_path).as_posix() for path in render(tmp_path, [])]
     assert names == [
         "tables/glue-minilm.md",
@@ -395,11 +395,11 @@ def changed(root, change, record):
         (lambda record: record.update(scores=None), "finished without scores"),
         (lambda record: record.update(cost=None), "finished without cost"),
         (lambda record: record.update(epochs=[]), "finished without epochs"),
-        (lambda record: record["scores"].pop("held_out"), "not a readable record"),
-        (lambda record: record["scores"].update(best=float("nan")), "scores.best is nan, not a finite number"),
+        (lambda record: record["scores"].pop("held_out"), "scores.held_out is missing"),
+        (lambda record: record["scores"].update(best=float("nan")), "scores.best must be a finite number, got nan"),
         (
             lambda record: record["generation"]["scores"].update(nist=float("inf")),
-            "scores.nist is inf, not a finite number",
+            "generation.scores.nist must be a finite number, got inf",
         ),
         (lambda record: record["scores"].update(primary="f1"), "epoch 1 lacks the metric 'f1'"),
         (lambda record: record.update(status="failed"), "failed without a reason"),
@@ -414,8 +414,7 @@ def test_what_a_record_lacks_is_an_error_naming_the_file(tmp_path, change, compl
 
 
 def test_one_seed_twice_is_refused(tmp_path):
-    (path,) = save(tmp_path, make_record())
-    (path.parent / "copy.json").write_bytes(path.read_bytes())
+    save(tmp_path, make_record(config={"lr": 1}), make_record(config={"lr": "1"}))
     with pytest.raises(SuiteError, match=r"two records of the same run \(glue/mrpc, alpha, qv, seed 0\)"):
         render(tmp_path, [])
 
