@@ -4,16 +4,14 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.analysis import dev_scores
 from benchmarks.errors import SuiteError
 from benchmarks.records import predictions, store
-from benchmarks.records.predictions import Predictions
-from benchmarks.records.schema import Mark, Record, Scores, scale_and_digits
+from benchmarks.records.schema import Mark, Record, scale_and_digits
 from benchmarks.tasks import rows as data
 from benchmarks.tasks.base import Task
 from benchmarks.tasks.build import of_record
 from benchmarks.tasks.instruction import marks
-
-_TOLERANCE = 1e-6  # of float32, in which predictions that are numbers are kept
 
 
 @dataclass(frozen=True)
@@ -61,22 +59,6 @@ def again(record: Record) -> dict[str, dict[str, Mark]]:
     return {name: marks(solved.predictions, solved.answers, solved.kind) for name, solved in record.exams.items()}
 
 
-def scores(predictions: Predictions, task: Task) -> dict[str, float]:
-    """Return the best, last and held-out score again; held-out is the mean of the scores of dev's two halves."""
-    masks = [predictions.halves == half for half in (0, 1)]
-    of_halves = [task.score(predictions.held_out[mask], predictions.labels[mask])[task.primary] for mask in masks]
-    return {
-        "best": task.score(predictions.best, predictions.labels)[task.primary],
-        "last": task.score(predictions.last, predictions.labels)[task.primary],
-        "held_out": sum(of_halves) / 2,
-    }
-
-
-def stored(scores: Scores) -> dict[str, float]:
-    """Return a record's scores by the names that ``scores`` gives."""
-    return {"best": scores.best, "last": scores.last, "held_out": scores.held_out}
-
-
 def _of_exams(record: Record) -> list[Line]:
     lines = []
     for name, by_extractor in again(record).items():
@@ -91,7 +73,7 @@ def _of_dev(record: Record, path: Path) -> list[Line]:
     kept = predictions.read(path)
     if kept is None or record.scores is None:
         return []
-    before, primary = stored(record.scores), record.scores.primary
+    before, primary = dev_scores.stored(record.scores), record.scores.primary
     scale, digits = scale_and_digits(primary)
     return [
         Line(
@@ -99,9 +81,9 @@ def _of_dev(record: Record, path: Path) -> list[Line]:
             by=primary,
             stored=f"{scale * before[name]:.{digits}f}",
             now=f"{scale * now:.{digits}f}",
-            same=abs(before[name] - now) < _TOLERANCE,
+            same=abs(before[name] - now) < dev_scores.TOLERANCE,
         )
-        for name, now in scores(kept, of_record(record.config["task"])).items()
+        for name, now in dev_scores.again(kept, primary, record.config["task"]).items()
     ]
 
 

@@ -26,6 +26,24 @@ class Predictions:
     last: np.ndarray
     held_out: np.ndarray
 
+    @property
+    def of_halves(self) -> list[np.ndarray]:
+        """Return for each half of dev which rows are in it, (rows,) of yes or no."""
+        return [self.halves == half for half in (0, 1)]
+
+    @property
+    def fault(self) -> str | None:
+        """Say why these cannot be what a run answered, or return None."""
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, array in arrays.items():
+            if array.shape != (self.labels.size,):
+                return f"{name} has the shape {list(array.shape)}, and there are {self.labels.size} labels"
+            if not np.isfinite(array).all():
+                return f"{name} holds numbers that are not finite"
+        if set(self.halves.tolist()) != {0, 1}:
+            return "halves must name both halves of dev, 0 and 1, and nothing else"
+        return None
+
 
 def chosen(
     history: list[Epoch], primary: str, answered: np.ndarray, labels: np.ndarray, halves: np.ndarray
@@ -58,8 +76,12 @@ def read(record: Path) -> Predictions | None:
         return None
     try:
         arrays = safetensors.numpy.load_file(file)
-        return Predictions(**{field.name: arrays[field.name] for field in fields(Predictions)})
-    except (KeyError, safetensors.SafetensorError) as error:
-        raise SuiteError(
-            f"{file} does not hold a run's predictions ({error}): force=true trains the run again"
-        ) from error
+        kept = Predictions(**{field.name: arrays[field.name] for field in fields(Predictions)})
+        wrong = kept.fault
+    except KeyError as error:
+        wrong = f"it lacks {error.args[0]}"
+    except (safetensors.SafetensorError, TypeError) as error:
+        wrong = str(error)
+    if wrong:
+        raise SuiteError(f"{file} does not hold a run's predictions ({wrong}): force=true trains the run again")
+    return kept

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from support.record_factory import make_record, save
 
+from benchmarks.analysis import dev_scores
 from benchmarks.records import predictions
 from benchmarks.records.predictions import Predictions
 from benchmarks.records.schema import Record
-from benchmarks.tasks.build import of_record
 
 ROWS = 200
 LABELS = np.random.default_rng(0).integers(0, 2, ROWS)
@@ -27,9 +27,10 @@ def leave_answers(
         hard = np.random.default_rng(2).normal(0, 0.2, ROWS)
         answered = np.where(random.random(ROWS) < np.clip(right + hard, 0, 1), LABELS, 1 - LABELS)
         config = {"task": CLASSES | {"name": task}, "train": {"epochs": 3}}
-        record = make_record(task, method, "qv", seed, (answered == LABELS).mean(), config=config, **facts)
-        (path,) = save(root, record)
         own = Predictions(LABELS, HALVES, answered, answered, answered)
-        predictions.write(path, own, of_record(record.config["task"]).answers_classes)
+        scores = dev_scores.again(own, "accuracy", CLASSES)
+        record = make_record(task, method, "qv", seed, config=config, **scores, **facts)
+        (path,) = save(root, record)
+        predictions.write(path, own, classes=True)
         made.append(record)
     return made

@@ -1,5 +1,6 @@
 """Methods compared in pairs, from records and predictions: who differs, and who is left out."""
 
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,11 @@ from scipy import stats
 from support.answers import CLASSES, HALVES, ROWS, leave_answers
 from support.record_factory import make_record, save
 
-from benchmarks.analysis import comparisons, sheets
-from benchmarks.analysis import rescoring as rescore
+from benchmarks.analysis import comparisons, dev_scores, sheets
 from benchmarks.errors import SuiteError
 from benchmarks.records import predictions
 from benchmarks.records.predictions import Predictions
 from benchmarks.records.schema import LOG_LIKELIHOOD
-from benchmarks.tasks.build import of_record
 from benchmarks.tasks.scoring import glue
 
 
@@ -82,6 +81,42 @@ def test_rows_that_cannot_be_compared_are_named(tmp_path: Path) -> None:
     assert any("gamma qv share no seed on glue/mrpc" in line for line in found.left_out)
 
 
+NAN = np.full(ROWS, np.nan, np.float32)
+WRONG = {
+    "of another run": (lambda kept: replace(kept, held_out=1 - kept.held_out), "gives held_out 0."),
+    "of other epochs": (lambda kept: replace(kept, best=kept.labels), "gives best 1, and its record has 0."),
+    "that are nan": (lambda kept: replace(kept, best=NAN), "best holds numbers that are not finite"),
+    "with one half": (lambda kept: replace(kept, halves=0 * kept.halves), "halves must name both halves of dev"),
+    "with one answer more": (lambda kept: replace(kept, last=np.append(kept.last, 1)), "last has the shape [201]"),
+    "of other rows": (
+        lambda kept: Predictions(*(getattr(kept, field.name)[::-1] for field in fields(kept))),
+        "has other labels or halves than most runs on glue/mrpc",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_predictions_that_are_not_the_runs_leave_its_row_out(case: str, tmp_path: Path) -> None:
+    for method in ("alpha", "beta", "gamma"):
+        records = leave_answers(tmp_path, method, 0.8)
+    change, complaint = WRONG[case]
+    (path,) = save(tmp_path, records[1])
+    predictions.write(path, change(predictions.read(path)), classes=case != "that are nan")
+    found = compared(tmp_path)
+    assert [(pair.one, pair.other) for pair in found.pairs] == [("alpha qv", "beta qv")]
+    (line,) = found.left_out
+    assert line.startswith(f"gamma qv: {predictions.place(path)} ") and complaint in line and "\n" not in line
+
+
+def test_predictions_of_another_task_are_not_compared(tmp_path: Path) -> None:
+    for task, right in (("glue/mrpc", 0.8), ("glue/rte", 0.6)):
+        for method in ("alpha", "beta", "gamma"):
+            leave_answers(tmp_path, method, right, task=task)
+    mrpc, rte = (sorted((tmp_path / "records" / "glue" / task).rglob("*.safetensors")) for task in ("mrpc", "rte"))
+    mrpc[0].write_bytes(rte[0].read_bytes())
+    assert [line.partition(":")[0] for line in compared(tmp_path).left_out] == ["alpha qv"]
+
+
 def test_groups_are_of_neighbours_and_the_largest() -> None:
     class Told:
         def __init__(self, one: str, other: str, corrected: float) -> None:
@@ -103,11 +138,12 @@ def test_a_held_out_difference_is_that_of_the_stored_scores(tmp_path: Path) -> N
     for method, noise in (("alpha", 0.5), ("beta", 2.0)):
         answered = labels + np.random.default_rng(4).normal(0, noise, ROWS)
         answered = np.where(HALVES == 0, answered, 3 * answered + 4)  # two epochs, of another scale each
-        record = make_record("glue/stsb", method, "qv", 0, config={"task": correlated}, primary="pearson")
+        own = Predictions(labels, HALVES, answered, answered, answered)
+        scores = dev_scores.again(own, "pearson", correlated)
+        record = make_record("glue/stsb", method, "qv", 0, config={"task": correlated}, primary="pearson", **scores)
         (path,) = save(tmp_path, record)
-        own, task = Predictions(labels, HALVES, answered, answered, answered), of_record(correlated)
-        predictions.write(path, own, task.answers_classes)
-        wanted.append(rescore.scores(own, task)["held_out"])
+        predictions.write(path, own, classes=False)
+        wanted.append(scores["held_out"])
     (pair,) = compared(tmp_path).pairs
     assert pair.overall.interval.value == pytest.approx(wanted[0] - wanted[1], abs=0.01)
 

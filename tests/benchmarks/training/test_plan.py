@@ -17,7 +17,7 @@ def test_the_record_of_another_run_does_not_make_a_run_done(tmp_path: Path) -> N
     assert is_done(run, Console(quiet=True))
     (rte,) = save(tmp_path, other)
     rte.replace(path)
-    with pytest.raises(SuiteError, match="it is the record of another path.*: move the file away"):
+    with pytest.raises(SuiteError, match=r"it is the record of another path.*: move the file away"):
         is_done(run, Console(quiet=True))
     path.unlink()
     assert not is_done(run, Console(quiet=True))
