@@ -15,7 +15,6 @@ from benchmarks.errors import SuiteError
 from benchmarks.models import files, quantization
 from benchmarks.models.precision import fast_at_bf16
 from benchmarks.records import store
-from benchmarks.records.files import check_writable
 from benchmarks.records.schema import Tuning
 from benchmarks.tasks import rows as data
 from benchmarks.tasks.base import Task
@@ -92,8 +91,6 @@ def prepare(settings: JobSettings, accelerator: Accelerator, console: Console) -
     task = build(settings.task)
     _check_fit(settings, task, method)
     quantization.check(settings.backbone.quantization)
-    for setting in ("results", "cache"):
-        check_writable(getattr(settings, setting), setting)
     if settings.train.optimizer == PAGED and accelerator.device.type != "cuda":
         raise SuiteError(
             f"train.optimizer={PAGED} keeps its state on a GPU, and this device is {accelerator.device.type}: "

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from benchmarks.errors import RunsFailed, SuiteError
 from benchmarks.records import store
+from benchmarks.records.files import check_writable
 from benchmarks.records.schema import Start
 from benchmarks.training import checkpoint, plan, warm_start
 from benchmarks.training.plan import Job, Run
@@ -28,6 +29,8 @@ def run_job(settings: JobSettings) -> None:
     if len(done) == len(runs):
         checkpoint.remove(job, groups)
         return
+    for setting in ("results", "cache"):
+        check_writable(getattr(settings, setting), setting)
     from benchmarks.training import feed, trainer  # here, so that a job that is done loads no model library
 
     began = _begun(job.start) if job.start else None

@@ -75,7 +75,7 @@ REFUSED = {
     "no run": ({"judge": ""}, ["answer=RUN", "judge=RUN"]),
     "an unknown question": ({"questions": "[81]"}, ["questions=[81]", "1001 to 1016"]),
     "too many questions": ({"questions": "17"}, ["questions=17", "1 to 16"]),
-    "no questions": ({"questions": "0"}, ["questions=0"]),
+    "no questions": ({"questions": "0"}, ["questions must be a whole number of at least 1", "got 0"]),
     "an unknown setting": ({"judge.modle": "m"}, ["judge.modle", "nearest: judge.model"]),
     "no address": (
         {"judge.base_url": "api.openai.com"},

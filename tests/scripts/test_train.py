@@ -30,7 +30,7 @@ REFUSED = {
     "no task": ("lora", {"task": None}, ["task", "glue/mrpc"]),
     "vector length that divides no side": ("vb_lora", {"method.vector_length": "24"}, ["24", "16, 32"]),
     "rank beyond the SVD": ("lora_xs", {"method.rank": "40"}, ["40", "at most 32"]),
-    "topk beyond the bank": ("vb_lora", {"method.topk": "13"}, ["topk 13", "12"]),
+    "topk beyond the bank": ("vb_lora", {"method.topk": "13"}, ["topk must be from 1 to 12", "got 13"]),
     "a seed twice": ("lora", {"seeds": "[0,1,0]"}, ["seeds", "0 twice"]),
     "no seed": ("lora", {"seeds": "[]"}, ["seeds"]),
     "seeds that are no list": ("lora", {"seeds": "3"}, ["seeds"]),
@@ -63,7 +63,11 @@ REFUSED = {
     "half a rank": ("lora", {"method.rank": "2.5"}, ["method.rank", "whole number", "got 2.5"]),
     "a rate below zero": ("lora", {"method.lr": "-1"}, ["rate must", "at least 0", "got -1"]),
     "no rate": ("lora", {"method.lr": "null"}, ["rate must", "got None"]),
-    "an unknown selection": ("vb_lora", {"method.selection": "gumbel"}, ["selection gumbel", "gumbel_softmax"]),
+    "an unknown selection": (
+        "vb_lora",
+        {"method.selection": "gumbel"},
+        ["selection must be noisy_topk, gumbel_softmax", "got gumbel"],
+    ),
     "a rate in words": ("vb_lora", {"method.lr": None, "method.lr.logits": "abc"}, ["rate must", "got abc"]),
     "a grid of words": ("lora", {"grid": "foo"}, ["grid=foo", "method.lr"]),
     "a group of words": ("lora", {"group_size": "abc"}, ["group_size must be a whole number, or null, got abc"]),
@@ -74,7 +78,7 @@ REFUSED = {
         ["train.max_grad_norm must be more than 0", "got 0"],
     ),
     "no dropout": ("lora", {"backbone.dropout": "2"}, ["backbone.dropout must be less than 1", "got 2"]),
-    "no vector length": ("vb_lora", {"method.vector_length": "0"}, ["vector_length 0"]),
+    "no vector length": ("vb_lora", {"method.vector_length": "0"}, ["vector_length must be at least 1, got 0"]),
     "an experiment that is a sweep": (
         "lora",
         {"experiment": "quickstart", "method": None, "method.rank": None},
@@ -170,7 +174,7 @@ def test_an_unreadable_record(
     path.write_bytes(content)
     line = tiny.refused(monkeypatch, capsys, job)
     assert str(path) in line
-    assert "move it away" in line
+    assert "move the file away" in line
     path.unlink()
     assert tiny.command_line(monkeypatch, job) == 0
 

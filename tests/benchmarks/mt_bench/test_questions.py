@@ -54,7 +54,7 @@ def test_some_questions_are_as_many_of_each_category_as_can_be(cache: Path) -> N
     "wanted", [0, 17, "all", True, [], [1001, 1001], [81], ["1001"], [[1001]], [True], {"1001": 1}]
 )
 def test_what_cannot_be_taken_is_refused(wanted: object, cache: Path) -> None:
-    with pytest.raises(SuiteError, match=r"^questions="):
+    with pytest.raises(SuiteError, match=r"^questions(=| must be a whole number of at least 1)"):
         questions.load("embedded", cache, wanted)
 
 

@@ -12,7 +12,7 @@ from support import tiny
 from benchmarks.conf import CONF
 from benchmarks.errors import SuiteError
 from benchmarks.models import backbones
-from benchmarks.tasks import embedded
+from benchmarks.tasks import embedded, tokens
 from benchmarks.tasks import rows as data
 from benchmarks.tasks.base import Task
 from benchmarks.tasks.build import build
@@ -118,7 +118,7 @@ def test_another_setting_of_a_task_is_tokenised_anew(llama: Path, sums: Path, tm
         task = build(OmegaConf.to_container(config.task, resolve=True))
         task.ready(tokenizer)
         rows = data.load(task, str(sums), tmp_path, {})
-        return data.tokenise(rows, "train", task, tokenizer, "backbone", 320)
+        return tokens.tokenise(rows, "train", task, tokenizer, "backbone", 320)
 
     whole, cut = tokenised(), tokenised("task.source_max_length=16")
     short = tokenised("task.target_max_length=2")

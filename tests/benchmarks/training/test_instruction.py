@@ -73,7 +73,7 @@ BAD = {
         {"train.gradient_checkpointing": "maybe"},
         ["train.gradient_checkpointing must be true or false, or null, got maybe"],
     ),
-    "an exam that is not there": ({"data.root": "nowhere"}, ["nowhere", "alpaca-cleaned/default"]),
+    "an exam that is not there": ({"data.root": "nowhere"}, ["data.root=nowhere", "alpaca-cleaned/"]),
 }
 
 

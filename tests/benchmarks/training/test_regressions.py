@@ -14,7 +14,7 @@ from rich.console import Console
 from support import tiny
 from torch import nn
 
-from benchmarks.errors import SuiteError
+from benchmarks.errors import RunsFailed, SuiteError
 from benchmarks.models import backbones, files, heads
 from benchmarks.records import schema, store
 from benchmarks.records.schema import Epoch
@@ -208,7 +208,9 @@ def test_logits_that_are_not_finite_are_no_class(
         return whole(task, logits, labels)
 
     monkeypatch.setattr(Classification, "predict", broken)
-    found = train("head", bert, glue, tmp_path, "seeds=[0,1]", *SHORT)
+    with pytest.raises(RunsFailed, match="1 of 2 runs failed"):
+        train("head", bert, glue, tmp_path, "seeds=[0,1]", *SHORT)
+    found = tiny.read(tmp_path)
     assert [found[seed].status for seed in (0, 1)] == ["finished", "failed"]
     assert "predictions stopped being finite" in found[1].error
 
@@ -277,7 +279,9 @@ def test_running_out_of_memory_while_building_is_recorded_and_the_sweep_goes_on(
         raise MemoryError
 
     monkeypatch.setattr(RunGroup, "_collect", runs_out)
-    record = train("lora", bert, glue, tmp_path, *SHORT)[0]
+    with pytest.raises(RunsFailed, match="1 of 1 runs failed"):
+        train("lora", bert, glue, tmp_path, *SHORT)
+    record = tiny.read(tmp_path)[0]
     assert (record.status, record.error) == ("failed", "out of memory: MemoryError")
     monkeypatch.undo()
     assert train("lora", bert, glue, tmp_path, *SHORT)[0].status == "finished"

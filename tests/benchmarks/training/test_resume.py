@@ -226,7 +226,14 @@ def test_a_command_that_is_stopped_says_so_in_one_line(
     command = [sys.executable, "scripts/train.py", *job]
     checkpoints = tmp_path / "cache" / "checkpoints"
     with subprocess.Popen(
-        command, env=os.environ | machine, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command,
+        env=os.environ | machine,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What runs in the background has Ctrl-C ignored, and its children too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (no threads here)
     ) as child:
         limit = time.monotonic() + 120
         while not list(checkpoints.glob("*.pt")) and child.poll() is None and time.monotonic() < limit:

@@ -14,7 +14,7 @@ from rich.console import Console
 from support import tiny
 
 from benchmarks import conf
-from benchmarks.errors import SuiteError
+from benchmarks.errors import RunsFailed, SuiteError
 from benchmarks.papers import published, recipes
 from benchmarks.records import store
 from benchmarks.training import job as reading
@@ -131,7 +131,8 @@ def test_what_a_run_begins_from_is_in_its_identity(bert: Path, glue: Path, tmp_p
 def test_one_that_failed_is_counted_and_said(
     bert: Path, glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trained(bert, glue, tmp_path, "grid={method.lr:[1e-3,1e30]}", "train.max_grad_norm=null")
+    with pytest.raises(RunsFailed, match="glue/mrpc tiny lora qv: 1 of 2 runs failed"):
+        trained(bert, glue, tmp_path, "grid={method.lr:[1e-3,1e30]}", "train.max_grad_norm=null")
     assert "begins from glue/mnli tiny lora qv, the best of 2 runs, 1 failed" in capsys.readouterr().out
 
 

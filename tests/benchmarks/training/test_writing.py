@@ -164,7 +164,8 @@ def test_running_out_of_memory_while_writing_is_recorded(
 
     with monkeypatch.context() as patch:
         patch.setattr(decode, "answer", runs_out)
-        failed = train(patch, "lora", gpt2, restaurants, tmp_path)[0]
+        assert tiny.command_line(patch, job("lora", gpt2, restaurants, tmp_path)) == 1
+        failed = tiny.read(tmp_path)[0]
     assert (failed.status, failed.error, failed.generation) == ("failed", "out of memory: MemoryError", None)
     assert train(monkeypatch, "lora", gpt2, restaurants, tmp_path)[0].status == "finished"
 

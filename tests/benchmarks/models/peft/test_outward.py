@@ -185,7 +185,7 @@ def test_a_hub_id_stays_one(gpt2: Path, tmp_path: Path, monkeypatch: pytest.Monk
     described = json.loads((directory / "adapter.json").read_text())
     described["backbone"]["path"] = "some/model"
     (directory / "adapter.json").write_text(json.dumps(described))
-    monkeypatch.setattr(saved.backbones, "locate", lambda path, cache, random: gpt2)  # the hub is out of reach
+    monkeypatch.setattr(saved.files, "locate", lambda path, cache, random: gpt2)  # the hub is out of reach
     out = exported(directory, "peft", tmp_path)
     assert json.loads((out / "adapter_config.json").read_text())["base_model_name_or_path"] == "some/model"
 
