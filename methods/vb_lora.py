@@ -129,10 +129,13 @@ class VBLoRA(Method):
 
     def unpack(self, stored: Tensors) -> Tensors:
         """Return logits that give the same factors: log of the weights at the top-k, and -inf elsewhere."""
+        indices = stored["topk_indices"].long()
+        if indices.max() >= self.vectors:
+            raise MethodError(f"topk_indices must be less than vectors, {self.vectors}, got {indices.max()}")
         weights = stored["topk_weights"]
         last = (1.0 - weights.sum(-1, keepdim=True)).clamp_min(0.0)
         logits = torch.full((len(weights), self.vectors), -torch.inf, device=weights.device)
-        logits.scatter_(1, stored["topk_indices"].long(), torch.cat([weights, last], 1).log())
+        logits.scatter_(1, indices, torch.cat([weights, last], 1).log())
         return {"vector_bank": stored["vector_bank"], "logits": logits}
 
     def stored_parameters(self, trained: Tensors) -> float:

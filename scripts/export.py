@@ -40,7 +40,8 @@ def _write_out(options: argparse.Namespace) -> Path:
     write = {"peft": outward.to_peft, "peft-native": outward.to_peft_native}[options.to]
     run = saved.find(options.source)
     out = options.out or run.directory.parent / "peft"
-    write(run, options.cache, out)
+    for caution in write(run, options.cache, out):
+        print(f"note: {caution}", file=sys.stderr)
     return out
 
 

@@ -3,16 +3,68 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, Literal
 
 import safetensors.torch
 import torch
 
-import methods
+from benchmarks import typed
 from benchmarks.errors import SuiteError
+from benchmarks.models import hyperparameters
 from benchmarks.records.files import write_atomic
 from methods.base import Method, Site, Tensors, digest
 
 _SKETCH = 4
+
+
+class Frozen(typed.Settings):
+    """What tells whether a frozen tensor was rebuilt as it was: its hash, and a few projections of it."""
+
+    sha256: str
+    sketch: list[float]
+
+
+class Backbone(typed.Facts):
+    """What an adapter says of its backbone: the settings of conf/backbone that opening it needs, and its hash."""
+
+    path: str
+    random: bool
+    shape: dict[str, Any] | None
+    head: list[str]
+    dropout: float | None
+    fused: dict[str, list[str]] | None
+    quantization: Literal["nf4", "int8"] | None
+    fingerprint: str
+
+
+class Trained(typed.Facts):
+    """What an adapter says of its run's config that opening it needs."""
+
+    task: dict[str, Any]
+    train: dict[str, Any]
+    targets: list[str]
+    precision: Literal["fp32", "bf16"]
+    seed: int
+
+
+class Description(typed.Settings):
+    """What adapter.json holds; each of ``sites`` is a name, its in_features and its out_features."""
+
+    method: str
+    hyperparameters: dict[str, Any]
+    sites: list[tuple[str, int, int]]
+    frozen: dict[str, Frozen]
+    backbone: Backbone
+    run: Trained
+
+
+def describe(directory: Path) -> Description:
+    """Return what an adapter folder's adapter.json says. Raises SuiteError for one that does not say it."""
+    path = directory / "adapter.json"
+    try:
+        return typed.read_json(Description, path)
+    except SuiteError as error:
+        raise SuiteError(f"{error}: train the run again with adapter.save=true force=true") from error
 
 
 def to_bytes(tensors: Tensors) -> bytes:
@@ -55,22 +107,23 @@ def save(
 def load(directory: Path, sites: list[Site]) -> tuple[Method, Tensors, Tensors, Tensors]:
     """Return (method, trained, head, frozen), with the frozen tensors rebuilt.
 
-    Raises SuiteError where the sites or the rebuilt tensors are not those that the adapter was trained with.
+    Raises SuiteError where the sites or the rebuilt tensors are not those that the adapter was trained with, or where
+    its tensors are not those that the method packs.
     """
-    try:
-        described = json.loads((directory / "adapter.json").read_text())
-        stored = safetensors.torch.load_file(directory / "adapter.safetensors")
-        head = safetensors.torch.load_file(directory / "head.safetensors")
-    except (OSError, ValueError, safetensors.SafetensorError) as error:
-        raise SuiteError(f"{directory} is not a readable adapter ({error}): save one with adapter.save=true") from error
-    method = methods.find()[described["method"]](**described["hyperparameters"])
-    if described["sites"] != _shapes(sites):
+    described = describe(directory)
+    file = directory / "adapter.safetensors"
+    stored, head = read(file), read(directory / "head.safetensors")
+    method = hyperparameters.method(described.method, described.hyperparameters, f"{directory}/adapter.json")
+    if described.sites != _shapes(sites):
         raise SuiteError(
             f"{directory} was not trained on these {len(sites)} maps, but on "
-            f"{', '.join(name for name, *_ in described['sites'])}"
+            f"{', '.join(name for name, *_ in described.sites)}"
         )
+    if not method.trains_backbone:
+        with torch.device("meta"):
+            check(stored, method.pack(method.init(sites, None)), file)
     frozen = method.frozen(sites)
-    for key, saved in described["frozen"].items():
+    for key, saved in described.frozen.items():
         if key not in frozen or not _same(method, frozen[key], saved):
             raise SuiteError(
                 f"{directory} was trained with a different frozen '{key}' from the one rebuilt here: "
@@ -79,8 +132,33 @@ def load(directory: Path, sites: list[Site]) -> tuple[Method, Tensors, Tensors, 
     return method, method.unpack(stored), head, frozen
 
 
-def _shapes(sites: list[Site]) -> list[list]:
-    return [[site.name, site.in_features, site.out_features] for site in sites]
+def read(file: Path) -> Tensors:
+    """Return the tensors of one of an adapter's files. Raises SuiteError for one that cannot be read."""
+    try:
+        return safetensors.torch.load_file(file)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise SuiteError(f"{file} cannot be read ({error}): save an adapter with adapter.save=true") from error
+
+
+def check(tensors: Tensors, wanted: Tensors, file: Path) -> None:
+    """Raise SuiteError unless a file's tensors have the names, shapes and types of ``wanted``, and finite numbers."""
+    for name in sorted(wanted.keys() - tensors.keys()):
+        raise SuiteError(f"{file} must hold {name} of {_described(wanted[name])}, and it is not there")
+    for name, tensor in sorted(tensors.items()):
+        if name not in wanted:
+            raise SuiteError(f"{file} holds {name}, which is not part of this adapter")
+        if (tensor.shape, tensor.dtype) != (wanted[name].shape, wanted[name].dtype):
+            raise SuiteError(f"{file} must hold {name} of {_described(wanted[name])}, got {_described(tensor)}")
+        if not tensor.isfinite().all():
+            raise SuiteError(f"{file} must hold finite numbers, and {name} has others: train the run again")
+
+
+def _described(tensor: torch.Tensor) -> str:
+    return f"{list(tensor.shape)} in {str(tensor.dtype).removeprefix('torch.')}"
+
+
+def _shapes(sites: list[Site]) -> list[tuple[str, int, int]]:
+    return [(site.name, site.in_features, site.out_features) for site in sites]
 
 
 def _sketch(tensor: torch.Tensor) -> list[float]:
@@ -90,8 +168,11 @@ def _sketch(tensor: torch.Tensor) -> list[float]:
     return [float((flat * torch.cos((i + 1) * place)).sum() / flat.norm()) for i in range(_SKETCH)]
 
 
-def _same(method: Method, rebuilt: torch.Tensor, saved: dict) -> bool:
+def _same(method: Method, rebuilt: torch.Tensor, saved: Frozen) -> bool:
     if method.frozen_from_weights is None:
-        return digest(rebuilt) == saved["sha256"]
+        return digest(rebuilt) == saved.sha256
     # The last bits of an SVD differ between machines, so that its bytes cannot be compared.
-    return all(abs(a - b) < 1e-3 for a, b in zip(_sketch(rebuilt), saved["sketch"], strict=True))
+    sketch = _sketch(rebuilt)
+    return len(sketch) == len(saved.sketch) and all(
+        abs(a - b) < 1e-3 for a, b in zip(sketch, saved.sketch, strict=True)
+    )

@@ -14,7 +14,7 @@ from methods.base import Method, Site, Tensors
 
 def count(method: Method, model: nn.Module, head: list[str], sites: list[Site]) -> Parameters:
     """Return the counts for a backbone and its sites. Draws no number, and takes a model on the meta device too."""
-    heads = {f"{name}.{k}": p for name in head for k, p in model.get_submodule(name).named_parameters()}
+    heads = head_of(model, head)
     if method.trains_backbone:
         initial = {name: p for name, p in model.named_parameters() if name not in heads}
     else:
@@ -27,6 +27,11 @@ def count(method: Method, model: nn.Module, head: list[str], sites: list[Site]) 
         adapter_bytes=_size(initial) if method.trains_backbone else _bytes(method.pack(initial)),
         head_bytes=_bytes(heads),
     )
+
+
+def head_of(model: nn.Module, names: list[str]) -> Tensors:
+    """Return the parameters of a model's head by their names in the model; ``names`` are those of its modules."""
+    return {f"{name}.{k}": p for name in names for k, p in model.get_submodule(name).named_parameters()}
 
 
 def _size(tensors: Tensors) -> int:

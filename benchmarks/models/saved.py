@@ -1,6 +1,5 @@
 """Opens what a run left: its backbone, its head and its adapter."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from torch import nn
 
 from benchmarks.errors import SuiteError
 from benchmarks.models import adapter_files as adapters
-from benchmarks.models import backbones, files, quantization
+from benchmarks.models import backbones, counting, files, quantization
 from benchmarks.records import store
 from benchmarks.tasks.base import Task
 from benchmarks.tasks.build import of_record
@@ -66,19 +65,11 @@ def backbone_facts(settings: dict[str, Any], fingerprint: str) -> dict[str, Any]
 def find(run: Path) -> Saved:
     """Return what a run left. ``run``: its record, its folder below results/runs, or its adapter folder.
 
-    Raises SuiteError where there is no adapter, and for an adapter that does not say where its backbone lies.
+    Raises SuiteError where there is no adapter, and for an adapter.json that does not say what opening it needs.
     """
     directory = _directory(run)
-    try:
-        described = json.loads((directory / "adapter.json").read_text())
-    except (OSError, ValueError) as error:
-        raise SuiteError(f"{directory} is not a readable adapter ({error}): save one with adapter.save=true") from error
-    if "backbone" not in described:
-        raise SuiteError(
-            f"{directory} was written before adapters said where their backbone lies: "
-            "train the run again with adapter.save=true force=true"
-        )
-    return Saved(directory, described["method"], described["backbone"], described["run"])
+    described = adapters.describe(directory)
+    return Saved(directory, described.method, described.backbone.model_dump(), described.run.model_dump())
 
 
 def load(saved: Saved, cache: Path, device: torch.device = CPU) -> Opened:
@@ -99,9 +90,13 @@ def load(saved: Saved, cache: Path, device: torch.device = CPU) -> Opened:
     targets = saved.run["targets"]
     sites = find_sites(model, targets, backbone["head"], backbone["fused"]) if targets else []
     method, trained, head, frozen = adapters.load(saved.directory, sites)
-    fill(model, head, saved.directory)
+    heads = counting.head_of(model, backbone["head"])
+    adapters.check(head, heads, saved.directory / "head.safetensors")
+    model.load_state_dict(head, strict=False)
     if method.trains_backbone:
-        fill(model, trained, saved.directory)
+        body = {name: weight for name, weight in model.named_parameters() if name not in heads}
+        adapters.check(trained, body, saved.directory / "adapter.safetensors")
+        model.load_state_dict(trained, strict=False)
         trained = {}
     return Opened(model, directory, sites, method, trained, head, frozen)
 
@@ -120,19 +115,6 @@ def load_model(
         directory, task, backbone["shape"], backbone["head"], backbone["dropout"], backbone["random"], quantized
     )
     return model.eval().requires_grad_(False)
-
-
-def fill(model: nn.Module, tensors: Tensors, source: Path) -> None:
-    """Copy ``tensors`` into a model. Raises SuiteError for one that the model does not have in that shape."""
-    state = model.state_dict()
-    for name, tensor in tensors.items():
-        if name not in state or state[name].shape != tensor.shape:
-            has = f"{name} of {list(state[name].shape)}" if name in state else f"no {name}"
-            raise SuiteError(
-                f"{source} holds {name} of {list(tensor.shape)}, but the backbone has {has}: "
-                "open it with the backbone and the task that it was trained for"
-            )
-    model.load_state_dict(tensors, strict=False)
 
 
 def _directory(run: Path) -> Path:

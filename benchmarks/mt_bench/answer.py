@@ -8,7 +8,7 @@ from pathlib import Path
 from accelerate import Accelerator
 from rich.progress import track
 
-from benchmarks import command
+from benchmarks import command, typed
 from benchmarks.errors import SuiteError
 from benchmarks.models import backbones, saved
 from benchmarks.mt_bench import folder
@@ -84,7 +84,9 @@ class Respondent:
         self.group = RunGroup(
             Adaptation(opened.model, [], opened.method, opened.sites, opened.frozen),
             runs=[RunSettings(run.run["seed"], 0.0, 0.0)],
-            train=TrainSettings(**run.run["train"] | {"optimizer": None}),
+            train=typed.read(
+                TrainSettings, run.run["train"] | {"optimizer": None}, f"{run.directory}/adapter.json: run.train"
+            ),
             rows=1,
             accelerator=accelerator,
             precision=run.run["precision"],

@@ -1,18 +1,15 @@
 """From a job's settings to the runs that it asks for, and which of them are done."""
 
 import itertools
-import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 from rich.console import Console
 
-import methods
-from benchmarks import checks
 from benchmarks.errors import SuiteError
-from benchmarks.models import files, quantization
+from benchmarks.models import files, hyperparameters, quantization
 from benchmarks.models.precision import fast_at_bf16
 from benchmarks.records import store
 from benchmarks.records.schema import Tuning
@@ -171,18 +168,8 @@ def _check_fit(settings: JobSettings, task: Task, method: Method) -> None:
 
 def method_of(settings: JobSettings) -> Method:
     """Return the method that a job asks for. Raises SuiteError or MethodError for settings that it cannot have."""
-    name = settings.method["name"]
-    cls = methods.find()[name]
     chosen = {key: value for key, value in settings.method.items() if key not in ("name", "lr", "lr_head")}
-    known = {field.name for field in fields(cls)}
-    for key in chosen.keys() - known:
-        raise SuiteError(f"method.{key} is not a hyperparameter of {name}; known: {', '.join(sorted(known))}")
-    for field in fields(cls):
-        wanted = {int: "whole number", float: "number"}.get(field.type)
-        value = chosen.get(field.name)
-        if field.name in chosen and wanted and not (checks.is_number(value, field.type) and math.isfinite(value)):
-            raise SuiteError(f"method.{field.name} must be a finite {wanted}, got {value}")
-    return cls(**chosen)
+    return hyperparameters.method(settings.method["name"], chosen, "method")
 
 
 def runs_of(job: Job) -> list[Run]:

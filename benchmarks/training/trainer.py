@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import safetensors.torch
 import torch
 
 from benchmarks.errors import SuiteError, first_line
-from benchmarks.models import backbones, counting, quantization
+from benchmarks.models import adapter_files, backbones, counting, quantization
 from benchmarks.models.frozen import frozen
 from benchmarks.records import schema
 from benchmarks.training import checkpoint, console, decode, loop, warm_start
@@ -135,8 +134,9 @@ def _info(job: Job, run: Run, counts: schema.Parameters) -> RunInfo:
 def _begin(group: RunGroup, record: Path) -> None:
     """Let every run of a group begin where a run ended: with its adapter, and with what fits of its head."""
     tensors = warm_start.tensors_of(record)
-    trained = safetensors.torch.load_file(tensors)
-    head = safetensors.torch.load_file(tensors.with_name("head.safetensors"))
+    trained = adapter_files.read(tensors)
+    adapter_files.check(trained, group.trained(0), tensors)
+    head = adapter_files.read(tensors.with_name("head.safetensors"))
     for index in range(len(group.runs)):
         drawn = group.head(index)
         fitting = {name: part for name, part in head.items() if name in drawn and drawn[name].shape == part.shape}

@@ -36,7 +36,7 @@ REFUSED = {
         ["--from", "peft", "task=e2e", "backbone=decoder", "backbone.pth=x"],
         ["backbone.pth is not a setting", "nearest: backbone.path"],
     ),
-    "no adapter of peft": (["--from", "peft", "task=e2e", "backbone=decoder"], ["is not an adapter of peft"]),
+    "no adapter of peft": (["--from", "peft", "task=e2e", "backbone=decoder"], ["pass an adapter of peft"]),
 }
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import methods
 from benchmarks.models import adapter_files as adapters
-from benchmarks.models import backbones, files, heads, saved
+from benchmarks.models import backbones, counting, files, heads, saved
 from benchmarks.tasks.build import build
 from methods.adapter import Adapter
 from methods.dropout import Rows
@@ -41,9 +41,11 @@ def leave(method: str, backbone: Path, root: Path, *overrides: str) -> Path:
     made = cls(**{field.name: config.method[field.name] for field in fields(cls)})
     sites = find_sites(model, targets, head, fused) if made.adapts_sites else []
     generator = torch.Generator().manual_seed(1)
+    of_head = counting.head_of(model, head)
+    body = {name: weight for name, weight in model.named_parameters() if name not in of_head}
     trained = {
-        name: tensor + 0.1 * torch.randn(tensor.shape, generator=generator)
-        for name, tensor in made.init(sites, generator).items()
+        name: (tensor + 0.1 * torch.randn(tensor.shape, generator=generator)).detach()
+        for name, tensor in (body if made.trains_backbone else made.init(sites, generator)).items()
     }
     drawn = {name: heads.init(model.get_submodule(name), 0.2, generator) for name in head}
     directory = root / "runs" / method / "adapter"
@@ -60,8 +62,10 @@ def leave(method: str, backbone: Path, root: Path, *overrides: str) -> Path:
         ),
         facts={
             "task": OmegaConf.to_container(config.task, resolve=True),
+            "train": OmegaConf.to_container(config.train, resolve=True),
             "targets": targets if made.adapts_sites else [],
             "precision": "fp32",
+            "seed": 0,
         },
         resumable=True,
     )

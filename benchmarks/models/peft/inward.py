@@ -10,7 +10,7 @@ from benchmarks.errors import SuiteError
 from benchmarks.models import adapter_files as adapters
 from benchmarks.models import saved
 from benchmarks.models.peft import folder, formats
-from benchmarks.models.peft.folder import MODEL
+from benchmarks.models.peft.folder import MODEL, Config
 from benchmarks.tasks.base import Task
 from benchmarks.tasks.build import build
 from methods.base import Tensors
@@ -19,9 +19,8 @@ from methods.sites import find_sites
 # Settings of peft that do not change the product that is added: they say where an adapter came from, or which modules
 # it adapts, which the tensors' names say too.
 _HARMLESS = {
-    *("auto_mapping", "base_model_name_or_path", "inference_mode", "peft_type", "peft_version", "revision"),
+    *("auto_mapping", "inference_mode", "peft_version", "revision", "target_modules"),
     *("exclude_modules", "fan_in_fan_out", "layers_pattern", "layers_to_transform", "modules_to_save"),
-    *("target_modules", "task_type"),
 }
 
 
@@ -39,8 +38,8 @@ def from_peft(
     it is the one that the adapter names. Raises SuiteError, before anything is written, for an adapter that the suite's
     method cannot hold.
     """
-    config, tensors = folder.read(source)
-    name, form = _format(source, config)
+    name, form = _format(source, folder.read_config(source).peft_type)
+    config, tensors = folder.read_config(source, form.Config), folder.read_tensors(source)
     backbone = _backbone(source, config, backbone_facts)
     task = build(task_facts)
     _check(source, config, form, task)
@@ -70,9 +69,9 @@ def from_peft(
     )
 
 
-def _format(source: Path, config: dict[str, Any]) -> tuple[str, ModuleType]:
+def _format(source: Path, wanted: str) -> tuple[str, ModuleType]:
     """Return the name of an adapter's method, and the module that reads its format."""
-    known, wanted = formats.find(), config.get("peft_type")
+    known = formats.find()
     for name, form in known.items():
         if wanted == form.PEFT_TYPE:
             return name, form
@@ -82,29 +81,26 @@ def _format(source: Path, config: dict[str, Any]) -> tuple[str, ModuleType]:
     )
 
 
-def _backbone(source: Path, config: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+def _backbone(source: Path, config: Config, facts: dict[str, Any]) -> dict[str, Any]:
     """Return the backbone's facts, completed. peft adapts modules as a whole, so none of them is several sites."""
-    path = facts["path"] or config.get("base_model_name_or_path")
+    path = facts["path"] or config.base_model_name_or_path
     if path is None:
         raise SuiteError(f"{source} does not name its backbone: say backbone=NAME, or backbone.path=ID_OR_DIR")
     return facts | {"path": path, "targets": facts["targets"] or {}, "fused": None}
 
 
-def _check(source: Path, config: dict[str, Any], form: ModuleType, task: Task) -> None:
-    """Raise SuiteError for a setting that is missing, or that adds something else than the tensors' plain product."""
+def _check(source: Path, config: Config, form: ModuleType, task: Task) -> None:
+    """Raise SuiteError for another kind of task, or a setting that adds more than the tensors' plain product."""
     kind = "SEQ_CLS" if task.has_head else "CAUSAL_LM"
-    if config.get("task_type") not in (kind, None):
+    if config.task_type not in (kind, None):
         raise SuiteError(
-            f"{source} is for {config['task_type']}, and task={task.name} is {kind}: say the task it was trained for"
+            f"{source} is for {config.task_type}, and task={task.name} is {kind}: say the task it was trained for"
         )
-    if missing := [key for key in form.SETTINGS if key not in config]:
-        raise SuiteError(f"the adapter_config.json of {source} lacks {', '.join(missing)}: the adapter is incomplete")
-    known = {*_HARMLESS, *form.SETTINGS, *form.HARMLESS}
-    for key, value in config.items():
-        if key not in known and value not in (None, False, "none", [], {}):
+    for key, value in config.model_extra.items():
+        if key not in {*_HARMLESS, *form.HARMLESS} and value not in (None, False, "none", [], {}):
             raise SuiteError(
                 f"{source} has {key} set, which the suite's {form.__name__.rpartition('.')[2]} cannot hold: "
-                "it adds one plain product of one rank and scale to every module"
+                "it adds one plain product to every module"
             )
 
 

@@ -16,11 +16,11 @@ from benchmarks.models.saved import Opened, Saved
 from methods.base import Factors, Site, Tensors
 
 
-def to_peft(run: Saved, cache: Path, out: Path) -> None:
-    """Write any method's factors as a plain LoRA whose scale is 1. Raises SuiteError for a run without factors.
+def to_peft(run: Saved, cache: Path, out: Path) -> list[str]:
+    """Write any method's factors as a plain LoRA whose scale is 1, and return what its reader must know.
 
     C and v are multiplied into B. The parts of one module become one LoRA whose rank is the sum of theirs. Everything
-    is in float32, so the product differs from the run's by rounding.
+    is in float32, so the product differs from the run's by rounding. Raises SuiteError for a run without factors.
     """
     _check(run)
     opened = saved.load(run, cache)
@@ -45,10 +45,14 @@ def to_peft(run: Saved, cache: Path, out: Path) -> None:
         "lora_dropout": opened.method.dropout,
     }
     folder.write(out, settings | _common(run, opened, list(modules)), tensors | _head(opened))
+    return _cautions(opened, list(modules))
 
 
-def to_peft_native(run: Saved, cache: Path, out: Path) -> None:
-    """Write peft's own format of the run's method. Raises SuiteError where peft has none, or cannot hold the run."""
+def to_peft_native(run: Saved, cache: Path, out: Path) -> list[str]:
+    """Write peft's own format of the run's method, and return what its reader must know.
+
+    Raises SuiteError where peft has none, or cannot hold the run.
+    """
     _check(run)
     native = {name: form for name, form in formats.find().items() if hasattr(form, "write")}
     if run.method not in native:
@@ -64,8 +68,25 @@ def to_peft_native(run: Saved, cache: Path, out: Path) -> None:
         )
     form = native[run.method]
     settings, tensors = form.write(opened.method, opened.trained, opened.frozen, opened.sites)
-    common = _common(run, opened, [site.name for site in opened.sites])
-    folder.write(out, settings | common | {"peft_type": form.PEFT_TYPE}, tensors | _head(opened))
+    modules = [site.name for site in opened.sites]
+    settings |= _common(run, opened, modules) | {"peft_type": form.PEFT_TYPE}
+    folder.write(out, settings, tensors | _head(opened))
+    return _cautions(opened, modules)
+
+
+def _cautions(opened: Opened, modules: list[str]) -> list[str]:
+    """Say of each adapted module whose weight another one uses too what merging would change there."""
+    users: dict[int, list[str]] = {}
+    for name, module in opened.model.named_modules():
+        users.setdefault(id(getattr(module, "weight", module)), []).append(name)
+    cautions = []
+    for name in modules:
+        if others := [user for user in users[id(opened.model.get_submodule(name).weight)] if user != name]:
+            cautions.append(
+                f"{name} shares its weight with {', '.join(others)}, which merging this adapter would change too: "
+                "use it unmerged"
+            )
+    return cautions
 
 
 def _check(run: Saved) -> None:

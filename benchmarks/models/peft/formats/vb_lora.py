@@ -10,16 +10,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.models.peft.folder import MODEL, SHARED, take
+from benchmarks.models.peft import folder
+from benchmarks.models.peft.folder import MODEL, SHARED, Count, take
 from methods.base import Site, Tensors
 from methods.vb_lora import VBLoRA
 
 PEFT_TYPE = "VBLORA"
 MARK = ".vblora_logits_"
-SETTINGS = ("r", "num_vectors", "vector_length", "topk", "vblora_dropout")
 HARMLESS = ("save_only_topk_weights", "init_vector_bank_bound", "init_logits_std")
 _BANK = f"{SHARED}vblora_vector_bank"
 _INDICES, _WEIGHTS = "_topk_indices", "_topk_weights"
+
+
+class Config(folder.Config):
+    """The bank's size, and how many sub-vectors each module has."""
+
+    r: Count
+    num_vectors: Count
+    vector_length: Count
+    topk: Count
+    vblora_dropout: float
 
 
 def write(method: VBLoRA, trained: Tensors, frozen: Tensors, sites: list[Site]) -> tuple[dict[str, Any], Tensors]:
@@ -45,14 +55,14 @@ def write(method: VBLoRA, trained: Tensors, frozen: Tensors, sites: list[Site]) 
     return settings, tensors
 
 
-def read(config: dict[str, Any], tensors: Tensors, sites: list[Site]) -> tuple[VBLoRA, Tensors]:
+def read(config: Config, tensors: Tensors, sites: list[Site]) -> tuple[VBLoRA, Tensors]:
     """Return the method, and the bank (h, b) and logits (n, h)."""
     method = VBLoRA(
-        rank=config["r"],
-        vectors=config["num_vectors"],
-        vector_length=config["vector_length"],
-        topk=config["topk"],
-        dropout=config["vblora_dropout"],
+        rank=config.r,
+        vectors=config.num_vectors,
+        vector_length=config.vector_length,
+        topk=config.topk,
+        dropout=config.vblora_dropout,
     )
     bank, rows = take(tensors, _BANK, method.vectors, method.vector_length), []
     for site in sites:

@@ -5,15 +5,25 @@ from typing import Any
 import torch
 
 from benchmarks.errors import SuiteError
-from benchmarks.models.peft.folder import MODEL, SHARED, take
+from benchmarks.models.peft import folder
+from benchmarks.models.peft.folder import MODEL, SHARED, Count, take
 from methods.base import Site, Tensors
 from methods.vera import VeRA
 
 PEFT_TYPE = "VERA"
 MARK = ".vera_lambda_"
-SETTINGS = ("r", "d_initial", "projection_prng_key", "save_projection", "vera_dropout")
 HARMLESS = ("init_weights",)
 _KINDS = {"d": "vera_lambda_d", "b": "vera_lambda_b"}
+
+
+class Config(folder.Config):
+    """The rank, and what A and B are drawn from; ``save_projection`` says whether the file holds them too."""
+
+    r: Count
+    d_initial: float
+    projection_prng_key: int
+    save_projection: bool
+    vera_dropout: float
 
 
 def write(method: VeRA, trained: Tensors, frozen: Tensors, sites: list[Site]) -> tuple[dict[str, Any], Tensors]:
@@ -32,18 +42,18 @@ def write(method: VeRA, trained: Tensors, frozen: Tensors, sites: list[Site]) ->
     return settings, tensors
 
 
-def read(config: dict[str, Any], tensors: Tensors, sites: list[Site]) -> tuple[VeRA, Tensors]:
+def read(config: Config, tensors: Tensors, sites: list[Site]) -> tuple[VeRA, Tensors]:
     """Return the method, and d and b of every site. Raises SuiteError for an A or B that its seed does not give here.
 
     The suite does not save A and B; it draws them again.
     """
     method = VeRA(
-        rank=config["r"],
-        d_initial=config["d_initial"],
-        projection_seed=config["projection_prng_key"],
-        dropout=config["vera_dropout"],
+        rank=config.r,
+        d_initial=config.d_initial,
+        projection_seed=config.projection_prng_key,
+        dropout=config.vera_dropout,
     )
-    if config["save_projection"]:
+    if config.save_projection:
         for side, drawn in method.frozen(sites).items():
             saved = take(tensors, f"{SHARED}vera_{side}", *drawn.shape).float()
             # peft computes the bound of the draw in another order, which moves the last bit.

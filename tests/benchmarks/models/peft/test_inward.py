@@ -31,6 +31,21 @@ CONFIGS = {
     "vb_lora": partial(peft.VBLoRAConfig, **VB_LORA),
     "vb_lora, packed": partial(peft.VBLoRAConfig, **VB_LORA, save_only_topk_weights=True),
 }
+# A part of a name, one by its place, and a whole one; the second module to match has its own rank, or scale, or both.
+PATTERNS = {
+    "bert": {
+        "rank_pattern": {"layer.0.attention.self.query": 1, r"layer\.\d\.intermediate.dense": 5},
+        "alpha_pattern": {"(value|query)": 12, "^bert.encoder.layer.1.attention.output.dense": 2},
+    },
+    "llama": {
+        "rank_pattern": {"q_proj": 5, "layers.1.mlp.down_proj": 2},
+        "alpha_pattern": {"(v_proj|q_proj)": 4, "^model.layers.1.mlp.down_proj": 2},
+    },
+    "gpt2": {
+        "rank_pattern": {r"h\.\d\.attn.c_attn": 2, "h.0.mlp.c_fc": 6},
+        "alpha_pattern": {"c_attn": 3, "^transformer.h.1.mlp.c_fc": 2},
+    },
+}
 ONE_OF_EACH = ["lora", "vera", "vb_lora"]
 TARGETS = {
     "bert": ["query", "value", "intermediate.dense", "attention.output.dense"],
@@ -87,6 +102,30 @@ def test_what_is_read_gives_pefts_logits(
     torch.testing.assert_close(given, expected, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", PATTERNS)
+def test_ranks_and_scales_of_several_kinds_give_pefts_logits(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    backbone = request.getfixturevalue(kind)
+    expected = from_peft(kind, backbone, tmp_path, CONFIGS["lora"], **PATTERNS[kind])
+    assert read_in(tmp_path, job(backbone)) == 0
+    given, base = (own_logits(tmp_path / "adapter", tmp_path, adapted) for adapted in (True, False))
+    assert (expected - base).abs().max() > 1e-2
+    torch.testing.assert_close(given, expected, rtol=0, atol=1e-5)
+
+
+def test_unequal_ranks_that_the_suite_wrote_are_read_back(gpt2: Path, tmp_path: Path) -> None:
+    """Two parts of one map become one LoRA of twice the rank, beside a map of the rank itself."""
+    directory = leave("lora", gpt2, tmp_path, "targets=[c_attn.q,c_attn.v,mlp.c_fc]")
+    out = tmp_path / "out"
+    assert export.main([str(directory), "--to", "peft", "--out", str(out), "--cache", str(tmp_path)]) == 0
+    assert set(json.loads((out / "adapter_config.json").read_text())["rank_pattern"].values()) in ({2}, {4})
+    assert read_in(out, job(gpt2)) == 0
+    torch.testing.assert_close(
+        own_logits(out / "adapter", tmp_path), own_logits(directory, tmp_path), rtol=0, atol=1e-5
+    )
+
+
 @pytest.mark.parametrize("method", formats.find())
 def test_there_and_back_is_the_same_adapter(method: str, llama: Path, tmp_path: Path) -> None:
     directory = leave(method, llama, tmp_path)
@@ -120,8 +159,6 @@ def refused(source: Path, overrides: list[str], capsys: pytest.CaptureFixture[st
 
 
 CANNOT = {
-    "unequal ranks": ("lora", {"rank_pattern": {"layers.0.self_attn.q_proj": 5}}, "has rank_pattern set"),
-    "unequal scales": ("lora", {"alpha_pattern": {"layers.0.self_attn.q_proj": 5}}, "has alpha_pattern set"),
     "biases": ("lora", {"bias": "all"}, "has bias set"),
     "dora": ("lora", {"use_dora": True}, "has use_dora set"),
     "another backbone": ("lora", {"init_lora_weights": "pissa"}, "changes the backbone's weights"),
@@ -166,6 +203,9 @@ def test_a_tensor_that_is_missing_or_does_not_fit_is_refused(
     for name in [name for name in whole if "layers.1." in name][:2]:
         safetensors.torch.save_file({key: tensor for key, tensor in whole.items() if key != name}, file)
         assert f"lacks {name}: the adapter is incomplete" in refused(tmp_path, job(llama), capsys)
+    broken = {key: tensor.clone().fill_(torch.nan) if "layers.1." in key else tensor for key, tensor in whole.items()}
+    safetensors.torch.save_file(broken, file)
+    assert "must hold finite numbers, and base_model.model.model.layers.1." in refused(tmp_path, job(llama), capsys)
     cut = {key: tensor[..., :1].contiguous() if "layers.1." in key else tensor for key, tensor in whole.items()}
     safetensors.torch.save_file(cut, file)
     assert "say the task and backbone that the adapter was trained with" in refused(tmp_path, job(llama), capsys)
@@ -177,9 +217,25 @@ def test_a_setting_that_is_missing_is_no_default(
 ) -> None:
     from_peft("llama", llama, tmp_path, CONFIGS[case])
     config = json.loads((tmp_path / "adapter_config.json").read_text())
-    del config[key]
-    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
-    assert f"lacks {key}: the adapter is incomplete" in refused(tmp_path, job(llama), capsys)
+    for given, must in (
+        ({}, "is missing"),
+        ({key: "3"}, "must be a "),
+        ({key: True}, "must be a "),
+        ({key: -1}, "must "),
+    ):
+        (tmp_path / "adapter_config.json").write_text(json.dumps({k: config[k] for k in config if k != key} | given))
+        assert f"adapter_config.json: {key} {must}" in refused(tmp_path, job(llama), capsys)
+
+
+def test_a_pattern_that_is_no_regular_expression_is_one_line(
+    llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from_peft("llama", llama, tmp_path, CONFIGS["lora"])
+    config = json.loads((tmp_path / "adapter_config.json").read_text())
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config | {"rank_pattern": {"q_proj(": 3}}))
+    assert "rank_pattern must name modules by regular expressions, got 'q_proj('" in refused(
+        tmp_path, job(llama), capsys
+    )
 
 
 def test_a_head_for_another_task_is_refused(bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -198,7 +254,7 @@ def test_a_head_that_is_missing_is_refused(bert: Path, tmp_path: Path, capsys: p
 def test_an_adapter_that_is_not_there_or_names_no_backbone_is_one_line(
     llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "is not an adapter of peft" in refused(tmp_path, job(llama), capsys)
+    assert "pass an adapter of peft, a folder with" in refused(tmp_path, job(llama), capsys)
     from_peft("llama", llama, tmp_path, CONFIGS["lora"])
     config = json.loads((tmp_path / "adapter_config.json").read_text())
     (tmp_path / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": None}))

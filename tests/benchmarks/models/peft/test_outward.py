@@ -180,6 +180,19 @@ def test_random_weights_are_refused(bert: Path, tmp_path: Path, capsys: pytest.C
     assert "are not in any file that peft could load" in refused([str(directory), "--to", "peft"], capsys)
 
 
+def test_merging_into_a_shared_weight_is_warned_of(
+    gpt2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """GPT-2's lm_head is its embedding."""
+    exported(leave("lora", gpt2, tmp_path, "targets=[attn.c_proj]"), "peft", tmp_path)
+    assert "note" not in capsys.readouterr().err
+    exported(leave("lora", gpt2, tmp_path, "targets=[lm_head,attn.c_proj]"), "peft", tmp_path)
+    assert (
+        "note: lm_head shares its weight with transformer.wte, which merging this adapter would change too: "
+        "use it unmerged" in capsys.readouterr().err
+    )
+
+
 def test_a_hub_id_stays_one(gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = leave("lora", gpt2, tmp_path)
     described = json.loads((directory / "adapter.json").read_text())
