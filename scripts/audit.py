@@ -29,9 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from benchmarks.papers import ledger, published
     from benchmarks.report import ledger_table
 
-    entries = ledger.entries(published.load(options.published))
-    if options.row is not None:
-        entries = ledger_table.chosen(entries, options.row)
+    rows = published.load(options.published)
+    entries = ledger.entries(rows) if options.row is None else ledger.named(rows, options.row)
     surprises = ledger_table.surprises(entries)
     if options.out is None:
         pages = ledger_table.pages(entries, options.format, one_by_one=options.row is not None)

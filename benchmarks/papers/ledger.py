@@ -77,6 +77,19 @@ def entries(rows: Iterable[PublishedRow]) -> list[Entry]:
     return [_entry(row) for row in rows]
 
 
+def named(rows: Iterable[PublishedRow], words: str) -> list[Entry]:
+    """Return the ledger's rows whose names have all these words, and derive no others than those that may.
+
+    Raises SuiteError where no name has them.
+    """
+    rows, wanted = list(rows), set(words.split())
+    of_row = {word for word in wanted if not word.startswith("r=")}  # a rank may be the recipe's alone
+    candidates = [row for row in rows if of_row <= set(row.name.split())]
+    if chosen := [entry for entry in entries(candidates) if wanted <= set(entry.name.split())]:
+        return chosen
+    raise SuiteError(f"--row {words}: no row's name has these words; one is called {rows[0].name!r}")
+
+
 def _entry(row: PublishedRow) -> Entry:
     settings = job.read(conf.composed(recipes.overrides(row)))
     method, head = plan.method_of(settings), settings.backbone.head

@@ -77,6 +77,12 @@ class PublishedRow(FileRow, Origin):
         return self.targets if isinstance(self.targets, str) else ",".join(self.targets)
 
     @property
+    def name(self) -> str:
+        """Return the row's name for people."""
+        by = f" ({self.run_by})" if self.run_by else ""
+        return f"{self.source}-table{self.table} {self.backbone} {self.method} {self.target_names}{by}"
+
+    @property
     def scored(self) -> list[str]:
         """Return the names of the printed scores that runs are compared with: all but the paper's average."""
         return [name for name in self.scores if name != "avg"]

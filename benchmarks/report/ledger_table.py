@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.errors import SuiteError
 from benchmarks.markup import Column, Page, text_column
 from benchmarks.papers.ledger import Entry
 from benchmarks.report.notes import FORMULAS
@@ -21,13 +20,6 @@ _ORIGIN = (
     "Made by `make audit` from results/published, the recipes in conf/ and the methods' `init`, with each backbone at "
     "its real shape and without weights; do not edit by hand."
 )
-
-
-def chosen(entries: Sequence[Entry], words: str) -> list[Entry]:
-    """Return the entries whose names have all these words. Raises SuiteError where none has."""
-    if named := [entry for entry in entries if set(words.split()) <= set(entry.name.split())]:
-        return named
-    raise SuiteError(f"--row {words}: no row's name has these words; one is called {entries[0].name!r}")
 
 
 def page(entries: Sequence[Entry], brief: bool = False) -> Page:

@@ -94,6 +94,9 @@ def test_one_row_is_a_card(capsys: pytest.CaptureFixture[str]) -> None:
     assert audit.main(["--row", "gpt2-medium vb_lora"]) == 0
     shown = capsys.readouterr().out
     assert all(part in shown for part in ("gpt2-medium vb_lora all", "75,904", "1,835,008", "303,856", "follows"))
+    assert audit.main(["--row", "glue roberta-base r=8"]) == 2
+    assert audit.main(["--row", "roberta-base lora r=8"]) == 0
+    assert "294,912" in capsys.readouterr().out
     assert audit.main(["--row", "gpt2-huge"]) == 2
     assert "--row gpt2-huge: no row's name has these words" in capsys.readouterr().err
 
