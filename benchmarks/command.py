@@ -69,7 +69,7 @@ def _terminated(signal_number: int, frame: object) -> NoReturn:
 
 
 def end_with(parent: int) -> None:
-    """End this process once its parent is gone, if ``parent`` is that: a launcher's worker would go on alone."""
+    """End this process once its parent is gone, if ``parent`` is that: a worker would go on alone."""
     if os.getppid() == parent:
         threading.Thread(target=_wait_for_orphaning, args=[parent], daemon=True).start()
 

@@ -17,7 +17,8 @@ from omegaconf import DictConfig
 from benchmarks import command, conf
 from benchmarks.errors import JobFailed
 
-_COMMAND = os.getpid()  # of which a launcher's worker process keeps a copy
+# What a worker must not outlive: the sweep, of which a launcher's worker keeps a copy of this number, or torchrun.
+_COMMAND = os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else os.getpid()
 
 
 @hydra.main(version_base="1.3", config_path=str(conf.CONF), config_name="run")

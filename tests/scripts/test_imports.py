@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import tiny
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = {path.stem: path for path in sorted((ROOT / "scripts").glob("*.py"))}
@@ -55,6 +56,13 @@ def test_tables_import_no_model_library(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "results" / "records", tmp_path / "records")
     libraries, shown = imported(SCRIPTS["tables"], "--root", str(tmp_path), "--print")
     assert libraries == [] and "glue-minilm.md" in shown
+
+
+def test_a_job_that_is_done_imports_no_model_library(bert: Path, glue: Path, tmp_path: Path) -> None:
+    job = tiny.job("head", bert, glue, tmp_path, "train.epochs=1")
+    assert "transformers" in imported(SCRIPTS["train"], *job)[0]
+    libraries, shown = imported(SCRIPTS["train"], *job)
+    assert "transformers" not in libraries and "all 1 runs are done" in shown
 
 
 def test_a_script_that_imports_torch_is_caught(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """The command line: bad input is one line that says what would do, and a sweep goes on past a bad job."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,10 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 import transformers
 from support import tiny
+from support.processes import kill_at
 
 import methods
 from benchmarks.analysis import sheets
 from benchmarks.tasks import embedded
+
+ROOT = Path(__file__).parents[2]
 
 # (method, overrides, what the line must hold). A key that is to be left out has the value None.
 REFUSED = {
@@ -210,6 +216,15 @@ def test_a_job_that_is_refused_in_a_launchers_process_fails_the_sweep(
     job = tiny.job("lora", bert, glue, tmp_path, "targets=qvv,qv", "train.epochs=1", "hydra/launcher=joblib")
     assert tiny.command_line(monkeypatch, ["--multirun", *job]) == 2
     assert [record.targets for record in sheets.load(tmp_path / "results")] == ["qv"]
+
+
+def test_a_launchers_workers_end_with_the_command(
+    bert: Path, glue: Path, tmp_path: Path, machine: dict[str, str]
+) -> None:
+    more = ["targets=qv,all", "train.epochs=4000", "hydra/launcher=joblib"]
+    command = [sys.executable, "scripts/train.py", "--multirun", *tiny.job("lora", bert, glue, tmp_path, *more)]
+    with subprocess.Popen(command, env=os.environ | machine, cwd=ROOT, stdout=subprocess.DEVNULL) as child:
+        kill_at(child, tmp_path / "cache" / "checkpoints", count=2)
 
 
 def test_a_sweep_of_good_jobs_ends_well(

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from support import tiny
+from support.processes import kill_at
 
 from benchmarks.records.schema import Record
 from benchmarks.training import decode
@@ -39,24 +41,49 @@ def test_two_processes_write_as_one(
         assert two[seed].generation.scores == alone.generation.scores
 
 
+def test_two_processes_go_on_after_a_kill(bert: Path, glue: Path, machine: dict[str, str], tmp_path: Path) -> None:
+    def job(root: Path) -> list[str]:
+        return tiny.job("lora", bert, glue, root, "task=glue/stsb", *MORE, "train.epochs=40")
+
+    run_job(tiny.settings(job(tmp_path / "one")))
+    checkpoints = tmp_path / "two" / "cache" / "checkpoints"
+    with started(job(tmp_path / "two"), machine) as child:
+        kill_at(child, checkpoints)
+    (checkpoint,) = checkpoints.glob("*.pt")
+    assert 1 <= torch.load(checkpoint, weights_only=True)["progress"]["epoch"] < 40
+    with started(job(tmp_path / "two"), machine) as again:
+        said, errors = again.communicate(timeout=200)
+    assert said.count("seed 0:") == 1, errors
+    compared(tmp_path)
+
+
 def both(
     job: Callable[[Path], list[str]], machine: dict[str, str], tmp_path: Path
 ) -> tuple[dict[int, Record], dict[int, Record]]:
     """Run a job with one process and with two; return both's records, having compared them."""
     run_job(tiny.settings(job(tmp_path / "one")))
+    with started(job(tmp_path / "two"), machine) as child:
+        said, errors = child.communicate(timeout=200)
+    assert said.count("seed 0:") == 1, errors  # one process speaks
+    return compared(tmp_path)
+
+
+def started(job: list[str], machine: dict[str, str]) -> subprocess.Popen[str]:
+    """Start a job on two processes."""
     # accelerate launch --cpu starts several processes only through MPI; torchrun is what it starts elsewhere.
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    done = subprocess.run(
-        [*command, "scripts/train.py", *job(tmp_path / "two")],
+    return subprocess.Popen(
+        [*command, "scripts/train.py", *job],
         env=os.environ | machine | {"ACCELERATE_USE_CPU": "true"},
         cwd=Path(__file__).parents[3],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=200,
-        check=False,
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("seed 0:") == 1  # one process speaks
+
+
+def compared(tmp_path: Path) -> tuple[dict[int, Record], dict[int, Record]]:
+    """Return the records of one process and of two, having compared them."""
     one, two = tiny.read(tmp_path / "one"), tiny.read(tmp_path / "two")
     assert sorted(one) == sorted(two) == [0, 1]
     for seed, alone in one.items():
