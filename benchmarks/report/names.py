@@ -30,10 +30,16 @@ def title(method: str) -> str:
         return method
 
 
+def method_of(cell: str) -> str:
+    """Return the known method with whose name a cell begins, as "vb_lora qv" does; else the whole cell."""
+    name = cell.partition(" ")[0]
+    return name if name in conf.options("method") else cell
+
+
 def shown(cell: str) -> str:
-    """Return a cell that begins with a method's name, such as "vb_lora qv", with the paper's name for it."""
-    name, space, rest = cell.partition(" ")
-    return f"{title(name)}{space}{rest}" if name in conf.options("method") else cell
+    """Return a cell that begins with a method's name with the paper's name for it."""
+    name = method_of(cell)
+    return title(name) + cell.removeprefix(name)
 
 
 def styles(methods: Iterable[str]) -> dict[str, Style]:
@@ -42,11 +48,10 @@ def styles(methods: Iterable[str]) -> dict[str, Style]:
     There are 7 colours. A figure that gives places 8 markers tells 56 methods apart.
     """
     known = conf.options("method")
+    baseline = [name for name in known if baselines.role(name)]
+    adapting = [name for name in known if name not in baseline]
     others = sorted(set(methods) - set(known))
-    adapting = [name for name in known if not baselines.role(name)]
-    ordered = [*adapting, *others, *(name for name in known if baselines.role(name))]
-    return {name: Style(_colour(name, place), place) for place, name in enumerate(ordered)}
-
-
-def _colour(method: str, place: int) -> str:
-    return BASELINES.get(baselines.role(method)) or COLOURS[place % len(COLOURS)]
+    places = {name: place for place, name in enumerate([*adapting, *baseline, *others])}
+    colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate([*adapting, *others])}
+    colours |= {name: BASELINES[baselines.role(name)] for name in baseline}
+    return {name: Style(colours[name], place) for name, place in places.items()}

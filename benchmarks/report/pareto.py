@@ -1,5 +1,4 @@
-"""The figure of stored parameters against mean score: one mark for each row of a table, drawn without a display.
-"""
+"""The figure of stored parameters against mean score: one mark for each row of a table, drawn without a display."""
 
 import io
 from collections import Counter
@@ -15,7 +14,7 @@ from matplotlib.transforms import Bbox
 
 from benchmarks.report import names
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
+MARKERS = ("o", "s", "^", "D", "v", "p", "X", "P")
 FILLS = ("full", "none", "left", "top", "right", "bottom")
 DPI = 150
 MARK = 9  # points
