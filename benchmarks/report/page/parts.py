@@ -66,13 +66,13 @@ def table(title: str, columns: Iterable[Column], notes: Sequence[str] = ()) -> T
     columns = list(columns)
     by_heading = {column.heading: column.cells for column in columns}
     tags: list[dict[str, str]] = [{} for _ in columns[0].cells]
-    for heading in by_heading.keys() & set(_FILTERED):
+    for heading in (name for name in _FILTERED if name in by_heading):
         for tag, cell in zip(tags, by_heading[heading], strict=True):
             tag[heading] = cell
-    for heading in by_heading.keys() & set(_NAMING):
+    for heading in (name for name in _NAMING if name in by_heading):
         for tag, cell in zip(tags, by_heading[heading], strict=True):
             tag["method"] = "\n".join(filter(None, [tag.get("method"), names.method_of(cell)]))
-    return Table(title, [_shown(column) for column in columns], [dict(sorted(tag.items())) for tag in tags], notes)
+    return Table(title, [_shown(column) for column in columns], tags, notes)
 
 
 def table_of(page: Page) -> Table:
