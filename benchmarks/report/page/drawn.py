@@ -23,7 +23,7 @@ def pareto(sheet: Sheet) -> Figure | None:
     if not rows:
         return None
     marks = _marks(rows, measure)
-    best = sorted((mark for mark in marks if mark["front"]), key=lambda mark: mark["stored"])
+    best = sorted((mark for mark in marks if mark["front"] == "yes"), key=lambda mark: mark["stored"])
     listed = (f"{mark['name']} ({mark['stored']:,.15g} stored, {measure.number(mark['score'])})" for mark in best)
     axis = sheet.kind.axis
     words = f"Stored numbers against {axis}, {len(marks)} rows. On the front, from the fewest numbers to the most: "
@@ -43,7 +43,7 @@ def _marks(rows: Sequence[Row], measure: Measure) -> list[dict[str, Any]]:
     marks = []
     for row, size, mean, on in zip(rows, stored, means, on_front, strict=True):
         size_of_file = median(run.parameters.adapter_bytes for run in row.runs)
-        mark = {"stored": size, "bytes": size_of_file, "score": mean, "front": "yes" if on else ""}
+        mark = {"stored": size, "bytes": size_of_file, "score": mean, "front": "yes" if on else "no"}
         seeds_of_all = min(len(cell) for cell in row.cells.values())
         marks.append(_facts(row, seeds_of_all) | mark | _bars(row, measure))
     return marks
@@ -67,7 +67,7 @@ def _pareto_columns(rows: Sequence[Row], marks: Sequence[dict[str, Any]], measur
         Column("adapter bytes", [f"{mark['bytes']:,.15g}" for mark in marks]),
         Column("score", [written(mark, "score") for mark in marks]),
         Column("95% interval", [written(mark, "low", "high") for mark in marks]),
-        text_column("on the front", [mark["front"] or "no" for mark in marks]),
+        text_column("on the front", [mark["front"] for mark in marks]),
     ]
 
 

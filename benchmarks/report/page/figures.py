@@ -40,7 +40,7 @@ Facts = dict[str, Any]  # of a mark: method, title (the method's printed name), 
 def pareto(marks: Sequence[Facts], score: str, words: str) -> dict[str, Any]:
     """Return the figure of stored numbers (log) against score.
 
-    A mark has ``stored``, ``bytes``, ``score``, ``front``, and where there are two seeds or more ``low`` and ``high``
+    A mark has ``stored``, ``bytes``, ``score``, ``front`` ("yes" or "no"), and where there are two seeds or more ``low`` and ``high``
     of the interval and ``less`` and ``more`` of the deviation. What stores nothing is a level.
     """
     x = alt.X(
@@ -54,7 +54,7 @@ def pareto(marks: Sequence[Facts], score: str, words: str) -> dict[str, Any]:
     sized = [mark for mark in marks if mark["stored"] > 0]  # zero has no place on a log axis
     levels = [mark for mark in marks if mark["stored"] == 0]
     layers = []
-    if on_front := [mark for mark in sized if mark["front"]]:
+    if on_front := [mark for mark in sized if mark["front"] == "yes"]:
         line = _chart(on_front).mark_line(
             interpolate="step-after", strokeDash=[4, 3], color="currentColor", opacity=0.6
         )

@@ -23,7 +23,7 @@ _COST = (
 _FRONT = (
     "A row is on the front (the dashed line) where no other row stores as little and scores as high. A thin bar is the "
     "95% interval of the score over seeds, a thick one their standard deviation to both sides; one seed has neither. "
-    "What stores nothing is a dashed level. The task filter does not apply here."
+    "What stores nothing is a dashed level. Filters do not move the front, and that of tasks does not apply here."
 )
 _CURVES = (
     "A line is the average over seeds of the score on dev after each epoch, and the band is from the least to the most."
