@@ -40,8 +40,8 @@ Facts = dict[str, Any]  # of a mark: method, title (the method's printed name), 
 def pareto(marks: Sequence[Facts], score: str, words: str) -> dict[str, Any]:
     """Return the figure of stored numbers (log) against score.
 
-    A mark has ``stored``, ``bytes``, ``score``, ``front`` ("yes" or "no"), and where there are two seeds or more ``low`` and ``high``
-    of the interval and ``less`` and ``more`` of the deviation. What stores nothing is a level.
+    A mark has ``stored``, ``bytes``, ``score``, ``front`` ("yes" or "no"), and where there are two seeds or more
+    ``low`` and ``high`` of the interval and ``less`` and ``more`` of the deviation. What stores nothing is a level.
     """
     x = alt.X(
         "stored:Q",
