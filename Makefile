@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart quickstart-e2e quickstart-instruct reproduce-e2e reproduce-instruct reproduce-math plan-glue reproduce-glue test lint audit tables clean
+.PHONY: help install quickstart quickstart-e2e quickstart-instruct reproduce-e2e reproduce-instruct reproduce-math plan-glue reproduce-glue test lint audit tables report clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ audit: install  ## derive every published parameter count again; fails if one th
 
 tables: install  ## make results/tables and results/figures from the records
 	$(BIN)/python scripts/tables.py
+
+report: install  ## make results/report.html: every table and figure on one page, which opens without a network
+	$(BIN)/python scripts/report.py
 
 clean:  ## remove .venv, caches and checkpoints of killed runs; the records of your own runs stay in results/local
 	rm -rf $(VENV) build *.egg-info results/local/cache .pytest_cache .ruff_cache

@@ -1,6 +1,7 @@
 """Tables as columns: for a terminal, in Markdown, in LaTeX and as JSON."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -50,6 +51,19 @@ def markdown(columns: Columns) -> list[str]:
     ruled = ["---" if column.align == "left" else "---:" for column in columns]
     headings, *rows = _lines(columns)
     return ["| " + " | ".join(plain(cell) for cell in line) + " |" for line in [headings, ruled, *rows]]
+
+
+def read(document: str) -> tuple[list[str], list[Column]]:
+    """Return the notes and the columns of a Markdown document with one table, as ``document`` writes it."""
+    lines = document.splitlines()
+    headings, ruled, *rows = [_cells(line) for line in lines if line.startswith("| ")]
+    columns = zip(headings, ruled, *rows, strict=True)
+    read = [Column(heading, cells, "right" if rule.endswith(":") else "left") for heading, rule, *cells in columns]
+    return [line.removeprefix("- ") for line in lines if line.startswith("- ")], read
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
 def latex(columns: Columns) -> list[str]:

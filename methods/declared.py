@@ -19,11 +19,29 @@ def facts(name: str) -> dict[str, Any]:
     return _of_class("base") | _of_class(name)
 
 
-def _of_class(name: str) -> dict[str, Any]:
+def title(name: str) -> str:
+    """Return the method's name as its paper prints it, with which the docstring of methods/``name``.py begins.
+
+    "VB-LoRA: Li, Han and Ji, ..." gives VB-LoRA. Where the docstring begins otherwise, as a baseline's does, it is
+    ``name``. Raises MethodError for a file that is absent or cannot be read.
+    """
+    printed = (ast.get_docstring(_parsed(name)) or "").partition(":")[0]
+    return printed if _letters(printed) == _letters(name) else name
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text.lower() if character.isalnum())
+
+
+def _parsed(name: str) -> ast.Module:
     try:
-        body = ast.parse((_FOLDER / f"{name}.py").read_text()).body
+        return ast.parse((_FOLDER / f"{name}.py").read_text())
     except (OSError, SyntaxError, ValueError) as error:
         raise MethodError(f"method {name} cannot be used: methods/{name}.py does not read ({error})") from error
+
+
+def _of_class(name: str) -> dict[str, Any]:
+    body = _parsed(name).body
     for node in body:
         if isinstance(node, ast.ClassDef) and "Method" in _names(node):
             return _assigned(node.body, _assigned(body, {}))

@@ -13,12 +13,17 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
+import numpy as np
+
+from benchmarks.analysis import intervals
+from benchmarks.analysis.intervals import Interval
 from benchmarks.analysis.measures import Kind, Measure, kind_of
 from benchmarks.conf import LOCAL, ROOT
 from benchmarks.errors import SuiteError
 from benchmarks.records import store
 from benchmarks.records.schema import Record
 
+_STATISTICS = {mean: np.mean, median: np.median}
 DIGITS = 6  # of a fingerprint, which is enough to tell two apart by eye
 
 
@@ -47,14 +52,29 @@ class Row:
 
     def spread_of_mean(self, measure: Measure) -> float | None:
         """Return the deviation over seeds of the mean over tasks; None where fewer than two seeds ran every task."""
+        means = self._means_by_seed(measure)
+        return measure.scale * stdev(means) if len(means) > 1 else None
+
+    def interval_of_mean(self, measure: Measure) -> Interval | None:
+        """Return the mean over tasks with its 95% interval over seeds, scaled; None as for ``spread_of_mean``.
+
+        Its width is that of the average over seeds of each seed's mean over tasks.
+        """
+        means = self._means_by_seed(measure)
+        if len(means) < 2:
+            return None
+        around = intervals.over_seeds(np.array(means), _STATISTICS[measure.average])
+        value, half = self.mean(measure), measure.scale * (around.high - around.low) / 2
+        return Interval(value, value - half, value + half)
+
+    def _means_by_seed(self, measure: Measure) -> list[float]:
+        """Return the mean over tasks of each seed that ran every task, before scaling."""
         by_seed = [
             {run.seed: value for run in cell if (value := measure.value(run)) is not None}
             for cell in self.cells.values()
         ]
         seeds = set.intersection(*(set(cell) for cell in by_seed))
-        if len(seeds) < 2:
-            return None
-        return measure.scale * stdev(mean(cell[seed] for cell in by_seed) for seed in sorted(seeds))
+        return [mean(cell[seed] for cell in by_seed) for seed in sorted(seeds)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,13 +179,19 @@ def _settings(record: Record) -> dict[str, str]:
     return facts | dict(flat(config))
 
 
-def flat(tree: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
-    """Yield (dotted key, value as text) of each leaf; an empty mapping is a leaf."""
+def leaves(tree: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Yield (dotted key, value) of each leaf; an empty mapping is a leaf."""
     for key, value in tree.items():
         if isinstance(value, dict) and value:
-            yield from flat(value, f"{prefix}{key}.")
+            yield from leaves(value, f"{prefix}{key}.")
         else:
-            yield prefix + key, value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+            yield prefix + key, value
+
+
+def flat(tree: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    """Yield (dotted key, value as text) of each leaf."""
+    for key, value in leaves(tree):
+        yield key, value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
 def _differing(runs: Sequence[Record], settings: Sequence[dict[str, str]]) -> list[str]:

@@ -45,13 +45,13 @@ def tunings(sheet: Sheet) -> list[Tuned]:
     tried = _by_default(sheet.records)
     defaults = [run for run in sheet.records if run.tuning is None and run.identity in tried]
     rows = rows_of([*sheet.finished, *(run for run in defaults if run.status == "failed")])
-    shares = _shares(sheet.records)
+    seconds = shares(sheet.records)
     tuned = []
     for task in sorted({run.task for run in defaults}):
         for row in rows:
             if default := [run for run in row.cells.get(task, []) if run.identity in tried]:
                 configurations = _configurations(default, [other for run in default for other in tried[run.identity]])
-                tuned.append(_tuned(row, task, configurations, shares))
+                tuned.append(_tuned(row, task, configurations, seconds))
     return tuned
 
 
@@ -84,7 +84,7 @@ def _distance(factors: tuple[float, float]) -> float:
     return round(sum(abs(math.log(factor)) for factor in factors), 9)  # a half is as far as a double
 
 
-def _tuned(row: Row, task: str, configurations: Sequence[Configuration], shares: dict[str, float]) -> Tuned:
+def _tuned(row: Row, task: str, configurations: Sequence[Configuration], seconds: dict[str, float]) -> Tuned:
     default = configurations[0]
     seeds = [run.seed for run in default]
     failed = [runs for runs in configurations if any(run.status == "failed" for run in runs)]
@@ -102,9 +102,9 @@ def _tuned(row: Row, task: str, configurations: Sequence[Configuration], shares:
         scores=held_out(by_half) if compared else {},
         chosen=[_label(runs) for runs in by_half],
         reason="" if compared else f"the default failed: {next(run.error for run in default if run.error)}",
-        seconds=sum(shares.get(run.identity, 0.0) for run in every),
-        default_seconds=sum(shares.get(run.identity, 0.0) for run in default),
-        uncounted=sum(run.identity not in shares for run in every),
+        seconds=sum(seconds.get(run.identity, 0.0) for run in every),
+        default_seconds=sum(seconds.get(run.identity, 0.0) for run in default),
+        uncounted=sum(run.identity not in seconds for run in every),
     )
 
 
@@ -142,12 +142,12 @@ def _label(configuration: Configuration) -> str:
     return "default" if tuning is None else tuning.label
 
 
-def _shares(records: Iterable[Record]) -> dict[str, float]:
+def shares(records: Iterable[Record]) -> dict[str, float]:
     """Return each run's share of the seconds that its group trained, by identity.
 
     The runs of a group have equal shares. A record holds the seconds of its whole group. A failed run's record holds
     none, so they are taken from the others.
     """
     records = list(records)
-    seconds = {tuple(run.group): run.cost.train_seconds for run in records if run.cost is not None}
-    return {run.identity: seconds[g] / len(g) for run in records if (g := tuple(run.group)) in seconds}
+    of_group = {tuple(run.group): run.cost.train_seconds for run in records if run.cost is not None}
+    return {run.identity: of_group[g] / len(g) for run in records if (g := tuple(run.group)) in of_group}

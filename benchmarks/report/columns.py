@@ -7,16 +7,18 @@ from statistics import median
 from benchmarks.analysis import baselines, verdicts
 from benchmarks.analysis.measures import ABSENT, Measure, key_of
 from benchmarks.analysis.sheets import Row, Sheet
-from benchmarks.analysis.tuning import Tuned
+from benchmarks.analysis.tuning import Tuned, shares
 from benchmarks.markup import Column, text_column
 from benchmarks.papers.published import PublishedRow, find
 from benchmarks.records.schema import Record
+
+Line = tuple[Row, str, list[Record]]  # of a table by task and row: the row, the task and its runs
 
 
 def main(sheet: Sheet, published: Sequence[PublishedRow]) -> list[Column]:
     """Return the main table's columns: a line for each row, with what papers print and means over tasks."""
     rows = sheet.rows
-    columns = [*_names(rows), *_sizes(rows)]
+    columns = [*names_of(rows), *_sizes(rows)]
     for measure in sheet.kind.main:
         columns.append(_scores(measure, rows))
         columns += _beside(sheet, measure, published)
@@ -29,7 +31,7 @@ def main(sheet: Sheet, published: Sequence[PublishedRow]) -> list[Column]:
 def brief(sheet: Sheet) -> list[Column]:
     """Return those of the main table's columns that fit a screen: best method first, the floor and ceiling marked."""
     rows = baselines.ranked(sheet)
-    method, *names = _names(rows)
+    method, *names = names_of(rows)
     marked = text_column(method.heading, [_marked(row) for row in rows])
     scores = [_scores(measure, rows) for measure in sheet.kind.main]
     return [marked, *names, *_sizes(rows), *scores, _throughput(rows)]
@@ -42,12 +44,10 @@ def _marked(row: Row) -> str:
 
 def chosen(sheet: Sheet) -> list[Column]:
     """Return the second table's columns, scores by how the epoch is chosen: a line for each task and row."""
-    lines = [(row, task, row.cells[task]) for task in sheet.tasks for row in sheet.rows if task in row.cells]
+    lines = lines_of(sheet)
     cells = [cell for _, _, cell in lines]
     return [
-        text_column("task", [key_of(task) for _, task, _ in lines]),
-        *_names([row for row, _, _ in lines]),
-        Column("seeds", [str(len(cell)) for cell in cells]),
+        *named(lines),
         *(Column(measure.heading, [measure.cell(cell, 0) for cell in cells]) for measure in sheet.kind.chosen),
         Column("best epoch", [_count([run.scores.best_epoch for run in cell]) for cell in cells]),
     ]
@@ -58,7 +58,7 @@ def tuned(sheet: Sheet, tunings: Sequence[Tuned]) -> list[Column]:
     held_out = sheet.kind.held_out
     return [
         text_column("task", [key_of(tuning.task) for tuning in tunings]),
-        *_names([tuning.row for tuning in tunings]),
+        *names_of([tuning.row for tuning in tunings]),
         Column("configurations", [_configurations(tuning) for tuning in tunings]),
         Column("seeds", [str(len(tuning.runs) or ABSENT) for tuning in tunings]),
         Column("default", [held_out.cell(tuning.runs, 0) for tuning in tunings]),
@@ -70,7 +70,36 @@ def tuned(sheet: Sheet, tunings: Sequence[Tuned]) -> list[Column]:
     ]
 
 
-def _names(rows: Sequence[Row]) -> list[Column]:
+def cost(sheet: Sheet) -> list[Column]:
+    """Return the columns of what runs took: a line for each task and row."""
+    lines = lines_of(sheet)
+    cells, seconds = [cell for _, _, cell in lines], shares(sheet.records)
+    return [
+        *named(lines),
+        Column("train s", [_rate([seconds[run.identity] for run in cell]) for cell in cells]),
+        Column("runs in a pass", [_count([len(run.group) for run in cell]) for cell in cells]),
+        Column("samples/s", [_throughput_of(cell) for cell in cells]),
+        Column("peak MiB", [f"{max(run.cost.peak_memory_bytes for run in cell) / 2**20:,.0f}" for cell in cells]),
+        Column("adapter bytes", [_count([run.parameters.adapter_bytes for run in cell]) for cell in cells]),
+        Column("head bytes", [_count([run.parameters.head_bytes for run in cell]) for cell in cells]),
+    ]
+
+
+def lines_of(sheet: Sheet) -> list[Line]:
+    """Return the lines of a table by task and row."""
+    return [(row, task, row.cells[task]) for task in sheet.tasks for row in sheet.rows if task in row.cells]
+
+
+def named(lines: Sequence[Line]) -> list[Column]:
+    """Return the columns that name a line by task and row, with how many seeds it has."""
+    return [
+        text_column("task", [key_of(task) for _, task, _ in lines]),
+        *names_of([row for row, _, _ in lines]),
+        Column("seeds", [str(len(cell)) for _, _, cell in lines]),
+    ]
+
+
+def names_of(rows: Sequence[Row]) -> list[Column]:
     """Return the columns that name a row: method, targets, and variant where any row has one."""
     columns = [
         text_column("method", [row.method for row in rows]),
@@ -105,12 +134,17 @@ def most_seeds(rows: Iterable[Row]) -> int:
 
 
 def _throughput(rows: Sequence[Row]) -> Column:
-    return Column("samples/s", [_rate(row.runs) for row in rows])
+    return Column("samples/s", [_throughput_of(row.runs) for row in rows])
 
 
-def _rate(runs: Sequence[Record]) -> str:
-    rate = median(run.cost.samples_per_second for run in runs)
-    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"
+def _throughput_of(runs: Iterable[Record]) -> str:
+    return _rate([run.cost.samples_per_second for run in runs])
+
+
+def _rate(values: Sequence[float]) -> str:
+    """Write the median of rates, or of seconds."""
+    middle = median(values)
+    return f"{middle:,.0f}" if middle >= 100 else f"{middle:.1f}"
 
 
 def _beside(sheet: Sheet, measure: Measure, published: Sequence[PublishedRow]) -> list[Column]:

@@ -31,11 +31,16 @@ def header(sheet: Sheet, others: Sequence[Sheet], published: Sequence[PublishedR
 
     ``others`` are the sheets with the same tasks on other data.
     """
+    bullets = [*facts(sheet, published), *(f"Split: {_split(sheet, other)}" for other in others)]
+    return [_origin(sheet), "", *warning(sheet), *(f"- {bullet}" for bullet in bullets)]
+
+
+def facts(sheet: Sheet, published: Sequence[PublishedRow]) -> list[str]:
+    """Return what a sheet's figures are, and what they were made from: data, machine, packages and code."""
     written = [run for run in sheet.finished if run.generation]
-    bullets = [
+    return [
         *_protocol(sheet),
         *_sources(sheet, published),
-        *(f"Split: {_split(sheet, other)}" for other in others),
         *(f"Data: {text}." for text in _tally(sheet.records, _data)),
         *(f"Start: {text}." for text in _tally([run for run in sheet.finished if run.started_from], _start)),
         *(f"Test: {text}." for text in _tally(written, _test)),
@@ -43,9 +48,8 @@ def header(sheet: Sheet, others: Sequence[Sheet], published: Sequence[PublishedR
         *(f"Absent: {text}." for text in _tally([run for run in written if run.generation.absent], _absent)),
         *(f"Ran on: {text}." for text in _tally(sheet.records, _machine)),
         f"Packages: {_packages(sheet.records)}.",
-        *(f"Code: {text}." for text in _tally(sheet.records, _code)),
+        *(f"Code: {text}." for text in _tally(sheet.records, code)),
     ]
-    return [_origin(sheet), "", *_warning(sheet), *(f"- {bullet}" for bullet in bullets)]
 
 
 def _origin(sheet: Sheet) -> str:
@@ -58,7 +62,8 @@ def _origin(sheet: Sheet) -> str:
     )
 
 
-def _warning(sheet: Sheet) -> list[str]:
+def warning(sheet: Sheet) -> list[str]:
+    """Return the lines that say that a sheet's data is generated; none where it is not."""
     if not sheet.embedded:
         return []
     name = sheet.benchmark.upper()
@@ -169,7 +174,8 @@ def _machine(run: Record) -> str:
     return f"{environment.hardware}, {environment.precision}, {processes}"
 
 
-def _code(run: Record) -> str:
+def code(run: Record) -> str:
+    """Return the code's revision that made a run."""
     return run.environment.git_revision[:12] + (" with uncommitted changes" if run.environment.git_dirty else "")
 
 

@@ -1,7 +1,4 @@
-"""The figure of stored parameters against mean score: one mark for each row of a table, drawn without a display.
-
-Methods get markers and colours in the order of their names, so a new method needs no edit here.
-"""
+"""The figure of stored parameters against mean score: one mark for each row of a table, drawn without a display."""
 
 import io
 from collections import Counter
@@ -15,10 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart, without the yellow, which is hard to see on white.
-# There are 7 colours and 8 markers, so the first 56 methods each get another pair.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
+from benchmarks.report import names
+
+MARKERS = ("o", "s", "^", "D", "v", "p", "X", "P")
 FILLS = ("full", "none", "left", "top", "right", "bottom")
 DPI = 150
 MARK = 9  # points
@@ -83,9 +79,10 @@ def png(points: Sequence[Drawn], title: str, score: str) -> bytes:
 
 
 def _styles(points: Sequence[Drawn]) -> dict[str, tuple[str, str]]:
-    """Give each method its (marker, colour), in sorted order of names."""
-    methods = sorted({point.method for point in points})
-    return {m: (MARKERS[i % len(MARKERS)], COLOURS[i % len(COLOURS)]) for i, m in enumerate(methods)}
+    """Give each method its (marker, colour)."""
+    style = names.styles(point.method for point in points)
+    drawn = {point.method: style[point.method] for point in points}
+    return {method: (MARKERS[given.place % len(MARKERS)], given.colour) for method, given in drawn.items()}
 
 
 def _fills(marks: Sequence[Drawn]) -> dict[str, str]:
@@ -161,7 +158,7 @@ def _label(axes: Axes, marks: Sequence[Drawn], levels: Sequence[Drawn], style: d
 
 
 def _name(point: Drawn) -> str:
-    return f"{point.method} {point.label}".rstrip()
+    return f"{names.title(point.method)} {point.label}".rstrip()
 
 
 def _extent(axes: Axes, point: Drawn) -> Bbox:

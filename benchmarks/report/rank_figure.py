@@ -6,6 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from benchmarks.analysis.comparisons import Compared, alike
+from benchmarks.report import names
 
 
 def png(compared: Compared, title: str) -> bytes:
@@ -16,7 +17,7 @@ def png(compared: Compared, title: str) -> bytes:
     axes = figure.add_subplot()
     places = {name: place for place, name in enumerate(ranks)}
     axes.plot(list(ranks.values()), list(places.values()), "o", color="#0072B2", markersize=7)
-    axes.set_yticks(list(places.values()), list(places))
+    axes.set_yticks(list(places.values()), [names.shown(name) for name in places])
     axes.set_ylim(len(ranks) - 0.4, -0.6)
     widest = max(ranks.values())
     for number, group in enumerate(groups):

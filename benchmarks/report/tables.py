@@ -90,5 +90,5 @@ def place(path: Path) -> str:
     """Return a line on where a table, a figure or records lie, relative to the working directory if below it."""
     whole, here = path.resolve(), Path.cwd()
     shown = whole.relative_to(here) if whole.is_relative_to(here) else path
-    kind = {".md": "table", ".png": "figure"}.get(path.suffix, "records")
+    kind = {".md": "table", ".png": "figure", ".html": "page"}.get(path.suffix, "records")
     return f"{kind:8}{shown}"

@@ -49,3 +49,11 @@ def test_text_has_title_cells_and_notes_as_they_are(capsys: pytest.CaptureFixtur
     shown = capsys.readouterr().out
     assert all(part in shown for part in ("A title", "a_b", "c | d", "[red]e", "one note", "Nothing here"))
     assert "empty" not in shown and "Made by hand" not in shown
+
+
+def test_a_markdown_document_reads_back() -> None:
+    notes, columns = markup.read(markup.document([PAGE], "markdown"))
+    assert notes == ["one note", "another"]
+    assert [(c.heading, list(c.cells), c.align) for c in columns] == [
+        (c.heading, list(c.cells), c.align) for c in COLUMNS
+    ]

@@ -49,3 +49,11 @@ def test_a_file_that_cannot_be_read_is_one_line(source: bytes | None, reason: st
         declared.facts("broken")
     assert f"method broken cannot be used: methods/broken.py {reason}" in str(raised.value)
     assert declared.facts("lora")["formula"] == "rank * sides"
+
+
+def test_a_title_is_what_the_docstring_begins_with_if_it_is_the_methods_name(folder: Path) -> None:
+    (folder / "new_one.py").write_text('"""New-One: someone, 2030."""\n')
+    (folder / "other.py").write_text('"""A method that is new: see there."""\n')
+    assert [declared.title(name) for name in ("new_one", "other", "vb_lora")] == ["New-One", "other", "VB-LoRA"]
+    with pytest.raises(MethodError, match=r"methods/absent\.py does not read"):
+        declared.title("absent")

@@ -65,6 +65,13 @@ def test_a_job_that_is_done_imports_no_model_library(bert: Path, glue: Path, tmp
     assert "transformers" not in libraries and "all 1 runs are done" in shown
 
 
+def test_the_page_imports_no_model_library(tmp_path: Path) -> None:
+    runs = Path("records", "glue", "rte", "minilm")
+    shutil.copytree(ROOT / "results" / runs, tmp_path / runs)
+    libraries, shown = imported(SCRIPTS["report"], "--root", str(tmp_path))
+    assert libraries == [] and "report.html" in shown
+
+
 def test_a_script_that_imports_torch_is_caught(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("from benchmarks.models import backbones\n")

@@ -1,0 +1,57 @@
+"""What a method is called and how it is coloured, in every table and figure that people look at."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from benchmarks import conf
+from benchmarks.analysis import baselines
+from methods import declared
+from methods.errors import MethodError
+
+INK = "#000000"  # drawn in the colour of text where that is not black
+# Okabe and Ito's colours, which colour-blind readers can tell apart, without the yellow, which is hard to see on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", INK)
+BASELINES = {"ceiling": "#6E6E6E", "floor": "#A6A6A6"}  # greys, which differ in lightness from each other and the rest
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a method is drawn. ``place`` is its own among the methods, for markers."""
+
+    colour: str
+    place: int
+
+
+def title(method: str) -> str:
+    """Return a method's name as its paper prints it, or as the suite calls it where no paper does."""
+    try:
+        return declared.title(method)
+    except MethodError:  # of a method that was taken away, records may be left
+        return method
+
+
+def method_of(cell: str) -> str:
+    """Return the known method with whose name a cell begins, as "vb_lora qv" does; else the whole cell."""
+    name = cell.partition(" ")[0]
+    return name if name in conf.options("method") else cell
+
+
+def shown(cell: str) -> str:
+    """Return a cell that begins with a method's name with the paper's name for it."""
+    name = method_of(cell)
+    return title(name) + cell.removeprefix(name)
+
+
+def styles(methods: Iterable[str]) -> dict[str, Style]:
+    """Return the style of each method. Those of conf/method have the same one in every figure.
+
+    There are 7 colours. A figure that gives places 8 markers tells 56 methods apart.
+    """
+    known = conf.options("method")
+    baseline = [name for name in known if baselines.role(name)]
+    adapting = [name for name in known if name not in baseline]
+    others = sorted(set(methods) - set(known))
+    places = {name: place for place, name in enumerate([*adapting, *baseline, *others])}
+    colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate([*adapting, *others])}
+    colours |= {name: BASELINES[baselines.role(name)] for name in baseline}
+    return {name: Style(colours[name], place) for name, place in places.items()}
