@@ -1,5 +1,6 @@
 """What all commands share: bad input as one line, and how wide they print."""
 
+import argparse
 import functools
 import os
 import re
@@ -21,11 +22,28 @@ _STOPPED = "stopped; the same command goes on from where it was"
 _PIPE_WIDTH = 200  # a pipe has no width of its own, and nobody reads a table that is folded at 80 columns
 
 
-def entry(main: Callable[..., int | None]) -> Callable[..., int]:
+class Parser(argparse.ArgumentParser):
+    """The command line of scripts/``script``.py, described by its docstring; what is wrong with it is one line."""
+
+    def __init__(self, script: str, description: str, examples: str) -> None:
+        super().__init__(
+            prog=f"python scripts/{script}.py",
+            description=description,
+            epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise SuiteError, where argparse would print how the command is used above its message."""
+        raise SuiteError(f"{message}: see {self.prog} --help")
+
+
+def entry(main: Callable[..., int | None], config: str = "run") -> Callable[..., int]:
     """Wrap a command's ``main``: what stops it is one line on standard error, and an exit status.
 
-    The status is 2 for bad input, 1 where runs failed or a file could not be read or written, and for a signal what a
-    shell would give: 130 for Ctrl-C, 143 for SIGTERM.
+    ``config`` names the file in conf/ that the command reads, if it reads one. The status is 2 for bad input, 1 where
+    runs failed or a file could not be read or written, and for a signal what a shell would give: 130 for Ctrl-C, 143
+    for SIGTERM.
     """
 
     @functools.wraps(main)
@@ -36,7 +54,7 @@ def entry(main: Callable[..., int | None]) -> Callable[..., int]:
             return main(*arguments) or 0
         except (*bad_input(), OSError) as error:
             if not isinstance(error, JobFailed):  # which has said why
-                say(error)
+                say(error, config)
             return status_of(error)
         except KeyboardInterrupt as stop:
             print(_STOPPED, file=sys.stderr)
@@ -112,7 +130,7 @@ def line_of(error: Exception, config: str = "run") -> str:
 
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
+        return f"{error.filename2 or error.filename}: {error.strerror}"
     if unknown := re.match(r"Could not override '([^']+)'", text):
         return _unknown_setting(unknown[1], error, config)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:

@@ -1,5 +1,6 @@
 """Where conf/ and results/ lie, what can be chosen in conf/, and how a config is composed."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,10 @@ CONF = _HOUSE / "conf"
 PUBLISHED = _HOUSE / "results" / "published"  # the papers' figures
 ROOT = Path("results")  # the committed results, below the folder that a command is run in
 LOCAL = ROOT / "local"  # what one's own runs leave
+_PATH = re.compile(r"^([\w.+/]+=)(~[^'\",]*|[\w./-][^'\",{}\[\]]*=[^'\",{}\[\]]*)$")
+# Hydra's options, but for those that would put another config in the place of conf/run.yaml.
+_FLAGS = ("--multirun", "-m", "--cfg", "-c", "--resolve", "--package", "-p", "--info", "-i", "--run", "-r")
+_FLAGS += ("--help", "-h", "--hydra-help", "--version", "--shell-completion", "-sc")
 GROUPS = ("task", "backbone", "method", "experiment")
 
 
@@ -24,7 +29,12 @@ def composed(overrides: list[str], name: str = "run") -> "DictConfig":
     from hydra import compose, initialize_config_dir  # here, so that commands that compose nothing start quickly
 
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose(name, overrides)
+        return compose(name, quoted(overrides))
+
+
+def quoted(arguments: list[str]) -> list[str]:
+    """Put paths that begin with ~ or hold a = in quotes, without which Hydra's grammar cannot read them."""
+    return [_PATH.sub(r"\1'\2'", argument) for argument in arguments]
 
 
 def options(group: str) -> list[str]:
@@ -41,6 +51,8 @@ def check(arguments: list[str]) -> None:
     """Raise SuiteError for arguments that Hydra would ignore, or answer with a traceback."""
     given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     flags = {argument.partition("=")[0] for argument in arguments}
+    for flag in sorted(flag for flag in flags if flag.startswith("-") and flag not in _FLAGS):
+        raise SuiteError(f"{flag} is not an option; nearest: {nearest(flag, _FLAGS)}; settings are KEY=VALUE")
     sweeps = bool(flags & {"--multirun", "-m"})
     if sweeps and flags & {"--cfg", "-c"}:
         raise SuiteError("--cfg shows one run: leave --multirun out, and give each setting one value")

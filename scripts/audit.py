@@ -4,7 +4,6 @@ Derives every published parameter count, and says whether the printed figure fol
 The exit status is 1 where a figure follows, or does not, against what results/published says.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,14 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if surprises else 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> command.Parser:
     """Return the parser of the command line."""
-    made = argparse.ArgumentParser(
-        prog="python scripts/audit.py",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = command.Parser("audit", __doc__, _EXAMPLES)
     made.add_argument("--row", metavar="WORDS", help='the rows whose names have all these words: "llama2-7b vb_lora"')
     made.add_argument("--format", choices=markup.FORMATS, default="text", help="default: %(default)s")
     made.add_argument("--out", type=Path, metavar="FILE", help="write the ledger to FILE instead of printing it")

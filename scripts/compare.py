@@ -4,7 +4,6 @@ Says which methods differ: pairs of rows compared over shared seeds and dev's ro
 beside them.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,14 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> command.Parser:
     """Return the parser of the command line."""
-    made = argparse.ArgumentParser(
-        prog="python scripts/compare.py",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = command.Parser("compare", __doc__, _EXAMPLES)
     made.add_argument(
         "--root", type=Path, default=ROOT, metavar="DIR", help="where records/ lies; default: %(default)s"
     )

@@ -64,14 +64,9 @@ def _facts(node: DictConfig) -> dict[str, Any]:
     return {key: None if OmegaConf.is_missing(node, key) else value for key, value in values.items()}
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> command.Parser:
     """Return the command line's parser."""
-    made = argparse.ArgumentParser(
-        prog="python scripts/export.py",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = command.Parser("export", __doc__, _EXAMPLES)
     made.add_argument("source", type=Path, metavar="RUN|DIR", help="what to export; with --from, peft's folder")
     made.add_argument(
         "overrides", nargs="*", metavar="KEY=VALUE", help="with --from: task and backbone, as for scripts/train.py"

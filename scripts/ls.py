@@ -4,7 +4,6 @@ Lists what exists before a run: tasks, backbones with the methods that have a re
 hyperparameters and how many numbers they store, and published tables with how many of their rows have runs.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 
@@ -27,14 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> command.Parser:
     """Return the parser of the command line."""
-    made = argparse.ArgumentParser(
-        prog="python scripts/ls.py",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = command.Parser("ls", __doc__, _EXAMPLES)
     made.add_argument("section", nargs="?", choices=list(inventory.SECTIONS), help="default: all")
     made.add_argument("--format", choices=markup.FORMATS, default="text", help="default: %(default)s")
     return made

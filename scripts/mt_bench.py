@@ -24,9 +24,9 @@ from benchmarks.mt_bench.settings import Command
 def _job(config: DictConfig) -> None:
     try:
         _run(settings.read(OmegaConf.to_container(config, resolve=True)))
-    except command.bad_input() as error:  # here, before Hydra adds lines of its own
+    except (*command.bad_input(), OSError) as error:  # here, before Hydra adds lines of its own
         command.say(error, "mt_bench")
-        sys.exit(2)
+        sys.exit(command.status_of(error))
 
 
 def _run(chosen: Command) -> None:
@@ -44,19 +44,15 @@ def _run(chosen: Command) -> None:
         command.show([Page(scores.columns(judged))], chosen.format, judged.model_dump())
 
 
-def main() -> int:
-    """Run the command line; return 2 for bad input, which is said in one line."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves its errors to the line below
+@partial(command.entry, config="mt_bench")
+def main() -> None:
+    """Run the command line."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves its errors to command.entry
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    try:
-        if {"--multirun", "-m"} & set(sys.argv):
-            raise SuiteError("one run is answered or judged at a time: leave --multirun out")
-        sys.argv[1:] = [_nested(argument) for argument in sys.argv[1:]]
-        _job()
-    except command.bad_input() as error:
-        command.say(error, "mt_bench")
-        return 2
-    return 0
+    if {"--multirun", "-m"} & set(sys.argv):
+        raise SuiteError("one run is answered or judged at a time: leave --multirun out")
+    sys.argv[1:] = conf.quoted([_nested(argument) for argument in sys.argv[1:]])
+    _job()
 
 
 def _nested(argument: str) -> str:

@@ -3,7 +3,6 @@
 Makes DIR/report.html from the records below DIR: every table and figure on one page, which opens without a network.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,14 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> command.Parser:
     """Return the parser of the command line."""
-    made = argparse.ArgumentParser(
-        prog="python scripts/report.py",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = command.Parser("report", __doc__, _EXAMPLES)
     made.add_argument(
         "--root", type=Path, default=ROOT, metavar="DIR", help="where records/ lies; default: %(default)s"
     )

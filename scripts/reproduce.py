@@ -5,7 +5,6 @@ Runs a published table row by row, each row by its recipe. The plan comes first;
 each job. Records go to the folder that the recipe or results=DIR names, below the folder that the command is run in.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,14 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if options.plan else reproduction.run(plan, _TRAIN, _LAUNCHERS.get(options.launcher))
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> command.Parser:
     """Return the command line's parser."""
-    made = argparse.ArgumentParser(
-        prog="python scripts/reproduce.py",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = command.Parser("reproduce", __doc__, _EXAMPLES)
     made.add_argument("paper", metavar="PAPER", help="whose table: vb_lora, lora_xs")
     made.add_argument("table", metavar="TABLE", help="which of its tables: 1 to 4, GLUE")
     made.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="for every run, as for scripts/train.py")

@@ -6,7 +6,6 @@ needs no model and no GPU. Scores on dev and exams are x100, an exam's with its 
 The exit status is 0 where every score is the stored one, 1 where one differs, and 2 where one cannot be computed again.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -44,14 +43,9 @@ def _columns(lines: Sequence[dict[str, Any]]) -> list[Column]:
     return [*named, Column("stored", [line["stored"] for line in lines]), Column("now", now)]
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> command.Parser:
     """Return the command line's parser."""
-    made = argparse.ArgumentParser(
-        prog="python scripts/rescore.py",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = command.Parser("rescore", __doc__, _EXAMPLES)
     made.add_argument("records", nargs="+", type=Path, metavar="RECORD", help="a run's record, a JSON file")
     made.add_argument("--data-root", metavar="DIR", help="the directory of a text's references, if they were in one")
     made.add_argument(

@@ -5,7 +5,6 @@ for METEOR. A predictions file has one line for each instance. A references file
 empty line between two instances.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,14 +44,9 @@ def _columns(scores: dict[str, float], absent: dict[str, str]) -> list[Column]:
     ]
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> command.Parser:
     """Return the command line's parser."""
-    made = argparse.ArgumentParser(
-        prog="python scripts/score_e2e.py",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = command.Parser("score_e2e", __doc__, _EXAMPLES)
     made.add_argument("--references", type=Path, required=True, metavar="FILE", help="the references")
     made.add_argument("--predictions", type=Path, required=True, metavar="FILE", help="the system's output")
     names = ", ".join(e2e.SCORES)

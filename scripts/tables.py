@@ -3,7 +3,6 @@
 Makes the tables and figures of the records below each DIR: DIR/tables/*.md and DIR/figures/*.png from DIR/records.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,14 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> command.Parser:
     """Return the parser of the command line."""
-    made = argparse.ArgumentParser(
-        prog="python scripts/tables.py",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = command.Parser("tables", __doc__, _EXAMPLES)
     made.add_argument(
         "--root",
         type=Path,

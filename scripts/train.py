@@ -41,6 +41,7 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves its errors to command.entry
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     conf.check(sys.argv[1:])
+    sys.argv[1:] = conf.quoted(sys.argv[1:])
     if {"job", "--cfg=job"} & set(sys.argv):  # only --cfg takes that word; Hydra would show references in its place
         sys.argv.append("--resolve")
     _job()

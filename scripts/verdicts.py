@@ -3,7 +3,6 @@
 Says of each published score whether it was reproduced, from records alone.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,14 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> command.Parser:
     """Return the parser of the command line."""
-    made = argparse.ArgumentParser(
-        prog="python scripts/verdicts.py",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = command.Parser("verdicts", __doc__, _EXAMPLES)
     made.add_argument(
         "--root",
         type=Path,

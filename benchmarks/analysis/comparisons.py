@@ -72,6 +72,9 @@ def compare(
         raise SuiteError(f"score={score} is unknown; known: {', '.join(SCORES)}")
     if unknown := sorted(set(wanted) - {key_of(task) for task in sheet.tasks}):
         raise SuiteError(f"{sheet.title} has no task {unknown[0]}; it has {', '.join(map(key_of, sheet.tasks))}")
+    there = sorted({row.targets for row in sheet.rows} - {"-"})
+    if targets is not None and targets not in there:
+        raise SuiteError(f"{sheet.title} has no targets {targets}; it has {', '.join(there)}")
     tasks = [task for task in sheet.tasks if not wanted or key_of(task) in wanted]
     rows = [row for row in sheet.rows if targets is None or row.targets in (targets, "-")]
     parts, left_out = _parts_by_row(rows, tasks, root, score)

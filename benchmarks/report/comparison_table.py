@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import markup
-from benchmarks.analysis import comparisons, sheets
+from benchmarks.analysis import comparisons
 from benchmarks.analysis.comparisons import Compared
 from benchmarks.analysis.intervals import Difference
 from benchmarks.analysis.measures import ABSENT, key_of
@@ -15,6 +15,7 @@ from benchmarks.errors import SuiteError
 from benchmarks.markup import Column, Page, text_column
 from benchmarks.records.files import write_atomic
 from benchmarks.records.schema import scale_and_digits
+from benchmarks.report import tables
 
 _SCORES = {"held_out": "held-out", "best": "best epoch on dev", "last": "last epoch"}
 
@@ -26,11 +27,10 @@ def compare(
 
     Raises SuiteError for an unknown sheet, and where no sheet can be compared.
     """
-    every = sheets.sheets_of(sheets.load(root))
+    every = tables.sheets_below(root)
     chosen = [sheet for sheet in every if name in (None, sheet.stem)]
     if not chosen:
-        known = ", ".join(sheet.stem for sheet in every) or "none"
-        raise SuiteError(f"there is no sheet {name or ''} below {root}/records; known: {known}")
+        raise SuiteError(f"there is no sheet {name} below {root}/records; known: {', '.join(s.stem for s in every)}")
     made, refused = [], []
     for sheet in chosen:
         try:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, field_validator
 
 from benchmarks.errors import SuiteError, nearest
 from benchmarks.typed import Settings
@@ -13,6 +13,15 @@ PAGED = "paged_adamw_32bit"
 
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # dropout's keys hold 32 bits of it
+
+
+def _are_targets(given: Any) -> Any:
+    if isinstance(given, str) or (isinstance(given, list) and all(isinstance(name, str) for name in given)):
+        return given
+    raise ValueError(f"must be a name, or a list of modules' names, got {given}")
+
+
+Targets = Annotated[str | list[str], BeforeValidator(_are_targets)]
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,14 @@ class WandbSettings(Settings):
     """How W&B is told: see conf/run.yaml."""
 
     mode: Literal["auto", "online", "offline", "disabled"]
-    project: str
+    project: str = Field(min_length=1, max_length=128)
+
+    @field_validator("project")
+    @classmethod
+    def _has_a_name_that_is_allowed(cls, project: str) -> str:
+        if refused := set(project) & set("/\\#?%:"):
+            raise ValueError(f"must hold none of / \\ # ? % :, which W&B refuses, got {project} ({''.join(refused)})")
+        return project
 
 
 class Point(Settings):
@@ -101,7 +117,7 @@ class JobSettings(Settings):
     task: dict[str, Any]
     backbone: BackboneSettings
     method: dict[str, Any]
-    targets: str | list[str]
+    targets: Targets
     seeds: list[Seed] = Field(min_length=1)
     grid: dict[str, list[Any]]
     points: list[Point]

@@ -45,17 +45,7 @@ def test_rows_that_are_left_out_are_said(tmp_path: Path, capsys: pytest.CaptureF
     assert "Left out, 1: old qv: glue/mrpc, seed 0 has no predictions" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("arguments", "wanted"),
-    [
-        (["--sheet", "glue-huge"], ["glue-huge", "known: glue-embedded-minilm"]),
-        (["--tasks", "mrpc,cola"], ["no task cola", "it has mrpc"]),
-        (["--targets", "all"], ["fewer than two rows can be compared"]),
-    ],
-)
-def test_bad_input_is_one_line(arguments: list[str], wanted: list[str], tmp_path: Path, capsys) -> None:
+def test_one_row_cannot_be_compared(tmp_path: Path, capsys) -> None:
     leave_answers(tmp_path, "alpha", 0.9)
-    leave_answers(tmp_path, "beta", 0.9)
-    assert compare.main(["--root", str(tmp_path), *arguments]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert all(part in line for part in wanted)
+    assert compare.main(["--root", str(tmp_path)]) == 2
+    assert "fewer than two rows can be compared" in capsys.readouterr().err

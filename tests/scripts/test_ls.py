@@ -45,12 +45,6 @@ def test_a_section_fits_a_hundred_columns(
     assert all(any(line.startswith(f"  {cell} ") for line in shown) for cell in first.cells)  # no name is broken
 
 
-def test_an_unknown_section_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        ls.main(["models"])
-    assert end.value.code == 2 and "'tasks', 'backbones', 'methods', 'tables'" in capsys.readouterr().err
-
-
 def test_methods_are_listed_beside_one_whose_file_cannot_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -71,29 +71,15 @@ def test_the_scores_are_shown_in_every_format(
 
 REFUSED = {
     "no answers to some": ({"questions": "[1001,1002,1003]"}, ["lacks 2 of 3", "1002, 1003", "answer=RUN"]),
-    "no such run": ({"judge": "/nowhere"}, ["/nowhere is not a run", "record"]),
-    "no run": ({"judge": ""}, ["answer=RUN", "judge=RUN"]),
     "an unknown question": ({"questions": "[81]"}, ["questions=[81]", "1001 to 1016"]),
     "too many questions": ({"questions": "17"}, ["questions=17", "1 to 16"]),
     "no questions": ({"questions": "0"}, ["questions must be a whole number of at least 1", "got 0"]),
-    "an unknown setting": ({"judge.modle": "m"}, ["judge.modle", "nearest: judge.model"]),
-    "no address": (
-        {"judge.base_url": "api.openai.com"},
-        ["judge.base_url must be an address", "https://HOST/v1", "got api.openai.com"],
-    ),
-    "a password": ({"judge.base_url": "http://me:secret@host/v1"}, ["judge.base_url must not hold", "a password"]),
-    "a number for a key": ({"judge.key_env": "5"}, ["judge.key_env must be text, or null, got 5"]),
-    "no repeats": ({"judge.repeats": "0"}, ["judge.repeats must be at least 1, got 0"]),
-    "a timeout in words": ({"judge.timeout": "long"}, ["judge.timeout must be a number, got long"]),
     "half a price": ({"judge.price": "{input: 3}"}, ["judge.price.output is missing"]),
     "a price in words": (
         {"judge.price": "{input: 3, output: much}"},
         ["judge.price.output must be a number, got much"],
     ),
-    "neither yes nor no": ({"judge.yes": "perhaps"}, ["judge.yes must be true or false, got perhaps"]),
     "no prompts": ({"judge.prompts": "/nowhere.jsonl"}, ["judge.prompts=/nowhere.jsonl", "prompt_template"]),
-    "an unknown format": ({"format": "html"}, ["format must be", "'markdown'", "got html"]),
-    "a sweep": ({"--multirun": ""}, ["--multirun"]),
 }
 
 

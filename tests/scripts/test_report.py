@@ -45,11 +45,6 @@ def test_the_committed_page_holds_what_it_is_to_hold() -> None:
     assert "python scripts/train.py task=glue/mrpc backbone=minilm method=vb_lora targets=qv" in page
 
 
-def test_no_records_is_one_line(tmp_path: Path, capsys) -> None:
-    assert report.main(["--root", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.startswith("error: no records below ")
-
-
 def test_without_its_extra_the_command_says_what_to_install(tmp_path: Path, monkeypatch, capsys) -> None:
     for name in [name for name in sys.modules if name.startswith("benchmarks.report.page")]:
         monkeypatch.delitem(sys.modules, name)

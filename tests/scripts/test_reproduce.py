@@ -129,18 +129,3 @@ def test_what_a_table_begins_from_is_planned_and_trained_first(
         ["lora", "qv", "glue/cola", "1", "1", "0"],
         ["lora", "qv", "glue/sst2", "1", "1", "0"],
     ]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "wanted"),
-    [
-        (["nobody", "1"], ["table nobody 1 is unknown", "someone 1"]),
-        (["someone", "1", "--method", "vera"], ["no method vera", "lora, lora_xs"]),
-        (["someone", "1", "--task", "rte"], ["no task rte", "cola, sst2"]),
-        (["someone", "1", "train.epochs=0"], ["train.epochs must be at least 1, got 0"]),
-    ],
-)
-def test_bad_input_is_one_line(arguments: list[str], wanted: list[str], settings: list[str], capsys) -> None:
-    assert reproduce.main([*arguments[:2], *settings, *arguments[2:], "--plan"]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert all(part in line for part in wanted), line

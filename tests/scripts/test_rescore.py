@@ -86,9 +86,3 @@ def test_texts_are_scored_again_on_their_own_references(
     assert "--data-root DIR" in capsys.readouterr().err
     assert rescore.main([str(path), "--data-root", str(embedded.write(tmp_path, "e2e_nlg")), *cache]) == 2
     assert "other rows of" in capsys.readouterr().err
-
-
-def test_a_file_that_is_not_a_record_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert rescore.main([str(tmp_path / "nowhere.json")]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ") and "nowhere.json" in line

@@ -31,9 +31,3 @@ def test_formats_have_the_same_verdict(tmp_path: Path, capsys: pytest.CaptureFix
         assert "reproduced" in shown and f"{CENTRE:.2f} [" in shown
         if form != "latex":
             assert "156 scores: 1 reproduced, 0 within the spread, 0 not reproduced, 0 not comparable, 155 not" in shown
-
-
-def test_a_folder_without_records_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert verdicts.main(["--root", str(tmp_path / "nowhere")]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: --root ") and "holds no records/" in line

@@ -55,6 +55,8 @@ def score(predictions: list[str], references: list[list[str]], names: Sequence[s
 def read(predictions: Path, references: Path) -> tuple[list[str], list[list[str]]]:
     """Read predictions and their references. Raises SuiteError naming the line from which they do not match."""
     written, instances = read_lines(predictions), _instances(references)
+    if not instances:
+        raise SuiteError(f"{references} must hold at least one reference, and is empty")
     if len(written) == len(instances):
         return written, [texts for _, texts in instances]
     if len(written) > len(instances):
