@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart quickstart-e2e quickstart-instruct reproduce-e2e reproduce-instruct reproduce-math plan-glue reproduce-glue test lint audit tables report clean
+.PHONY: help install quickstart quickstart-e2e quickstart-instruct reproduce-e2e reproduce-instruct reproduce-math plan-glue reproduce-glue test mutants lint audit tables report clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,11 @@ reproduce-e2e: install  ## VB-LoRA's table 2: GPT-2 medium and large on E2E, fro
 
 test: install  ## run the tests, on two cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# ONLY="methods/vb_lora.py ..." does these; MOST=100 takes a larger sample of each module's mutants.
+mutants: install  ## change one operator at a time, and say which changes no test notices; takes hours
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[mutants]'
+	$(BIN)/python tests/mutation/mutants.py $(ONLY) $(if $(MOST),--most $(MOST))
 
 lint: install  ## check style, formatting, and which way imports run
 	$(BIN)/ruff check .

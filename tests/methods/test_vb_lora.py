@@ -15,6 +15,17 @@ from methods.sites import find_sites
 from methods.vb_lora import SELECTIONS, VBLoRA, gumbel_softmax, noisy_top_k, straight_through, top_k
 
 
+@pytest.mark.parametrize(("vectors", "wanted"), [(256, torch.uint8), (257, torch.uint16)])
+def test_the_last_vector_of_a_bank_can_be_stored(vectors: int, wanted: torch.dtype) -> None:
+    method = VBLoRA(rank=1, vectors=vectors, vector_length=2, topk=2)
+    logits = torch.zeros(3, vectors)
+    logits[:, -1], logits[:, 0] = 5.0, 4.0
+    packed = method.pack({"vector_bank": torch.zeros(vectors, 2), "logits": logits})
+    assert packed["topk_indices"].dtype == wanted
+    assert packed["topk_indices"].tolist() == [[vectors - 1, 0]] * 3
+    assert method.unpack(packed)["logits"].argmax(-1).tolist() == [vectors - 1] * 3
+
+
 def test_vb_lora_counts_an_index_as_a_byte_up_to_256_vectors():
     """h b + 1.5 n at k = 2, which is what the packed tensors take in 32-bit words; beyond, h b + 3 n."""
     sites = [Site("map", 64, 128, lambda: torch.zeros(128, 64))]

@@ -93,6 +93,24 @@ def test_a_score_that_rounds_to_the_published_one_is_reproduced() -> None:
     assert own.ruling == "reproduced"
 
 
+@pytest.mark.parametrize(("off", "ruling"), [(0.049, "reproduced"), (0.051, "within the spread")])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_half_a_unit_of_the_last_printed_digit_is_rounding(off: float, ruling: str, sign: int) -> None:
+    """91.4 stands for all from 91.35 to 91.45."""
+    assert judged(*(run_of(CENTRE + sign * off, seed) for seed in range(5))).ruling == ruling
+
+
+@pytest.mark.parametrize(("off", "ruling"), [(0.049, "within the spread"), (0.051, "not reproduced")])
+def test_the_papers_spread_is_rounded_too(off: float, ruling: str) -> None:
+    assert judged(*(run_of(CENTRE + SPREAD + off, seed) for seed in range(5))).ruling == ruling
+
+
+def test_seeds_beyond_the_protocols_are_not_judged() -> None:
+    """The five of the lowest seeds are, and a sixth would move the median."""
+    own = judged(*(run_of(CENTRE if seed < 5 else 50.0, seed) for seed in (7, 6, 5, 4, 3, 2, 1, 0)))
+    assert (own.runs, own.measured, own.reason) == (5, pytest.approx(CENTRE), "median over 5 seeds")
+
+
 def test_a_configuration_of_a_tuning_is_no_run_of_a_row() -> None:
     runs = [run_of(score, seed) for seed, score in enumerate(around(CENTRE))]
     note = Tuning(lr=3.0, lr_head=1.0, default="0")
