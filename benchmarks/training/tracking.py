@@ -40,7 +40,8 @@ SETTINGS: dict[str, Any] = {
 class RunInfo:
     """What is known of a run before it trains.
 
-    ``label`` tells it from its group's other runs; ``source`` is where its data came from, as in its record.
+    ``label`` tells it from its group's other runs; ``source`` is where its data came from, as in its record;
+    ``primary`` is the score that its best epoch is chosen by.
     """
 
     identity: str
@@ -51,6 +52,7 @@ class RunInfo:
     targets: str
     seed: int
     source: str
+    primary: str
     config: dict[str, Any]
     parameters: Parameters
 
@@ -60,6 +62,7 @@ class Tracker:
 
     def __init__(self) -> None:
         self._live: dict[int, Any] = {}
+        self._primary: list[str] = []
 
     @classmethod
     def start(cls, mode: str, project: str, directory: Path, runs: list[RunInfo]) -> Self:
@@ -81,6 +84,8 @@ class Tracker:
         if index in self._live:
             halves = dict(zip(("dev/first_half", "dev/second_half"), epoch.halves, strict=True))
             scores = {f"dev/{name}": value for name, value in epoch.scores.items()}
+            # Under one name for every task, so that one panel shows them all.
+            scores["dev/score"] = epoch.scores[self._primary[index]]
             row = {"epoch": epoch.epoch, "train/loss": epoch.train_loss, **scores, **halves}
             with self._guarded():
                 # W&B keeps a row with a step back until the next one unless told to commit it.
@@ -107,9 +112,11 @@ class Tracker:
         wandb.setup(wandb.Settings(**SETTINGS))
         if mode == "auto":
             mode = "online" if wandb.login(prompt=False, verify=False) else "offline"
+        self._primary = [run.primary for run in runs]
         for index, run in enumerate(runs):
             tags = {run.method, run.targets, run.task, run.backbone, run.source}
             known = {"identity": run.identity, "seed": run.seed, "parameters": run.parameters.model_dump()}
+            known["target_set"] = run.targets  # its name, such as qv, where the config has the modules' names
             self._live[index] = wandb.init(
                 mode=mode,
                 project=project,

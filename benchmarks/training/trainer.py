@@ -126,6 +126,7 @@ def _info(job: Job, run: Run, counts: schema.Parameters) -> RunInfo:
         targets=job.targets,
         seed=run.config["seed"],
         source=job.rows.source,
+        primary=job.task.primary,
         config=run.config | ({"tuning": run.tuning.model_dump()} if run.tuning else {}),
         parameters=counts,
     )
