@@ -226,6 +226,11 @@ OTHERS: dict[str, dict[str, Case]] = {
         ),
         "an unknown format": (["--format", "xml"], ["invalid choice: 'xml'"]),
     },
+    "dashboard": {
+        "an unknown flag": (["--open"], ["unrecognized arguments: --open"]),
+        "no project": (["--project"], ["--project: expected one argument"]),
+        "a folder for the spec": (["--root", "{tmp}", "--dry-run", "{tmp}"], ["{tmp}: Is a directory"]),
+    },
     "export": {
         "no run": (["--to", "peft"], ["required: RUN|DIR"]),
         "no way": (["{tmp}"], ["one of the arguments --to --from is required"]),

@@ -76,7 +76,9 @@ def _answer(name: str, variables: dict[str, Any]) -> dict[str, Any]:
         "teams": {"edges": []},
     }
     models = {"edges": [], "pageInfo": {"endCursor": None, "hasNextPage": False}}
-    made = {"upsertModel": {"model": {"name": variables.get("name"), "entityName": ENTITY}, "project": {}, "inserted": True}}
+    made = {
+        "upsertModel": {"model": {"name": variables.get("name"), "entityName": ENTITY}, "project": {}, "inserted": True}
+    }
     return {"viewer": viewer, "models": models, "serverInfo": {"features": []}} | made
 
 

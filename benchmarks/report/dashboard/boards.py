@@ -9,6 +9,7 @@ from typing import Any
 import wandb
 import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
+from wandb_workspaces import expr
 
 from benchmarks import markup
 from benchmarks.errors import SuiteError
@@ -29,7 +30,7 @@ def workspace(entity: str, project: str, tuned: bool) -> ws.Workspace:
             ws.Section(name=section.title, panels=section.panels, is_open=True) for section in panels.sections(tuned)
         ],
         runset_settings=ws.RunsetSettings(
-            filters=[ws.Summary(panels.STATUS) == panels.FINISHED],
+            filters=expr.And(ws.Metric("State") == "finished", ws.Summary(panels.STATUS) == panels.FINISHED),
             groupby=[ws.Metric(panels.GROUP), ws.Metric(panels.METHOD), ws.Config(panels.TARGETS)],
             pinned_columns=[f"summary:{value}" for value in (panels.HELD_OUT, panels.STORED)],
         ),

@@ -74,6 +74,14 @@ def test_runs_of_another_protocol_are_named_and_give_no_verdict(facts: dict, rea
     assert reason in own.reason
 
 
+@pytest.mark.parametrize(("more", "ending"), [({}, ""), ({"train.max_length": 7}, " and 1 more")])
+def test_a_reason_names_three_settings_and_counts_the_rest(more: dict, ending: str) -> None:
+    config = {"train.epochs": 5, "train.batch_size": 7, "method.rank": 3} | more
+    own = judged(*(run_of(score, seed, config=config) for seed, score in enumerate(around(CENTRE))))
+    assert own.reason.count("instead of") == 3
+    assert own.reason.endswith(f"{ending} (5)") and ("more" in own.reason) == bool(ending)
+
+
 def test_what_changes_a_result_by_rounding_alone_is_no_difference() -> None:
     config = {"train.accumulate": 4, "train.gradient_checkpointing": False, "method.lr_head": 0.0030}
     assert judged(*(run_of(score, seed, config=config) for seed, score in enumerate(around(CENTRE)))).runs == 5
@@ -185,6 +193,8 @@ def test_one_seed_is_judged_over_its_questions() -> None:
     assert (own.ruling, own.reason) == ("reproduced", "one seed, over 1,000 questions")
     share = right / 1000
     assert own.high - own.low == pytest.approx(2 * 196 * (share * (1 - share) / 1000) ** 0.5, rel=0.1)
+    assert own.measured == pytest.approx(100 * share)
+    assert (own.high + own.low) / 2 == pytest.approx(100 * share, abs=0.3)
     assert judged(record, row=row, score="math").ruling == "not comparable"
 
 

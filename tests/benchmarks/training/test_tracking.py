@@ -26,6 +26,7 @@ def info(seed: int) -> RunInfo:
         targets="q_proj,v_proj",
         seed=seed,
         source="embedded",
+        primary="matthews",
         config={"lr": 0.001 * (seed + 1), "method": {"rank": 8}},
         parameters=PARAMETERS,
     )

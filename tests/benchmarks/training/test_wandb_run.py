@@ -21,6 +21,8 @@ def test_a_group_leaves_an_offline_run_for_each_of_its_runs(bert: Path, glue: Pa
         assert [row["_step"] for row in run["history"]] == [6, 12]  # 43 rows in batches of 8, twice
         assert [row["train/loss"] for row in run["history"]] == pytest.approx([e.train_loss for e in record.epochs])
         assert [row["dev/accuracy"] for row in run["history"]] == [e.scores["accuracy"] for e in record.epochs]
+        assert [row["dev/score"] for row in run["history"]] == [row["dev/accuracy"] for row in run["history"]]
+        assert run["config"]["target_set"] == record.targets
         assert run["summary"]["status"] == "finished"
         assert run["summary"]["best"] == record.scores.best
         assert run["summary"]["held_out"] == pytest.approx(record.scores.held_out)
