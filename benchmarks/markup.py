@@ -11,6 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 FORMATS = ("text", "markdown", "json", "latex")
+ABSENT = "-"  # a cell without a value
+PREAMBLE = r"% \usepackage{booktabs,siunitx} \sisetup{separate-uncertainty, group-separator={,}}"
+# A figure as cells have them: 12,345 or -0.25 or 90.0 ± 0.3.
+_FIGURE = re.compile(r"(?P<sign>[+-]?)(?P<whole>[\d,]+)(\.(?P<part>\d+))?( ± (?P<spread>\d+(\.\d+)?))?")
 _TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _TEX |= {character: "\\" + character for character in "&%$#_{}"}
 
@@ -67,11 +71,33 @@ def _cells(line: str) -> list[str]:
 
 
 def latex(columns: Columns) -> list[str]:
-    """Return the lines of a LaTeX tabular, with booktabs' rules."""
-    headings, *rows = [" & ".join(_tex(cell) for cell in line) + r" \\" for line in _lines(columns)]
-    ruled = "".join(column.align[0] for column in columns)
+    """Return the lines of a LaTeX tabular: booktabs' rules, and siunitx's columns for figures."""
+    formats = [_siunitx(column) for column in columns]
+    ruled = "".join(form or column.align[0] for form, column in zip(formats, columns, strict=True))
+    headings, *rows = _lines(columns)
+    named = [f"{{{_tex(cell)}}}" if form else _tex(cell) for form, cell in zip(formats, headings, strict=True)]
+    cells = [[_figure(cell) if form else _tex(cell) for form, cell in zip(formats, row, strict=True)] for row in rows]
+    lines = [" & ".join(line) + r" \\" for line in (named, *cells)]
     begin = rf"\begin{{tabular}}{{{ruled}}}"
-    return [begin, r"\toprule", headings, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
+    return [begin, r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", r"\end{tabular}"]
+
+
+def _siunitx(column: Column) -> str:
+    """Return the S column that aligns a column's figures, or nothing where a cell is something else."""
+    found = [_FIGURE.fullmatch(cell) for cell in column.cells if cell != ABSENT]
+    if column.align == "left" or not found or not all(found):
+        return ""
+
+    def widest(part: str) -> int:
+        return max(len((figure[part] or "").replace(",", "").replace(".", "")) for figure in found)
+
+    sign = "-" if any(figure["sign"] == "-" for figure in found) else "+" if widest("sign") else ""
+    spread = f"({widest('spread')})" if widest("spread") else ""
+    return f"S[table-format={sign}{widest('whole')}.{widest('part')}{spread}]"
+
+
+def _figure(cell: str) -> str:
+    return f"{{{cell}}}" if cell == ABSENT else cell.replace(",", "").replace("±", "+-")
 
 
 def terminal(columns: Columns, title: str | None = None, caption: str | None = None) -> Table:
@@ -92,7 +118,8 @@ def document(pages: Sequence[Page], form: str, facts: Any = None) -> str:
     if form == "json":
         return as_json([_facts_of(page) for page in pages] if facts is None else facts) + "\n"
     lines = [_markdown_page(page) if form == "markdown" else latex(page.columns) for page in pages]
-    return "\n".join("\n".join(page) + "\n" for page in lines)
+    above = PREAMBLE + "\n" if form == "latex" else ""
+    return above + "\n".join("\n".join(page) + "\n" for page in lines)
 
 
 def _markdown_page(page: Page) -> list[str]:

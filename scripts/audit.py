@@ -26,16 +26,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.out is not None and options.format == "text":
         raise SuiteError(f"--out {options.out} needs --format markdown, json or latex")
     from benchmarks.papers import ledger, published
-    from benchmarks.report import ledger_table
+    from benchmarks.report import ledger_table, names
 
     rows = published.load(options.published)
     entries = ledger.entries(rows) if options.row is None else ledger.named(rows, options.row)
     surprises = ledger_table.surprises(entries)
     if options.out is None:
         pages = ledger_table.pages(entries, options.format, one_by_one=options.row is not None)
-        command.show(pages, options.format, ledger_table.facts(entries))
+        command.show(names.in_print(pages, options.format), options.format, ledger_table.facts(entries))
     elif not surprises:  # a file that was right is not overwritten by one that is not
-        text = markup.document([ledger_table.page(entries)], options.format, ledger_table.facts(entries))
+        pages = names.in_print([ledger_table.page(entries)], options.format)
+        text = markup.document(pages, options.format, ledger_table.facts(entries))
         write_atomic(options.out, text.encode())
     for surprise in surprises:
         print(f"the ledger is broken: {surprise}", file=sys.stderr)

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import command, markup
 from benchmarks.conf import LOCAL, ROOT
 from benchmarks.papers import published
-from benchmarks.report import tables
+from benchmarks.report import names, tables
 
 _EXAMPLES = """examples:
   python scripts/tables.py
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         written += [*tables.render(sheets, root, rows), root / "records"]
         pages += [page for sheet in sheets for page in tables.pages(sheet)]
     if options.format:
-        command.show(pages, options.format)
+        command.show(names.in_print(pages, options.format), options.format)
     told = sys.stdout if options.format in (None, "text") else sys.stderr
     for path in written:
         print(tables.place(path), file=told)

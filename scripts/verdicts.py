@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import command, markup
 from benchmarks.analysis import sheets, verdicts
 from benchmarks.papers import published
-from benchmarks.report import verdict_table
+from benchmarks.report import names, verdict_table
 
 _EXAMPLES = """examples:
   python scripts/verdicts.py
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     roots = sheets.roots(options.root)
     judged = verdicts.verdicts(published.load(), [run for root in roots for run in sheets.load(root)])
     page = verdict_table.page(judged, judged_alone=options.format == "text")
-    command.show([page], options.format, verdict_table.facts(judged))
+    command.show(names.in_print([page], options.format), options.format, verdict_table.facts(judged))
     return 0
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from statistics import mean, median, stdev
 from typing import Any
 
+from benchmarks.markup import ABSENT
 from benchmarks.records.schema import LOG_LIKELIHOOD, Mark, Record, scale_and_digits
 
-ABSENT = "-"
 HELD_OUT = (
     "Held-out: the epoch is chosen on one half of dev and scored on the other half, both ways, averaged. "
     "Gap: best minus held-out."

@@ -5,10 +5,10 @@ from dataclasses import replace
 from statistics import median
 
 from benchmarks.analysis import baselines, verdicts
-from benchmarks.analysis.measures import ABSENT, Measure, key_of
+from benchmarks.analysis.measures import Measure, key_of
 from benchmarks.analysis.sheets import Row, Sheet
 from benchmarks.analysis.tuning import Tuned, shares
-from benchmarks.markup import Column, text_column
+from benchmarks.markup import ABSENT, Column, text_column
 from benchmarks.papers.published import PublishedRow, find
 from benchmarks.records.schema import Record
 

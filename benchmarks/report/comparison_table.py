@@ -9,10 +9,10 @@ from benchmarks import markup
 from benchmarks.analysis import comparisons
 from benchmarks.analysis.comparisons import Compared
 from benchmarks.analysis.intervals import Difference
-from benchmarks.analysis.measures import ABSENT, key_of
+from benchmarks.analysis.measures import key_of
 from benchmarks.analysis.sheets import Sheet
 from benchmarks.errors import SuiteError
-from benchmarks.markup import Column, Page, text_column
+from benchmarks.markup import ABSENT, Column, Page, text_column
 from benchmarks.records.files import write_atomic
 from benchmarks.records.schema import scale_and_digits
 from benchmarks.report import tables

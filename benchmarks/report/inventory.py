@@ -5,8 +5,7 @@ from typing import Any
 
 from benchmarks import conf
 from benchmarks.analysis import sheets
-from benchmarks.analysis.measures import ABSENT
-from benchmarks.markup import Column, Page, text_column
+from benchmarks.markup import ABSENT, Column, Page, text_column
 from benchmarks.papers import published
 from benchmarks.papers.published import NO_TARGETS, PublishedRow
 from benchmarks.records import store

@@ -1,10 +1,11 @@
 """What a method is called and how it is coloured, in every table and figure that people look at."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks import conf
 from benchmarks.analysis import baselines
+from benchmarks.markup import Page
 from methods import declared
 from methods.errors import MethodError
 
@@ -40,6 +41,19 @@ def shown(cell: str) -> str:
     """Return a cell that begins with a method's name with the paper's name for it."""
     name = method_of(cell)
     return title(name) + cell.removeprefix(name)
+
+
+def in_print(pages: Iterable[Page], form: str) -> list[Page]:
+    """Return pages as a paper would name methods, where ``form`` is latex; other forms have the suite's names."""
+    return [_named(page) for page in pages] if form == "latex" else list(pages)
+
+
+def _named(page: Page) -> Page:
+    renamed = [
+        replace(column, cells=[shown(cell) for cell in column.cells]) if column.heading == "method" else column
+        for column in page.columns
+    ]
+    return replace(page, columns=renamed)
 
 
 def styles(methods: Iterable[str]) -> dict[str, Style]:

@@ -16,6 +16,12 @@ FORMULAS = (
     "In a formula, maps is the number of adapted linear maps, sides the sum of their d_in + d_out, outputs the sum of "
     "their d_out, and hidden the least d_in."
 )
+COST = (
+    "Train s: a run's training time in seconds, an equal share of the time of the pass that it was trained in, as the "
+    "median over seeds. Samples/s: the throughput of the whole pass, as the median over runs. Peak MiB: the most "
+    "memory that a pass held, and on a CPU the most that its process had held since it began, which is an upper bound.",
+    "Bytes are those of the files that a run leaves: its adapter, and its classification head.",
+)
 TUNED = (
     "A configuration multiplies the method's default learning rates. The configuration with the best mean over seeds "
     "is chosen on one half of dev, with an epoch for each seed, and scored on the other half, both ways, averaged; "

@@ -71,6 +71,7 @@ def _markdown(sheet: Sheet, others: Sequence[Sheet], published: Sequence[Publish
         if sheet.complete:
             lines += [f"![stored parameters against score](../figures/{sheet.stem}.png)", ""]
         lines += [f"## {sheet.kind.chosen_title}", "", *markup.markdown(columns.chosen(sheet)), ""]
+    lines += ["## Cost", "", *(f"- {note}" for note in notes.COST), "", *markup.markdown(columns.cost(sheet)), ""]
     if tunings := tuning.tunings(sheet):
         lines += ["## Tuned", "", *(f"- {note}" for note in notes.TUNED), ""]
         lines += [*markup.markdown(columns.tuned(sheet, tunings)), ""]

@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from benchmarks.analysis.measures import ABSENT
 from benchmarks.analysis.verdicts import Ruling, Verdict
-from benchmarks.markup import Column, Page, text_column
+from benchmarks.markup import ABSENT, Column, Page, text_column
 
 _MEANING = (
     "Reproduced: the published score, as rounded, lies in the 95% interval of the same statistic of runs by the row's "

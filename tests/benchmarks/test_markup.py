@@ -1,6 +1,9 @@
 """Tables as text, Markdown, LaTeX and JSON: the same cells in each, and nothing in a cell that breaks one."""
 
 import json
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -32,7 +35,7 @@ def test_a_page_in_markdown_has_its_notes_above_the_table() -> None:
 
 def test_pages_in_latex_are_their_tables() -> None:
     lines = markup.document([PAGE, PAGE], "latex").splitlines()
-    assert lines.count(r"\begin{tabular}{lr}") == 2
+    assert lines.count(r"\begin{tabular}{lS[table-format=1.1]}") == 2
     assert r"a\_b & 1.0 \\" in lines
 
 
@@ -57,3 +60,38 @@ def test_a_markdown_document_reads_back() -> None:
     assert [(c.heading, list(c.cells), c.align) for c in columns] == [
         (c.heading, list(c.cells), c.align) for c in COLUMNS
     ]
+
+
+FIGURES = [
+    markup.text_column("method", ["VB-LoRA", "a_b & c"]),
+    Column("stored", ["1,234,567", "12"]),
+    Column("score", ["90.1 ± 0.4", "-"]),
+    Column("change", ["-0.25", "12.50"]),
+    Column("gap", ["+1", "-2"]),
+    Column("with seeds", ["90.1 (2 seeds)", "80"]),
+]
+
+
+def test_latex_has_columns_of_figures_for_siunitx() -> None:
+    lines = markup.document([Page(FIGURES)], "latex").splitlines()
+    assert lines[0].startswith("% ") and "siunitx" in lines[0] and "separate-uncertainty" in lines[0]
+    score, change = "S[table-format=2.1(2)]", "S[table-format=-2.2]"
+    assert lines[1] == rf"\begin{{tabular}}{{lS[table-format=7.0]{score}{change}S[table-format=-1.0]r}}"
+    assert lines[3] == r"method & {stored} & {score} & {change} & {gap} & with seeds \\"
+    assert lines[5] == r"VB-LoRA & 1234567 & 90.1 +- 0.4 & -0.25 & +1 & 90.1 (2 seeds) \\"
+    assert lines[6] == r"a\_b \& c & 12 & {-} & 12.50 & -2 & 80 \\"
+
+
+@pytest.mark.skipif(shutil.which("kpsewhich") is None, reason="no TeX is installed")
+def test_latex_compiles(tmp_path: Path) -> None:
+    if not subprocess.run(["kpsewhich", "siunitx.sty"], capture_output=True, check=False).stdout:
+        pytest.skip("TeX has no siunitx")
+    table = markup.document([Page(FIGURES)], "latex")
+    preamble = table.splitlines()[0].removeprefix("% ")
+    text = "\n".join([r"\documentclass{article}", preamble, r"\begin{document}", table, r"\end{document}"])
+    (tmp_path / "table.tex").write_text(text)
+    done = subprocess.run(
+        ["pdflatex", "-halt-on-error", "table.tex"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "siunitx error" not in done.stdout and "Overfull" not in done.stdout

@@ -52,7 +52,7 @@ def test_without_yes_the_budget_is_printed_and_nothing_sent(
     [
         ("text", "turn 1"),
         ("markdown", "| all | 6.00 ± 0.00 | 8.00 ± 0.00 | 7.00 ± 0.00 | 0 |"),
-        ("latex", r"all & 6.00 ± 0.00 & 8.00 ± 0.00 & 7.00 ± 0.00 & 0 \\"),
+        ("latex", r"all & 6.00 +- 0.00 & 8.00 +- 0.00 & 7.00 +- 0.00 & 0 \\"),
         ("json", '"judge": "tester"'),
     ],
 )

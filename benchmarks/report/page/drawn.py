@@ -5,9 +5,9 @@ from statistics import median
 from typing import Any
 
 from benchmarks.analysis.front import front
-from benchmarks.analysis.measures import ABSENT, Measure, key_of
+from benchmarks.analysis.measures import Measure, key_of
 from benchmarks.analysis.sheets import Row, Sheet
-from benchmarks.markup import Column, text_column
+from benchmarks.markup import ABSENT, Column, text_column
 from benchmarks.records.schema import Record
 from benchmarks.report import columns, names
 from benchmarks.report.page import figures

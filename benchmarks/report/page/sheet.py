@@ -5,21 +5,15 @@ from pathlib import Path
 
 from benchmarks.analysis import tuning
 from benchmarks.analysis.comparisons import compare
-from benchmarks.analysis.measures import ABSENT, key_of
+from benchmarks.analysis.measures import key_of
 from benchmarks.analysis.sheets import Sheet
 from benchmarks.errors import SuiteError
-from benchmarks.markup import text_column
+from benchmarks.markup import ABSENT, text_column
 from benchmarks.papers.published import PublishedRow
 from benchmarks.report import columns, comparison_table, made_by, names, notes
 from benchmarks.report.page import drawn
 from benchmarks.report.page.parts import Block, Section, table, table_of
 
-_COST = (
-    "Train s: a run's training time in seconds, an equal share of the time of the pass that it was trained in, as the "
-    "median over seeds. Samples/s: the throughput of the whole pass, as the median over runs. Peak MiB: the most "
-    "memory that a pass held, and on a CPU the most that its process had held since it began, which is an upper bound.",
-    "Bytes are those of the files that a run leaves: its adapter, and its classification head.",
-)
 _FRONT = (
     "A row is on the front (the dashed line) where no other row stores as little and scores as high. A thin bar is the "
     "95% interval of the score over seeds, a thick one their standard deviation to both sides; one seed has neither. "
@@ -89,7 +83,7 @@ def _curves(sheet: Sheet) -> Block:
 
 
 def _cost(sheet: Sheet) -> Block:
-    return Block("Cost", _COST, tables=[table(f"{sheet.title}: cost", columns.cost(sheet))])
+    return Block("Cost", notes.COST, tables=[table(f"{sheet.title}: cost", columns.cost(sheet))])
 
 
 def _tuned(sheet: Sheet) -> Block:

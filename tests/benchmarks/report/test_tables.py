@@ -16,7 +16,7 @@ NO_METEOR = {"meteor": "no Java runtime was found"}
 
 
 def test_median_spread_and_sizes(tmp_path):
-    main_table, _ = grids(rendered(tmp_path, *seeds([0.80, 0.90, 0.85])))
+    main_table, *_ = grids(rendered(tmp_path, *seeds([0.80, 0.90, 0.85])))
     assert main_table == [
         {
             "method": "alpha",
@@ -34,8 +34,15 @@ def test_median_spread_and_sizes(tmp_path):
     ]
 
 
+def test_what_runs_took_stands_in_a_table_of_its_own(tmp_path):
+    *_, costs = grids(rendered(tmp_path, *(make_record(seed=seed) for seed in (0, 1))))
+    (row,) = costs
+    assert (row["task"], row["method"], row["seeds"], row["samples/s"]) == ("mrpc", "alpha", "2", "150")
+    assert (row["train s"], row["peak MiB"], row["adapter bytes"]) == ("1.5", "1", "27,156")  # of a pass of two
+
+
 def test_a_quarter_number_is_stored_as_it_is(tmp_path):
-    (row,), _ = grids(rendered(tmp_path, make_record(stored=75_904.5)))
+    (row,), *_ = grids(rendered(tmp_path, make_record(stored=75_904.5)))
     assert row["stored"] == "75,904.5"
 
 
@@ -46,7 +53,7 @@ def test_gap_is_the_median_of_differences_and_means_are_over_tasks(tmp_path):
         make_record(seed=2, best=0.84, last=0.80, held_out=0.83),
         make_record(task="glue/rte", best=0.70, last=0.66, held_out=0.69),
     ]
-    main_table, second = grids(rendered(tmp_path, *records))
+    main_table, second, *_ = grids(rendered(tmp_path, *records))
     (row,) = main_table
     # Gaps of mrpc: 5, 2, 1, so 2 (the difference of the medians would be 1); of rte: 1.
     assert (row["mean"], row["mean last"], row["mean held-out"], row["gap"]) == ("77.0", "73.0", "76.0", "1.5")
@@ -69,7 +76,7 @@ def test_variants_are_rows_of_their_own(tmp_path):
     low = seeds([0.80, 0.82], config={"optimizer": {"lr": 0.001, "decay": 0.1}})
     high = seeds([0.60, 0.62], config={"optimizer": {"lr": 0.01, "decay": 0.1}})
     other = seeds([0.70, 0.72], method="beta", config={"optimizer": {"lr": 0.5}})
-    main_table, second = grids(rendered(tmp_path, *low, *high, *other))
+    main_table, second, *_ = grids(rendered(tmp_path, *low, *high, *other))
     assert [(row["method"], row["variant"], row["mrpc"]) for row in main_table] == [
         ("alpha", "optimizer.lr=0.001", "81.0 ± 1.4"),
         ("alpha", "optimizer.lr=0.01", "61.0 ± 1.4"),
@@ -80,25 +87,25 @@ def test_variants_are_rows_of_their_own(tmp_path):
 
 def test_a_setting_that_one_run_lacks_tells_variants_apart(tmp_path):
     bare, more = make_record(config={"lr": 1, "x": {}}), make_record(seed=1, config={"lr": 1, "x": {"dropout": None}})
-    main_table, _ = grids(rendered(tmp_path, bare, more))
+    main_table, *_ = grids(rendered(tmp_path, bare, more))
     assert [row["variant"] for row in main_table] == ["x=unset, x.dropout=null", "x={}, x.dropout=unset"]
 
 
 def test_another_setting_on_another_task_is_no_variant(tmp_path):
     records = [make_record(config={"lr": 0.1}), make_record(task="glue/rte", config={"lr": 0.2})]
-    (row,), _ = grids(rendered(tmp_path, *records))
+    (row,), *_ = grids(rendered(tmp_path, *records))
     assert "variant" not in row and row["mean"] == "90.0"
 
 
 def test_another_backbone_of_the_same_name_is_not_mixed(tmp_path):
     records = [make_record(seed=0), make_record(seed=1, backbone_fingerprint="eeeeeeeeee")]
-    main_table, _ = grids(rendered(tmp_path, *records))
+    main_table, *_ = grids(rendered(tmp_path, *records))
     assert [row["variant"] for row in main_table] == ["backbone fingerprint=b0b0b0", "backbone fingerprint=eeeeee"]
 
 
 def test_a_row_that_lacks_a_task_has_no_mean_and_no_mark(tmp_path):
     records = [make_record(), make_record(task="glue/rte"), make_record(method="beta", best=0.99)]
-    main_table, _ = grids(rendered(tmp_path, *records))
+    main_table, *_ = grids(rendered(tmp_path, *records))
     assert [(row["mean"], row["gap"], row["rte"]) for row in main_table] == [("90.0", "0.0", "90.0"), ("-", "-", "-")]
     (sheet,) = sheets_of(records)
     assert [point.method for point in tables._drawn(sheet)] == ["alpha"]
@@ -119,7 +126,7 @@ def test_figure_points_are_the_tables_means(tmp_path):
 def test_failed_runs_are_counted_and_are_no_scores(tmp_path):
     failed = [make_record(seed=seed, error=f"loss is NaN | at step {seed}\ntrace") for seed in (7, 8)]
     text = rendered(tmp_path, make_record(best=0.5), *failed)
-    (row,), _ = grids(text)
+    (row,), *_ = grids(text)
     assert row["mrpc"] == "50.0"
     assert "3 records (1 finished, 2 failed)" in text
     assert "2 runs failed and have no score above:" in text
@@ -139,7 +146,7 @@ def test_published_stands_beside_runs_on_real_data(tmp_path):
     records = [make_record(task=f"glue/{key}", **real) for key in ("mrpc", "rte", "cola")]
     records += [make_record(method="beta", task=f"glue/{key}", **real) for key in ("mrpc", "rte", "cola")]
     text = rendered(tmp_path, *records, name="glue-roberta-large")
-    alpha, beta = grids(text)[0]
+    alpha, beta, *_ = grids(text)[0]
     assert (alpha["mrpc, published"], alpha["rte, published"]) == ("91.4 ± 0.6", "86.65")
     assert (beta["mrpc, published"], beta["rte, published"]) == ("-", "-")
     assert "cola, published" not in alpha
@@ -150,7 +157,7 @@ def test_published_stands_beside_runs_on_real_data(tmp_path):
 def test_rows_of_several_ranks_are_told_apart(tmp_path):
     ranks = [PUBLISHED[0].model_copy(update={"rank": rank}) for rank in (4, 8)]
     record = make_record(source="hub", backbone="roberta-large")
-    (row,), _ = grids(rendered(tmp_path, record, name="glue-roberta-large", published=ranks))
+    (row,), *_ = grids(rendered(tmp_path, record, name="glue-roberta-large", published=ranks))
     assert row["mrpc, published"] == "91.4 ± 0.6 (rank 4); 91.4 ± 0.6 (rank 8)"
 
 
@@ -246,7 +253,8 @@ def test_texts_have_a_column_a_score_in_the_papers_units(tmp_path):
         }
     ]
     assert "bleu x100, nist, nist_p, meteor x100, rouge_l x100, cider" in text
-    assert "the mean over seeds" in text and "median over seeds" not in text
+    of_scores = text.partition("## Cost")[0]
+    assert "the mean over seeds" in of_scores and "median over seeds" not in of_scores
     assert "Nothing was chosen on the test split" in text and "so a paper's NIST stands beside nist_p" in text
     assert "630 instances with 4,693 references, decoded with beams=10, length_penalty=0.9: 3 runs." in text
     assert "from paper table 2 (arXiv 2401.00001)" in text
@@ -280,7 +288,7 @@ def test_an_absent_score_is_a_dash_and_says_why(tmp_path):
         make_text_record(method="beta", absent=NO_METEOR),
     ]
     text = rendered(tmp_path, *records, name="e2e-embedded-minilm")
-    alpha, beta = grids(text)[0]
+    alpha, beta, *_ = grids(text)[0]
     assert (alpha["meteor"], beta["meteor"]) == ("46.2 (n=1)", "-")
     # In its place, though the first record does not know of it.
     assert list(alpha)[5:-1] == ["bleu", "nist", "nist_p", "meteor", "rouge_l", "cider"]
@@ -343,7 +351,7 @@ def test_two_judges_have_columns_of_their_own(tmp_path):
     records = [make_judged_record(5.0), make_judged_record(7.0, judge="other", method="beta")]
     records.append(make_judged_record(None, method="gamma"))
     text = rendered(tmp_path, *records, name="alpaca-embedded-minilm")
-    alpha, beta, gamma = grids(text)[0]
+    alpha, beta, gamma, *_ = grids(text)[0]
     mine, others = (f"MT-Bench turn 1 ({judge}, FastChat's (abc), 80 questions)" for judge in ("gpt-4", "other"))
     assert [(row[mine], row[others]) for row in (alpha, beta, gamma)] == [
         ("5.00 [0.25]", "-"),
