@@ -17,7 +17,7 @@ CONF = _HOUSE / "conf"
 PUBLISHED = _HOUSE / "results" / "published"  # the papers' figures
 ROOT = Path("results")  # the committed results, below the folder that a command is run in
 LOCAL = ROOT / "local"  # what one's own runs leave
-_PATH = re.compile(r"^([\w.+/]+=)(~[^'\",]*|[\w./-][^'\",{}\[\]]*=[^'\",{}\[\]]*)$")
+_PATH = re.compile(r"^([\w.+/]+=)(~[^'\",()]*|[\w./-][^'\",{}\[\]()]*=[^'\",{}\[\]()]*)$")
 # Hydra's options, but for those that would put another config in the place of conf/run.yaml.
 _FLAGS = ("--multirun", "-m", "--cfg", "-c", "--resolve", "--package", "-p", "--info", "-i", "--run", "-r")
 _FLAGS += ("--help", "-h", "--hydra-help", "--version", "--shell-completion", "-sc")

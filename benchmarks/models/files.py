@@ -101,8 +101,9 @@ def _is_whole(directory: Path) -> bool:
 def _find(path: str, random: bool) -> Path:
     if path.startswith("package:"):
         return _in_package(*path.removeprefix("package:").split("/", 1))
-    if Path(path).is_dir() or (path.endswith(".gguf") and Path(path).is_file()):
-        return Path(path)
+    place = Path(path).expanduser()
+    if place.is_dir() or (place.suffix == ".gguf" and place.is_file()):
+        return place
     try:
         return Path(huggingface_hub.snapshot_download(path, allow_patterns=_FETCHED_OF_RANDOM if random else _FETCHED))
     except huggingface_hub.errors.GatedRepoError as error:
@@ -134,6 +135,7 @@ def _in_package(package: str, inside: str = "") -> Path:
 
 def _unpacked(file: Path, cache: Path) -> Path:
     """Return a directory in the hub's layout with what a GGUF file holds."""
+    check_not_pointer(file)
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()[:16]
     target = cache / f"{file.stem}-{digest}-transformers-{version('transformers')}"

@@ -57,8 +57,8 @@ class Opened:
 def backbone_facts(settings: dict[str, Any], fingerprint: str) -> dict[str, Any]:
     """Return what an adapter must record of its backbone; a path on this machine is made absolute."""
     facts = dict(settings)
-    if Path(facts["path"]).exists():
-        facts["path"] = str(Path(facts["path"]).absolute())
+    if (place := Path(facts["path"]).expanduser()).exists():
+        facts["path"] = str(place.absolute())
     return facts | {"fingerprint": fingerprint}
 
 

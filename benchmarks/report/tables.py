@@ -63,7 +63,7 @@ def _drawn(sheet: Sheet) -> list[Drawn]:
 
 
 def _markdown(sheet: Sheet, others: Sequence[Sheet], published: Sequence[PublishedRow]) -> str:
-    """Return a sheet's file: notes, the main table, the figure, the second table, the tuned one, what failed."""
+    """Return a sheet's file: notes, the main table, the figure, the second table, costs, the tuned one, what failed."""
     published = [] if sheet.embedded else published  # no paper scored generated data, whatever the task is called
     lines = [f"# {sheet.title}", "", *notes.header(sheet, others, published), ""]
     if sheet.rows:
@@ -71,7 +71,7 @@ def _markdown(sheet: Sheet, others: Sequence[Sheet], published: Sequence[Publish
         if sheet.complete:
             lines += [f"![stored parameters against score](../figures/{sheet.stem}.png)", ""]
         lines += [f"## {sheet.kind.chosen_title}", "", *markup.markdown(columns.chosen(sheet)), ""]
-    lines += ["## Cost", "", *(f"- {note}" for note in notes.COST), "", *markup.markdown(columns.cost(sheet)), ""]
+        lines += ["## Cost", "", *(f"- {note}" for note in notes.COST), "", *markup.markdown(columns.cost(sheet)), ""]
     if tunings := tuning.tunings(sheet):
         lines += ["## Tuned", "", *(f"- {note}" for note in notes.TUNED), ""]
         lines += [*markup.markdown(columns.tuned(sheet, tunings)), ""]

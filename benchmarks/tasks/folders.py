@@ -63,7 +63,7 @@ def read(place: Path, source: Source, cache: Path) -> datasets.Dataset:
     if not stated:
         _check_one_set(place, config.data_files)
     how |= _csv_settings(config, source)
-    kept = cache / "datasets" / _hash([*used, *place.glob("README.md")])
+    kept = cache / "datasets" / _hash([*used, *place.glob("README.md")], place)
     builder = datasets.load_dataset_builder(**how, cache_dir=str(kept))
     builder.download_and_prepare()
     rows = builder.as_dataset(source.split)
@@ -144,7 +144,7 @@ def _without_links(place: Path, cache: Path) -> Path:
     if not any(Path(folder, name).is_symlink() for folder, below, files in os.walk(place) for name in below + files):
         return place
     files = [Path(folder, name) for folder, _, names in os.walk(place, followlinks=True) for name in sorted(names)]
-    copy = cache / "datasets" / "copies" / _hash(files)
+    copy = cache / "datasets" / "copies" / _hash(files, place)
     if not copy.is_dir():
         copy.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=copy.parent) as scratch:
@@ -157,10 +157,11 @@ def _without_links(place: Path, cache: Path) -> Path:
     return copy
 
 
-def _hash(files: Sequence[Path]) -> str:
-    """Return a hash of files' names and contents, wherever links lead."""
+def _hash(files: Sequence[Path], place: Path) -> str:
+    """Return a hash of files' paths, as seen from ``place``, and contents, wherever links lead."""
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as content:
-            digest.update(f"{file.name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
+            own = hashlib.file_digest(content, "sha256").hexdigest()
+        digest.update(f"{os.path.relpath(file, place)} {own}\n".encode())
     return digest.hexdigest()[:16]

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from support import tiny
 
 import methods
+from benchmarks import conf
 from benchmarks.conf import CONF
 from benchmarks.models import backbones
 from benchmarks.papers import published
@@ -278,3 +279,20 @@ def test_so_have_the_reproductions_of_instructions(table: int, task: str) -> Non
         else:
             assert (train.epochs, train.batch_size, train.schedule, train.warmup_ratio) == (2, 128, "cosine", 0.02)
             assert config.backbone.quantization is None
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("data.root=~/x", "data.root='~/x'"),
+        ("data.root=/a/lr=3/b", "data.root='/a/lr=3/b'"),
+        ("+backbone.path=./b=c", "+backbone.path='./b=c'"),
+        ("data.root='~/x'", "data.root='~/x'"),
+        ("method=glob(*, exclude=none)", "method=glob(*, exclude=none)"),
+        ("tune.grid={lr:[0.3,1]}", "tune.grid={lr:[0.3,1]}"),
+        ("lr=1e-3", "lr=1e-3"),
+        ("--multirun", "--multirun"),
+    ],
+)
+def test_a_path_that_hydra_cannot_read_is_put_in_quotes_and_nothing_else(given: str, read: str) -> None:
+    assert conf.quoted([given]) == [read]

@@ -162,7 +162,7 @@ def test_what_failed_is_not_chosen_and_cost_all_the_same() -> None:
 
 def sheet_of(root: Path, *runs: Record) -> tuple[list[dict], dict, str]:
     text = rendered(root, *runs)
-    main_table, _, own = grids(text)
+    main_table, _, _, own = grids(text)
     return main_table, own, text
 
 
@@ -195,7 +195,7 @@ def test_every_other_part_of_a_table_is_as_without_a_tuning(tmp_path: Path) -> N
     plain = [*seeds([0.8, 0.9]), *(tried(seed, [(0.5, 0.5)], method="beta") for seed in (0, 1))]
     others = [tried(seed, [(0.9, 0.9)], 3.0, method="beta") for seed in (0, 1)]
     without, among = grids(rendered(tmp_path / "a", *plain)), grids(rendered(tmp_path / "b", *plain, *others))
-    assert among[:2] == without
+    assert among[:3] == without
     a, b = (tmp_path / root / "figures" / "glue-embedded-minilm.png" for root in "ab")
     assert a.read_bytes() == b.read_bytes()
     brief = [columns.brief(sheet) for runs in ([*plain, *others], plain) for sheet in sheets.sheets_of(runs)]
@@ -234,7 +234,7 @@ def test_a_default_that_failed_has_no_score_and_says_why(tmp_path: Path) -> None
 def test_runs_beside_no_default_are_not_dropped_in_silence(tmp_path: Path) -> None:
     text = rendered(tmp_path, *seeds([0.8]), tried(0, [(0.6, 0.6)], 3.0))
     assert "1 run of a tuning left out, because the default run of the same seed has no record" in text
-    assert len(grids(text)) == 2
+    assert len(grids(text)) == 3
 
 
 def test_variants_are_tuned_apart(tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ def test_two_methods_are_tuned_and_not_twice(
     assert tables.main(["--root", str(root), "--print"]) == 0
     printed = capsys.readouterr().out
     assert "glue, tiny: tuned, held-out scores" in printed
-    main_table, _, own = grids((root / "tables" / "glue-tiny.md").read_text())
+    main_table, _, _, own = grids((root / "tables" / "glue-tiny.md").read_text())
     assert [(row["method"], row["mrpc"].count("±")) for row in main_table] == [("head", 1), ("lora", 1)]
     assert [(row["method"], row["configurations"], row["seeds"]) for row in own] == [
         ("head", "3", "2"),

@@ -14,7 +14,7 @@ import pytest
 import transformers
 
 from benchmarks.errors import SuiteError
-from benchmarks.models import backbones, files
+from benchmarks.models import backbones, files, saved
 
 
 class _Gate(BaseHTTPRequestHandler):
@@ -94,6 +94,16 @@ def test_a_git_lfs_pointer_says_what_it_is(llama: Path, tmp_path: Path) -> None:
     (copy / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n")
     with pytest.raises(SuiteError, match=r"model.safetensors is a Git LFS pointer.*git lfs pull"):
         files.fingerprint(copy)
+    shutil.copy(copy / "model.safetensors", tmp_path / "x.gguf")
+    with pytest.raises(SuiteError, match=r"x.gguf is a Git LFS pointer.*git lfs pull"):
+        files.locate(str(tmp_path / "x.gguf"), tmp_path)
+
+
+def test_a_tilde_is_the_home_directory(llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(llama.parent))
+    path = f"~/{llama.name}"
+    assert files.locate(path, tmp_path) == llama
+    assert saved.backbone_facts({"path": path}, "0")["path"] == str(llama)
 
 
 def test_a_directory_is_its_own_place_and_a_package_is_looked_into(llama: Path, tmp_path: Path) -> None:

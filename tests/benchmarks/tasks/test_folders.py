@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from support import tiny
 
 from benchmarks.errors import SuiteError
+from benchmarks.tasks import folders
 from benchmarks.tasks import rows as data
 from benchmarks.tasks.base import Task
 from benchmarks.tasks.build import build
@@ -210,6 +211,15 @@ def test_other_contents_are_other_rows_whatever_their_size_and_time(linked: bool
     file.write_text(file.read_text().replace("Says it 0.", "Told it 0."))
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert text() == "Told it 0."
+
+
+def test_a_link_of_another_folder_is_another_copy(tmp_path: Path) -> None:
+    (tmp_path / "linked.jsonl").write_text('{"instruction": "Say it.", "input": "", "output": "It."}\n')
+    for folder in ("a", "b"):
+        (tmp_path / folder / folder).mkdir(parents=True)
+        (tmp_path / folder / folder / "train.jsonl").symlink_to(tmp_path / "linked.jsonl")
+        copy = folders._without_links(tmp_path / folder, tmp_path / "cache")
+        assert [str(file.relative_to(copy)) for file in copy.rglob("*.jsonl")] == [f"{folder}/train.jsonl"]
 
 
 @pytest.mark.parametrize(
