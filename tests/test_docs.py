@@ -39,7 +39,8 @@ def _commands() -> Iterator[tuple[str, list[str]]]:
     for words in (shlex.split(line, comments=True) for line in lines):
         for place, word in enumerate(words):
             if script := re.fullmatch(r"scripts/(\w+)\.py", word):
-                yield script[1], words[place + 1 :]
+                end = words.index(">") if ">" in words else None  # the rest is the shell's
+                yield script[1], words[place + 1 : end]
 
 
 COMMANDS = list(_commands())

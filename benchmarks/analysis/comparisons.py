@@ -1,29 +1,22 @@
 """Which rows of a sheet can be told apart: paired tests over shared seeds and examples, corrected for their number."""
 
 import itertools
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 import numpy as np
 
-from benchmarks.analysis import dev_scores, intervals
+from benchmarks.analysis import intervals
 from benchmarks.analysis.intervals import Difference
 from benchmarks.analysis.measures import key_of
-from benchmarks.analysis.sheets import Row, Sheet
+from benchmarks.analysis.parts import Parts, by_row
+from benchmarks.analysis.sheets import Sheet
 from benchmarks.errors import SuiteError
-from benchmarks.records import predictions, store
-from benchmarks.records.predictions import Predictions
-from benchmarks.records.schema import Record
-from benchmarks.tasks.scoring import glue
 
 SCORES = ("held_out", "best", "last")
 LEVEL = 0.05  # of p, below which two rows are told apart
-Kept = dict[str, dict[int, Predictions]]  # by task and seed
-Parts = dict[str, dict[int, np.ndarray]]  # by task and seed: each example's part in the score, (examples,)
 Shared = dict[str, list[int]]  # by task: the seeds that two rows share
 
 
@@ -77,7 +70,7 @@ def compare(
         raise SuiteError(f"{sheet.title} has no targets {targets}; it has {', '.join(there)}")
     tasks = [task for task in sheet.tasks if not wanted or key_of(task) in wanted]
     rows = [row for row in sheet.rows if targets is None or row.targets in (targets, "-")]
-    parts, left_out = _parts_by_row(rows, tasks, root, score)
+    parts, left_out = by_row(rows, tasks, root, score)
     shared, apart = _shared_seeds(parts, tasks)
     left_out += apart
     if not shared:
@@ -107,51 +100,6 @@ def alike(ranks: dict[str, float], pairs: Sequence[Pair]) -> list[tuple[str, ...
     return groups
 
 
-def _parts_by_row(
-    rows: Sequence[Row], tasks: Sequence[str], root: Path, score: str
-) -> tuple[dict[str, Parts], list[str]]:
-    """Return each row's parts by its name, and why other rows have none."""
-    kept, left_out = {}, []
-    for row in rows:
-        try:
-            kept[row] = _kept(row, tasks, root)
-        except SuiteError as reason:
-            left_out.append(f"{_name(row)}: {reason}")
-    parts, usual = {}, {task: _usual_rows(kept.values(), task) for task in tasks}
-    for row, by_task in kept.items():
-        try:
-            _check_rows(row, by_task, usual, root)
-            parts[_name(row)] = _parts(row, by_task, score)
-        except SuiteError as reason:
-            left_out.append(f"{_name(row)}: {reason}")
-    return parts, left_out
-
-
-def _parts(row: Row, kept: Kept, score: str) -> Parts:
-    return {task: {run.seed: _of_run(run, kept[task][run.seed], score) for run in row.cells[task]} for task in kept}
-
-
-def _usual_rows(rows: Iterable[Kept], task: str) -> bytes:
-    """Return the labels and halves that most runs of a task were scored on; of a tie, the first."""
-    counts = Counter(_rows_scored(kept) for by_task in rows for kept in by_task[task].values())
-    return max(counts, key=counts.get, default=b"")
-
-
-def _rows_scored(kept: Predictions) -> bytes:
-    return kept.labels.tobytes() + kept.halves.tobytes()
-
-
-def _check_rows(row: Row, by_task: Kept, usual: dict[str, bytes], root: Path) -> None:
-    """Raise SuiteError for a row whose runs were scored on other labels or halves than most."""
-    for task, by_seed in by_task.items():
-        for run in row.cells[task]:
-            if _rows_scored(by_seed[run.seed]) != usual[task]:
-                raise SuiteError(
-                    f"{predictions.place(_path(run, root))} has other labels or halves than most runs on {task}: "
-                    "force=true trains the run again"
-                )
-
-
 def _shared_seeds(parts: dict[str, Parts], tasks: Sequence[str]) -> tuple[dict[tuple[str, str], Shared], list[str]]:
     """Return the seeds that each pair of rows shares on each task, and which pairs lack some."""
     pairs, apart = {}, []
@@ -162,63 +110,6 @@ def _shared_seeds(parts: dict[str, Parts], tasks: Sequence[str]) -> tuple[dict[t
         else:
             pairs[one, other] = shared
     return pairs, apart
-
-
-def _name(row: Row) -> str:
-    return " ".join(part for part in (row.method, "" if row.targets == "-" else row.targets, row.variant) if part)
-
-
-def _kept(row: Row, tasks: Sequence[str], root: Path) -> Kept:
-    """Return what each run of a row answered. Raises SuiteError for a row that lacks a task or predictions."""
-    if missing := [task for task in tasks if task not in row.cells]:
-        raise SuiteError(f"it has no run on {', '.join(missing)}")
-    return {task: {run.seed: _answers(run, root) for run in row.cells[task]} for task in tasks}
-
-
-def _path(run: Record, root: Path) -> Path:
-    return store.record_path(root, run.task, run.backbone.name, run.method, run.targets, run.seed, run.identity)
-
-
-def _answers(run: Record, root: Path) -> Predictions:
-    """Return a run's predictions. Raises SuiteError where there are none, or where they do not give its scores."""
-    path = _path(run, root)
-    kept = predictions.read(path)
-    if kept is None:
-        raise SuiteError(
-            f"{run.task}, seed {run.seed} has no predictions, because it was trained before predictions were kept: "
-            "force=true trains it again"
-        )
-    now, stored = dev_scores.again(kept, run.scores.primary, run.config["task"]), dev_scores.stored(run.scores)
-    for name, value in stored.items():
-        if not abs(value - now[name]) < dev_scores.TOLERANCE:
-            raise SuiteError(
-                f"{predictions.place(path)} gives {name} {now[name]:.6g}, and its record has {value:.6g}: "
-                "force=true trains the run again"
-            )
-    return kept
-
-
-def _of_run(run: Record, kept: Predictions, score: str) -> np.ndarray:
-    """Return each example's part in a run's score."""
-    answered, labels, facts = getattr(kept, score), kept.labels, run.config["task"]
-    if score != "held_out":
-        return _within(answered, labels, run.scores.primary, facts)
-    parts = np.empty(len(labels))
-    for rows in kept.of_halves:  # each half is scored by itself, and both count the same
-        parts[rows] = _within(answered[rows], labels[rows], run.scores.primary, facts) * len(labels) / (2 * rows.sum())
-    return parts
-
-
-def _within(answered: np.ndarray, labels: np.ndarray, primary: str, facts: dict[str, Any]) -> np.ndarray:
-    """Return each example's part in the score of these rows; ``facts`` are the config's of the task."""
-    if primary == "accuracy":
-        return (answered == labels).astype(float)
-    try:
-        return intervals.pseudo_values(
-            lambda rows: dev_scores.score(answered[rows], labels[rows], primary, facts), examples=len(labels)
-        )
-    except glue.UndefinedMetric as error:
-        raise SuiteError(f"{facts['name']} without one of its rows: {error}") from error
 
 
 def _pair(one: str, other: str, shared: Shared, parts: dict[str, Parts], accuracy: bool) -> Pair:

@@ -1,5 +1,6 @@
 """Intervals of a score over seeds or over examples, and paired tests of two methods' scores."""
 
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,6 +11,7 @@ DRAWS = 10_000
 _SEED = 0  # of all draws, so that the same records give the same interval
 
 Statistic = Callable[..., np.ndarray]  # np.median or np.mean, with an ``axis``
+STATISTICS: dict[Callable, Statistic] = {statistics.mean: np.mean, statistics.median: np.median}
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,25 @@ def over_seeds(scores: np.ndarray, statistic: Statistic, level: float = 0.95) ->
 
 @lru_cache(maxsize=64)
 def _pivots(count: int, statistic: Statistic, level: float) -> tuple[float, float]:
-    drawn = np.random.default_rng(_SEED).standard_normal((100 * DRAWS // count, count))
-    pivots = statistic(drawn, axis=1) / drawn.std(axis=1, ddof=1)
+    pivots = _studentised(np.random.default_rng(_SEED), 100 * DRAWS // count, count, statistic)
     low, high = np.quantile(pivots, [(1 - level) / 2, (1 + level) / 2])
     edge = float(high - low) / 2  # the distribution is symmetric, and a sample of it only nearly so
     return -edge, edge
+
+
+def _studentised(random: np.random.Generator, draws: int, count: int, statistic: Statistic) -> np.ndarray:
+    """Return (draws,) statistics of ``count`` normal numbers around 0, each divided by their deviation."""
+    drawn = random.standard_normal((draws, count))
+    return statistic(drawn, axis=1) / drawn.std(axis=1, ddof=1)
+
+
+def around(random: np.random.Generator, scores: np.ndarray, statistic: Statistic) -> np.ndarray:
+    """Return what a statistic over seeds may truly be, (draws,). scores: (draws, seeds), two seeds or more.
+
+    Of the scores in each draw one value is drawn from the distribution that ``over_seeds`` takes its interval from.
+    """
+    draws, count = scores.shape
+    return statistic(scores, axis=1) - _studentised(random, draws, count, statistic) * scores.std(axis=1, ddof=1)
 
 
 def over_examples(metric: Callable[[np.ndarray], float], examples: int, level: float = 0.95) -> Interval:
@@ -123,15 +139,32 @@ def _tested(mean: float, error: float, freedom: float, effect: float, level: flo
     return Difference(Interval(mean, mean - reach, mean + reach), p, error, freedom, effect)
 
 
-def pseudo_values(metric: Callable[[np.ndarray], float], examples: int) -> np.ndarray:
+def pseudo_values(whole: float, without: np.ndarray) -> np.ndarray:
     """Return each example's part in a score, (examples,), by the jackknife; their mean is the score to first order.
 
-    For an accuracy they are 1 for a right answer and 0 for a wrong one.
+    ``whole`` is the score of all examples, and ``without`` (examples,) that of all but each one. For an accuracy the
+    parts are 1 for a right answer and 0 for a wrong one.
     """
-    rows = np.arange(examples)
-    whole = metric(rows)
-    without = np.array([metric(np.delete(rows, row)) for row in rows])
-    return examples * whole - (examples - 1) * without
+    return len(without) * whole - (len(without) - 1) * without
+
+
+def correlations_without_each(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return Pearson's correlation of all examples but each one, (examples,). one, other: (examples,), three or more.
+
+    It is nan where either is constant without that example.
+    """
+    x, y = (values - values.mean(dtype=float) for values in (one, other))
+
+    def summed(values: np.ndarray) -> np.ndarray:
+        return values.sum() - values
+
+    count = len(x) - 1
+    together = summed(x * y) - summed(x) * summed(y) / count
+    alone = [summed(values**2) - summed(values) ** 2 / count for values in (x, y)]
+    # What is left of a difference of two equal numbers is not exactly 0.
+    least = [1e-12 * (values**2).sum() for values in (x, y)]
+    constant = (alone[0] <= least[0]) | (alone[1] <= least[1])
+    return np.where(constant, np.nan, together) / np.sqrt(np.where(constant, 1.0, alone[0] * alone[1]))
 
 
 def mcnemar(right: np.ndarray, other: np.ndarray) -> float:

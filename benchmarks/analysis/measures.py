@@ -50,6 +50,11 @@ class Measure:
     published: str = ""
     error: Getter | None = None
 
+    @property
+    def unit(self) -> str:
+        """Return what the figure is multiplied by where it is shown, for an axis."""
+        return "" if self.scale == 1 else f" (x{self.scale})"
+
     def values(self, runs: Iterable[Record]) -> list[float]:
         """Return the figure of each run that has it, before scaling."""
         return [value for run in runs if (value := self.value(run)) is not None]
@@ -108,14 +113,14 @@ def _labelling(finished: Sequence[Record]) -> Kind:
     """Return what is shown of runs that give each row a class or a value: their scores on dev, by task."""
     metrics = dict(sorted((run.task, run.scores.primary) for run in finished))
     tasks = [key_of(task) for task in metrics]
-    overall = Measure("mean", _best)
+    held_out = Measure("mean held-out", _held_out)
     return Kind(
         main=[Measure(key_of(task), _best_on(task), published=key_of(task)) for task in metrics],
-        means=[overall, Measure("mean last", _last), Measure("mean held-out", _held_out), Measure("gap", _gap)],
+        means=[Measure("mean", _best), Measure("mean last", _last), held_out, Measure("gap", _gap)],
         chosen=_chosen(),
         chosen_title="Best, last and held-out",
-        drawn=overall,
-        axis="best score on dev (x100), " + (tasks[0] if len(tasks) == 1 else f"mean over {len(tasks)} tasks"),
+        drawn=held_out,
+        axis="held-out score (x100), " + (tasks[0] if len(tasks) == 1 else f"mean over {len(tasks)} tasks"),
         scored="Scores, x100: " + ", ".join(f"{key_of(task)} {metric}" for task, metric in metrics.items()),
         average="median",
         notes=[

@@ -23,7 +23,6 @@ from benchmarks.errors import SuiteError
 from benchmarks.records import store
 from benchmarks.records.schema import Record
 
-_STATISTICS = {mean: np.mean, median: np.median}
 DIGITS = 6  # of a fingerprint, which is enough to tell two apart by eye
 
 
@@ -63,7 +62,7 @@ class Row:
         means = self._means_by_seed(measure)
         if len(means) < 2:
             return None
-        around = intervals.over_seeds(np.array(means), _STATISTICS[measure.average])
+        around = intervals.over_seeds(np.array(means), intervals.STATISTICS[measure.average])
         value, half = self.mean(measure), measure.scale * (around.high - around.low) / 2
         return Interval(value, value - half, value + half)
 
@@ -109,6 +108,10 @@ class Sheet:
     def tasks(self) -> list[str]:
         """Return the tasks that have a finished run."""
         return sorted({record.task for record in self.finished})
+
+    def metric(self, task: str) -> str:
+        """Return what a task's score on dev is called."""
+        return next(run.scores.primary for run in self.finished if run.task == task).replace("_", "-")
 
     @cached_property
     def rows(self) -> list[Row]:

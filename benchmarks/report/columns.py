@@ -1,10 +1,10 @@
 """The columns of a sheet's tables: what each row is, its sizes, its scores, and what papers print beside them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
-from benchmarks.analysis import baselines, verdicts
+from benchmarks.analysis import baselines, curves, verdicts
 from benchmarks.analysis.measures import Measure, key_of
 from benchmarks.analysis.sheets import Row, Sheet
 from benchmarks.analysis.tuning import Tuned, shares
@@ -70,10 +70,14 @@ def tuned(sheet: Sheet, tunings: Sequence[Tuned]) -> list[Column]:
     ]
 
 
-def cost(sheet: Sheet) -> list[Column]:
-    """Return the columns of what runs took: a line for each task and row."""
+def cost(sheet: Sheet, reach: Mapping[str, float]) -> list[Column]:
+    """Return the columns of what runs took: a line for each task and row.
+
+    ``reach`` has, by task, the score on dev that the last two columns are about, in the place of ``curves.level``.
+    """
     lines = lines_of(sheet)
     cells, seconds = [cell for _, _, cell in lines], shares(sheet.records)
+    levels = curves.levels(sheet, reach)
     return [
         *named(lines),
         Column("train s", [_rate([seconds[run.identity] for run in cell]) for cell in cells]),
@@ -82,7 +86,29 @@ def cost(sheet: Sheet) -> list[Column]:
         Column("peak MiB", [f"{max(run.cost.peak_memory_bytes for run in cell) / 2**20:,.0f}" for cell in cells]),
         Column("adapter bytes", [_count([run.parameters.adapter_bytes for run in cell]) for cell in cells]),
         Column("head bytes", [_count([run.parameters.head_bytes for run in cell]) for cell in cells]),
+        Column("level", [_level(sheet, levels[task]) for _, task, _ in lines]),
+        Column("s to level", [_seconds_to(cell, levels[task], seconds) for _, task, cell in lines]),
     ]
+
+
+def _level(sheet: Sheet, level: float | None) -> str:
+    return ABSENT if level is None else sheet.kind.held_out.number(sheet.kind.held_out.scale * level)
+
+
+def _seconds_to(cell: Sequence[Record], level: float | None, seconds: dict[str, float]) -> str:
+    """Write the median of the seconds that runs trained until they reached a level, and how many did if not all."""
+    if level is None:
+        return ABSENT
+    taken = [curves.seconds_to(run, level, seconds[run.identity]) for run in cell]
+    reached = [each for each in taken if each is not None]
+    if not reached:
+        return "not reached"
+    return _rate(reached) + ("" if len(reached) == len(taken) else f" ({len(reached)} of {len(taken)} seeds)")
+
+
+def percent(chance: float) -> str:
+    """Write a probability, of which draws tell no more than whole hundredths."""
+    return "<1%" if chance < 0.005 else ">99%" if chance > 0.995 else f"{100 * chance:.0f}%"
 
 
 def lines_of(sheet: Sheet) -> list[Line]:

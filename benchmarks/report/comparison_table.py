@@ -60,13 +60,15 @@ def facts(sheet: Sheet, compared: Compared) -> dict[str, Any]:
 
 def write(sheet: Sheet, compared: Compared, root: Path) -> list[Path]:
     """Write a comparison's table and figure below ``root``; return their paths."""
-    from benchmarks.report import rank_figure  # here, so that printing a comparison does not wait for matplotlib
+    from benchmarks.report.figures import (  # here, so that printing a comparison does not wait for matplotlib
+        canvas,
+        ranks,
+    )
 
     table = root / "tables" / f"compare-{_stem(sheet, compared)}.md"
     figure = root / "figures" / _figure(sheet, compared)
     write_atomic(table, markup.document([page(sheet, compared)], "markdown").encode())
-    write_atomic(figure, rank_figure.png(compared, _title(sheet, compared)))
-    return [table, figure]
+    return [table, canvas.write(ranks.draw(compared, _title(sheet, compared)), figure)]
 
 
 def columns(sheet: Sheet, compared: Compared) -> list[Column]:

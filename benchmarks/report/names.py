@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from benchmarks import conf
 from benchmarks.analysis import baselines
-from benchmarks.markup import Page
+from benchmarks.analysis.sheets import Row
+from benchmarks.markup import ABSENT, Page
 from methods import declared
 from methods.errors import MethodError
 
@@ -29,6 +30,11 @@ def title(method: str) -> str:
         return declared.title(method)
     except MethodError:  # of a method that was taken away, records may be left
         return method
+
+
+def of_row(row: Row) -> str:
+    """Return a row's name: its method as its paper prints it, targets and variant."""
+    return " ".join(part for part in (title(row.method), row.targets, row.variant) if part not in ("", ABSENT))
 
 
 def method_of(cell: str) -> str:

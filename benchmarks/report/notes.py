@@ -20,8 +20,12 @@ COST = (
     "Train s: a run's training time in seconds, an equal share of the time of the pass that it was trained in, as the "
     "median over seeds. Samples/s: the throughput of the whole pass, as the median over runs. Peak MiB: the most "
     "memory that a pass held, and on a CPU the most that its process had held since it began, which is an upper bound.",
-    "Bytes are those of the files that a run leaves: its adapter, and its classification head.",
+    "Bytes are those of the files that a run leaves: its adapter, and its classification head. Level: a score on dev, "
+    "which is the highest that the median seed of every row reaches, the floor's aside, or the one that --reach gave. "
+    "S to level: the seconds of training until the end of the first epoch with it, as the median over the seeds that "
+    "reach it; scoring and saving take time of their own.",
 )
+FIGURES = "Each figure lies beside its PNG as PDF and SVG too."
 TUNED = (
     "A configuration multiplies the method's default learning rates. The configuration with the best mean over seeds "
     "is chosen on one half of dev, with an epoch for each seed, and scored on the other half, both ways, averaged; "

@@ -1,11 +1,11 @@
 """Tables and figures of records and published figures: the same records give the same bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import median
 
 from benchmarks import markup
-from benchmarks.analysis import tuning
+from benchmarks.analysis import front, tuning
+from benchmarks.analysis.measures import key_of
 from benchmarks.analysis.sheets import Sheet, load, sheets_of
 from benchmarks.conf import LOCAL, ROOT
 from benchmarks.errors import SuiteError
@@ -13,23 +13,48 @@ from benchmarks.markup import Page
 from benchmarks.papers.published import PublishedRow
 from benchmarks.records import store
 from benchmarks.records.files import write_atomic
-from benchmarks.report import columns, notes, pareto
-from benchmarks.report.pareto import Drawn
+from benchmarks.report import columns, notes
 
 
-def render(sheets: Sequence[Sheet], root: Path, published: Sequence[PublishedRow]) -> list[Path]:
-    """Write sheets to ``root``/tables and ``root``/figures; return the paths, each table followed by its figure."""
+def render(
+    sheets: Sequence[Sheet], root: Path, published: Sequence[PublishedRow], reach: Mapping[str, float] | None = None
+) -> list[Path]:
+    """Write sheets to ``root``/tables and ``root``/figures; return the paths, each table followed by its figures.
+
+    ``reach`` has scores on dev by task, such as 85.0 of mrpc: costs are shown until a run reaches them.
+    """
     written = []
     for sheet in sheets:
         others = [other for other in sheets if _same_but_data(sheet, other)]
+        figures = _figures(sheet, root)
         table = root / "tables" / f"{sheet.stem}.md"
-        write_atomic(table, _markdown(sheet, others, published).encode())
-        written.append(table)
-        if sheet.complete:
-            figure = root / "figures" / f"{sheet.stem}.png"
-            write_atomic(figure, pareto.png(_drawn(sheet), sheet.title, sheet.kind.axis))
-            written.append(figure)
+        write_atomic(table, _markdown(sheet, others, published, figures, reach or {}).encode())
+        written += [table, *(path for path, _ in figures)]
     return written
+
+
+def check_reach(reach: Mapping[str, float], sheets: Sequence[Sheet]) -> None:
+    """Raise SuiteError for a level of a task that no sheet has."""
+    tasks = sorted({key_of(task) for sheet in sheets for task in sheet.tasks})
+    if unknown := sorted(set(reach) - set(tasks)):
+        raise SuiteError(f"--reach {unknown[0]}: no run of that task has finished; those of {', '.join(tasks)} have")
+
+
+def _figures(sheet: Sheet, root: Path) -> list[tuple[Path, str]]:
+    """Write a sheet's figures; return the path and the title of each."""
+    from benchmarks.report.figures import canvas, curves, pareto, seeds  # here, as matplotlib takes long to import
+
+    if not sheet.rows:
+        return []
+    drawn, standing = [], front.of_sheet(sheet, root)
+    if standing.standings:
+        spreads = [each.row.spread_of_mean(sheet.kind.drawn) for each in standing.standings]
+        figure = pareto.draw(standing, spreads, sheet.title, sheet.kind.axis)
+        drawn.append((figure, "", "bytes of the adapter against score"))
+    drawn.append((curves.draw(sheet), "-curves", "learning curves"))
+    drawn.append((seeds.draw(sheet), "-seeds", "each seed's best, last and held-out score"))
+    folder = root / "figures"
+    return [(canvas.write(f, folder / f"{sheet.stem}{end}.png"), title) for f, end, title in drawn if f is not None]
 
 
 def sheets_below(root: Path) -> list[Sheet]:
@@ -53,25 +78,29 @@ def _same_but_data(one: Sheet, other: Sheet) -> bool:
     return same and one is not other and bool(notes.shared_tasks(one, other))
 
 
-def _drawn(sheet: Sheet) -> list[Drawn]:
-    measure = sheet.kind.drawn
-    return [
-        Drawn(row.method, row.targets, row.variant, median(row.stored), row.mean(measure), row.spread_of_mean(measure))
-        for row in sheet.complete
-        if measure.values(row.runs)
-    ]
-
-
-def _markdown(sheet: Sheet, others: Sequence[Sheet], published: Sequence[PublishedRow]) -> str:
-    """Return a sheet's file: notes, the main table, the figure, the second table, costs, the tuned one, what failed."""
+def _markdown(
+    sheet: Sheet,
+    others: Sequence[Sheet],
+    published: Sequence[PublishedRow],
+    figures: Sequence[tuple[Path, str]],
+    reach: Mapping[str, float],
+) -> str:
+    """Return a sheet's file: notes, the main table, figures, the second table, costs, the tuned one, what failed."""
     published = [] if sheet.embedded else published  # no paper scored generated data, whatever the task is called
     lines = [f"# {sheet.title}", "", *notes.header(sheet, others, published), ""]
     if sheet.rows:
         lines += ["## Main table", "", *markup.markdown(columns.main(sheet, published)), ""]
-        if sheet.complete:
-            lines += [f"![stored parameters against score](../figures/{sheet.stem}.png)", ""]
+        lines += [line for path, title in figures for line in (f"![{title}](../figures/{path.name})", "")]
+        lines += [notes.FIGURES, ""]
         lines += [f"## {sheet.kind.chosen_title}", "", *markup.markdown(columns.chosen(sheet)), ""]
-        lines += ["## Cost", "", *(f"- {note}" for note in notes.COST), "", *markup.markdown(columns.cost(sheet)), ""]
+        lines += [
+            "## Cost",
+            "",
+            *(f"- {note}" for note in notes.COST),
+            "",
+            *markup.markdown(columns.cost(sheet, reach)),
+            "",
+        ]
     if tunings := tuning.tunings(sheet):
         lines += ["## Tuned", "", *(f"- {note}" for note in notes.TUNED), ""]
         lines += [*markup.markdown(columns.tuned(sheet, tunings)), ""]

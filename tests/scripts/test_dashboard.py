@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support import tiny
 from support.record_factory import make_record, save
-from support.wandb_files import nobody_logged_in, read_back  # noqa: F401
+from support.wandb_files import nobody_logged_in, read_runs  # noqa: F401
 from support.wandb_server import ENTITY, KEY, Server, serving
 
 from benchmarks.report.dashboard import boards, panels
@@ -68,12 +68,12 @@ def lacking(spec: dict[str, Any], runs: list[dict[str, Any]]) -> list[tuple[str,
 
 
 @pytest.fixture(scope="module")
-def logged(bert: Path, glue: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str, Any]]]:
+def logged(bert: Path, glue: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Train an ordinary job and a tuned one, and return what W&B keeps of their runs."""
     root = tmp_path_factory.mktemp("logged")
     for tuned in ([], ["tune.grid={lr:[1,3],lr_head:[1,3]}", "seeds=[1]"]):
         run_job(tiny.settings(tiny.job("lora", bert, glue, root, "wandb.mode=offline", *tuned)))
-    yield list(read_back(root / "results").values())
+    return read_runs(root / "results")
 
 
 def test_every_value_that_is_shown_is_logged(logged: list[dict[str, Any]]) -> None:

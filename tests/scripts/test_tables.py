@@ -18,6 +18,7 @@ def test_where_everything_lies_is_printed(tmp_path: Path, monkeypatch, capsys) -
     assert capsys.readouterr().out.splitlines() == [
         "table   results/local/tables/glue-embedded-minilm.md",
         "figure  results/local/figures/glue-embedded-minilm.png",
+        "figure  results/local/figures/glue-embedded-minilm-seeds.png",
         "records results/local/records",
     ]
     save(tmp_path / "results", make_record(source="hub"))

@@ -23,8 +23,15 @@ def nobody_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
 
 
 def read_back(directory: Path) -> dict[int, dict[str, Any]]:
-    """Read the offline files below ``directory``: what each run holds, by its seed."""
-    runs = {}
+    """Read the offline files below ``directory``: what each run holds, by its seed, which must be one run's."""
+    runs = read_runs(directory)
+    assert len({run["config"]["seed"] for run in runs}) == len(runs)
+    return {run["config"]["seed"]: run for run in runs}
+
+
+def read_runs(directory: Path) -> list[dict[str, Any]]:
+    """Read the offline files below ``directory``: what each run holds."""
+    runs = []
     for file in directory.glob("wandb/offline-run-*/run-*.wandb"):
         command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(file)]
         lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -40,5 +47,5 @@ def read_back(directory: Path) -> dict[int, dict[str, Any]]:
                 run["summary"] |= content["update"]
             elif item["type"] == "exit":
                 run["exit"] = content["exit_code"]
-        runs[run["config"]["seed"]] = run | {"types": {item["type"] for item in records}}
+        runs.append(run | {"types": {item["type"] for item in records}})
     return runs

@@ -1,52 +1,50 @@
 """A sheet's figures on the page: what is drawn, said in words, and shown as a table beside it."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from statistics import median
 from typing import Any
 
-from benchmarks.analysis.front import front
+from benchmarks.analysis.curves import Band, by_epoch
+from benchmarks.analysis.front import Front, Standing
 from benchmarks.analysis.measures import Measure, key_of
 from benchmarks.analysis.sheets import Row, Sheet
 from benchmarks.markup import ABSENT, Column, text_column
 from benchmarks.records.schema import Record
 from benchmarks.report import columns, names
+from benchmarks.report.columns import percent
 from benchmarks.report.page import figures
 from benchmarks.report.page.parts import Figure, table
 
 Cells = Sequence[tuple[Row, list[Record]]]  # of one task: each row that ran it, and its runs
 
 
-def pareto(sheet: Sheet) -> Figure | None:
-    """Return the figure of stored numbers against the score; None where no row has a score on every task."""
+def pareto(sheet: Sheet, standing: Front) -> Figure:
+    """Return the figure of bytes against the score, of one row or more."""
     measure = sheet.kind.drawn
-    rows = [row for row in sheet.complete if measure.values(row.runs)]
-    if not rows:
-        return None
-    marks = _marks(rows, measure)
-    best = sorted((mark for mark in marks if mark["front"] == "yes"), key=lambda mark: mark["stored"])
-    listed = (f"{mark['name']} ({mark['stored']:,.15g} stored, {measure.number(mark['score'])})" for mark in best)
+    marks = [_mark(each, measure) for each in standing.standings]
+    best = sorted((mark for mark in marks if mark["front"] == "yes"), key=lambda mark: mark["bytes"])
+    listed = (f"{mark['name']} ({mark['bytes']:,.15g} bytes, {measure.number(mark['score'])})" for mark in best)
     axis = sheet.kind.axis
-    words = f"Stored numbers against {axis}, {len(marks)} rows. On the front, from the fewest numbers to the most: "
+    words = f"Bytes of the adapter against {axis}, {len(marks)} rows. On the front, from the fewest bytes to the most: "
     words += ", ".join(listed) + "."
     return Figure(
         name=f"{sheet.stem}-pareto",
         title="Score against size",
         words=words,
         spec=figures.pareto(marks, axis, words),
-        table=table(f"{sheet.title}: score against size", _pareto_columns(rows, marks, measure)),
+        table=table(f"{sheet.title}: score against size", _pareto_columns(standing, marks, measure)),
     )
 
 
-def _marks(rows: Sequence[Row], measure: Measure) -> list[dict[str, Any]]:
-    stored, means = [median(row.stored) for row in rows], [row.mean(measure) for row in rows]
-    on_front = front(list(zip(stored, means, strict=True)))
-    marks = []
-    for row, size, mean, on in zip(rows, stored, means, on_front, strict=True):
-        size_of_file = median(run.parameters.adapter_bytes for run in row.runs)
-        mark = {"stored": size, "bytes": size_of_file, "score": mean, "front": "yes" if on else "no"}
-        seeds_of_all = min(len(cell) for cell in row.cells.values())
-        marks.append(_facts(row, seeds_of_all) | mark | _bars(row, measure))
-    return marks
+def _mark(standing: Standing, measure: Measure) -> dict[str, Any]:
+    row = standing.row
+    mark = {"stored": median(row.stored), "bytes": standing.stored, "score": standing.score}
+    mark["front"] = "yes" if standing.on else "no"
+    if standing.chance is not None:
+        mark["chance"] = percent(standing.chance)
+    seeds_of_all = min(len(cell) for cell in row.cells.values())
+    return _facts(row, seeds_of_all) | mark | _bars(row, measure)
 
 
 def _bars(row: Row, measure: Measure) -> dict[str, float]:
@@ -57,25 +55,25 @@ def _bars(row: Row, measure: Measure) -> dict[str, float]:
     return {"low": interval.low, "high": interval.high, "less": mean - spread, "more": mean + spread}
 
 
-def _pareto_columns(rows: Sequence[Row], marks: Sequence[dict[str, Any]], measure: Measure) -> list[Column]:
+def _pareto_columns(standing: Front, marks: Sequence[dict[str, Any]], measure: Measure) -> list[Column]:
     def written(mark: dict[str, Any], *ends: str) -> str:
         return " to ".join(measure.number(mark[end]) for end in ends) if ends[0] in mark else ABSENT
 
     return [
-        *columns.names_of(rows),
+        *columns.names_of([each.row for each in standing.standings]),
         Column("stored", [f"{mark['stored']:,.15g}" for mark in marks]),
         Column("adapter bytes", [f"{mark['bytes']:,.15g}" for mark in marks]),
         Column("score", [written(mark, "score") for mark in marks]),
         Column("95% interval", [written(mark, "low", "high") for mark in marks]),
         text_column("on the front", [mark["front"] for mark in marks]),
+        Column("chance of it", [mark.get("chance", ABSENT) for mark in marks]),
     ]
 
 
 def _facts(row: Row, count: int) -> dict[str, Any]:
     """Return what every mark of a row is named and filtered by; ``count`` is how many seeds it has."""
     title = names.title(row.method)
-    name = " ".join(part for part in (title, row.targets, row.variant) if part not in ("", ABSENT))
-    return {"method": row.method, "title": title, "name": name, "targets": row.targets, "seeds": count}
+    return {"method": row.method, "title": title, "name": names.of_row(row), "targets": row.targets, "seeds": count}
 
 
 def _of_task(sheet: Sheet, task: str) -> Cells:
@@ -113,15 +111,10 @@ def seeds(sheet: Sheet, task: str) -> Figure:
         name=f"{sheet.stem}-{key_of(task)}-seeds",
         title=f"Seeds on {key_of(task)}",
         words=words,
-        spec=figures.seeds(points, _score(cells), words),
+        spec=figures.seeds(points, f"{sheet.metric(task)} on dev", words),
         table=table(f"{sheet.title}: seeds on {key_of(task)}", shown),
         task=key_of(task),
     )
-
-
-def _score(cells: Cells) -> str:
-    """Return what a task's score on dev is called on an axis."""
-    return cells[0][1][0].scores.primary.replace("_", "-") + " on dev"
 
 
 def has_curves(sheet: Sheet, task: str) -> bool:
@@ -134,9 +127,9 @@ def curves(sheet: Sheet, task: str) -> Figure:
     cells, measure = _of_task(sheet, task), sheet.kind.held_out
     points, written = [], []
     for row, cell in cells:
-        by_epoch = _by_epoch(cell, measure)
-        points += [_facts(row, len(cell)) | {"epoch": epoch} | band for epoch, band in by_epoch.items()]
-        written.append({epoch: _band(band, measure) for epoch, band in by_epoch.items()})
+        bands = by_epoch(cell, measure)
+        points += [_facts(row, len(cell)) | {"epoch": epoch} | asdict(band) for epoch, band in bands.items()]
+        written.append({epoch: _band(band, measure) for epoch, band in bands.items()})
     epochs = sorted({point["epoch"] for point in points})
     last = {point["name"]: point["score"] for point in points}  # the last of each name stays
     top, low = max(last, key=last.get), min(last, key=last.get)
@@ -152,21 +145,12 @@ def curves(sheet: Sheet, task: str) -> Figure:
         name=f"{sheet.stem}-{key_of(task)}-curves",
         title=f"Learning curves on {key_of(task)}",
         words=words,
-        spec=figures.curves(points, _score(cells), words),
+        spec=figures.curves(points, f"{sheet.metric(task)} on dev", words),
         table=table(f"{sheet.title}: {key_of(task)} by epoch, average (least to most)", shown),
         task=key_of(task),
     )
 
 
-def _by_epoch(cell: Sequence[Record], measure: Measure) -> dict[int, dict[str, float]]:
-    """Return after each epoch the average over seeds and the ends, scaled; of epochs that all runs of a cell had."""
-    by_epoch = {}
-    for number in range(min(len(run.epochs) for run in cell)):
-        values = [measure.scale * run.epochs[number].scores[run.scores.primary] for run in cell]
-        by_epoch[number + 1] = {"score": measure.average(values), "low": min(values), "high": max(values)}
-    return by_epoch
-
-
-def _band(band: dict[str, float], measure: Measure) -> str:
-    score, low, high = (measure.number(band[end]) for end in ("score", "low", "high"))
+def _band(band: Band, measure: Measure) -> str:
+    score, low, high = (measure.number(end) for end in (band.score, band.low, band.high))
     return score if low == high else f"{score} ({low} to {high})"

@@ -38,27 +38,31 @@ Facts = dict[str, Any]  # of a mark: method, title (the method's printed name), 
 
 
 def pareto(marks: Sequence[Facts], score: str, words: str) -> dict[str, Any]:
-    """Return the figure of stored numbers (log) against score.
+    """Return the figure of bytes (log) against score.
 
-    A mark has ``stored``, ``bytes``, ``score``, ``front`` ("yes" or "no"), and where there are two seeds or more
-    ``low`` and ``high`` of the interval and ``less`` and ``more`` of the deviation. What stores nothing is a level.
+    A mark has ``stored``, ``bytes``, ``score``, ``front`` ("yes" or "no"), ``chance`` where it is known, and where
+    there are two seeds or more ``low`` and ``high`` of the interval and ``less`` and ``more`` of the deviation. What
+    takes no bytes is a level.
     """
     x = alt.X(
-        "stored:Q",
-        title="stored numbers (log scale)",
+        "bytes:Q",
+        title="bytes of the adapter (log scale)",
         scale=alt.Scale(type="log", nice=False, padding=20),
         axis=alt.Axis(format=".3~s", tickCount=6),
     )
     y = alt.Y("score:Q", title=score, scale=alt.Scale(zero=False, padding=12))
-    channels = {"color": _colour(marks), "tooltip": _tooltip("stored", "bytes", "score", "low", "high", "front")}
-    sized = [mark for mark in marks if mark["stored"] > 0]  # zero has no place on a log axis
-    levels = [mark for mark in marks if mark["stored"] == 0]
+    channels = {
+        "color": _colour(marks),
+        "tooltip": _tooltip("stored", "bytes", "score", "low", "high", "front", "chance"),
+    }
+    sized = [mark for mark in marks if mark["bytes"] > 0]  # zero has no place on a log axis
+    levels = [mark for mark in marks if mark["bytes"] == 0]
     layers = []
     if on_front := [mark for mark in sized if mark["front"] == "yes"]:
         line = _chart(on_front).mark_line(
             interpolate="step-after", strokeDash=[4, 3], color="currentColor", opacity=0.6
         )
-        layers.append(line.encode(x=x, y=y, order="stored:Q"))
+        layers.append(line.encode(x=x, y=y, order="bytes:Q"))
     if spread := [mark for mark in sized if "low" in mark]:
         bars = _filtered(spread)
         layers.append(bars.mark_rule(strokeWidth=1).encode(x=x, y=alt.Y("low:Q"), y2="high:Q", **channels))
@@ -163,7 +167,14 @@ def _by(field: str, marks: Sequence[Facts], looks: Sequence[Any], channel: Any) 
 
 
 _FORMATS = {"stored": ",", "bytes": ",", "epoch": "d", "seed": "d", "seeds": "d"}
-_HEADINGS = {"bytes": "adapter bytes", "low": "from", "high": "to", "front": "on the front", "choice": "epoch"}
+_HEADINGS = {
+    "bytes": "adapter bytes",
+    "low": "from",
+    "high": "to",
+    "front": "on the front",
+    "chance": "chance of it",
+    "choice": "epoch",
+}
 
 
 def _tooltip(*fields: str) -> list[alt.Tooltip]:

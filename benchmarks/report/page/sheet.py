@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.analysis import tuning
+from benchmarks.analysis import front, tuning
 from benchmarks.analysis.comparisons import compare
 from benchmarks.analysis.measures import key_of
 from benchmarks.analysis.sheets import Sheet
@@ -15,10 +15,15 @@ from benchmarks.report.page import drawn
 from benchmarks.report.page.parts import Block, Section, table, table_of
 
 _FRONT = (
-    "A row is on the front (the dashed line) where no other row stores as little and scores as high. A thin bar is the "
-    "95% interval of the score over seeds, a thick one their standard deviation to both sides; one seed has neither. "
+    "A row is on the front (the dashed line) where no other row takes as few bytes and scores as high. A thin bar is "
+    "the score's 95% interval over seeds, a thick one their standard deviation to both sides; one seed has neither. "
     "What stores nothing is a dashed level. Filters do not move the front, and that of tasks does not apply here."
 )
+_CHANCES = (
+    "The chance of being on the front is the share of draws in which a row is there. A draw resamples the {samples}; "
+    "scores that lie close together leave the front uncertain."
+)
+_NO_CHANCES = "A row has one seed, so nothing tells how likely a row is to be on the front."
 _CURVES = (
     "A line is the average over seeds of the score on dev after each epoch, and the band is from the least to the most."
 )
@@ -32,7 +37,7 @@ def section(sheet: Sheet, root: Path, published: Sequence[PublishedRow]) -> Sect
     if sheet.rows:
         blocks += [
             _main(sheet, published),
-            *_pareto(sheet),
+            *_pareto(sheet, root),
             _chosen(sheet),
             _seeds(sheet),
             _curves(sheet),
@@ -67,9 +72,13 @@ def _chosen(sheet: Sheet) -> Block:
     return Block(title, tables=[table(f"{sheet.title}: {title.lower()}", columns.chosen(sheet))])
 
 
-def _pareto(sheet: Sheet) -> list[Block]:
-    figure = drawn.pareto(sheet)
-    return [] if figure is None else [Block(figure.title, [_FRONT], [figure])]
+def _pareto(sheet: Sheet, root: Path) -> list[Block]:
+    standing = front.of_sheet(sheet, root)
+    if not standing.standings:
+        return []
+    figure = drawn.pareto(sheet, standing)
+    chances = _CHANCES.format(samples=standing.samples) if standing.samples else _NO_CHANCES
+    return [Block(figure.title, [_FRONT, chances], [figure])]
 
 
 def _seeds(sheet: Sheet) -> Block:
@@ -83,7 +92,7 @@ def _curves(sheet: Sheet) -> Block:
 
 
 def _cost(sheet: Sheet) -> Block:
-    return Block("Cost", notes.COST, tables=[table(f"{sheet.title}: cost", columns.cost(sheet))])
+    return Block("Cost", notes.COST, tables=[table(f"{sheet.title}: cost", columns.cost(sheet, {}))])
 
 
 def _tuned(sheet: Sheet) -> Block:

@@ -9,7 +9,7 @@ from scipy import stats
 from support.answers import CLASSES, HALVES, ROWS, leave_answers
 from support.record_factory import make_record, save
 
-from benchmarks.analysis import comparisons, dev_scores, sheets
+from benchmarks.analysis import comparisons, dev_scores, parts, sheets
 from benchmarks.errors import SuiteError
 from benchmarks.records import predictions
 from benchmarks.records.predictions import Predictions
@@ -159,8 +159,8 @@ def test_examples_parts_average_to_the_score(primary: str) -> None:
         wanted = (answered * labels).sum() / labels.sum()
     else:
         wanted = glue.score(facts["metric"], answered, labels)[primary]
-    parts = comparisons._within(answered, labels, primary, facts)
-    assert parts.shape == (ROWS,) and parts.mean() == pytest.approx(wanted, abs=0.01)
+    own = parts._within(answered, labels, primary, facts)
+    assert own.shape == (ROWS,) and own.mean() == pytest.approx(wanted, abs=0.01)
 
 
 def test_ranks_are_scipys() -> None:

@@ -120,7 +120,7 @@ def test_the_same_answers_are_no_difference() -> None:
 
 def test_pseudo_values_of_an_accuracy_are_the_right_answers() -> None:
     right = np.random.default_rng(6).random(50) < 0.6
-    values = intervals.pseudo_values(lambda rows: right[rows].mean(), 50)
+    values = intervals.pseudo_values(right.mean(), np.array([np.delete(right, row).mean() for row in range(50)]))
     np.testing.assert_allclose(values, right, atol=1e-9)
 
 
@@ -128,10 +128,26 @@ def test_pseudo_values_of_a_correlation_average_to_it() -> None:
     random = np.random.default_rng(7)
     x = random.normal(size=200)
     y = x + random.normal(size=200)
-    values = intervals.pseudo_values(lambda rows: stats.pearsonr(x[rows], y[rows]).statistic, 200)
+    without = [stats.pearsonr(np.delete(x, row), np.delete(y, row)).statistic for row in range(200)]
+    np.testing.assert_allclose(intervals.correlations_without_each(x, y), without, rtol=1e-12)
+    values = intervals.pseudo_values(stats.pearsonr(x, y).statistic, np.array(without))
     assert values.mean() == pytest.approx(stats.pearsonr(x, y).statistic, abs=0.01)
     error = values.std(ddof=1) / 200**0.5
     assert error == pytest.approx((1 - values.mean() ** 2) / 200**0.5, rel=0.35)  # as theory has it for normals
+
+
+def test_a_correlation_without_one_example_is_nan_where_the_rest_is_constant() -> None:
+    one, other = np.array([0.1, 0.1, 0.7, 0.1]), np.array([1.0, 2.0, 3.0, 5.0])
+    assert np.isnan(intervals.correlations_without_each(one, other)).tolist() == [False, False, True, False]
+    assert np.isnan(intervals.correlations_without_each(np.full(4, 0.1), other)).all()
+
+
+@pytest.mark.parametrize("statistic", [np.mean, np.median])
+def test_draws_around_seeds_have_the_interval_over_seeds(statistic: intervals.Statistic) -> None:
+    scores = np.array([0.5, 0.8, 0.6])
+    drawn = intervals.around(np.random.default_rng(1), np.tile(scores, (400_000, 1)), statistic)
+    known = intervals.over_seeds(scores, statistic)
+    assert np.quantile(drawn, [0.025, 0.975]) == pytest.approx([known.low, known.high], rel=0.03)
 
 
 def test_mcnemar_is_the_exact_binomial_test() -> None:

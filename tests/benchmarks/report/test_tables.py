@@ -6,6 +6,7 @@ import pytest
 from support.record_factory import make_judged_record, make_record, make_solving_record, make_text_record, save
 from support.rendering import PUBLISHED, grids, render, rendered, seeds, shown
 
+from benchmarks.analysis import front
 from benchmarks.analysis.sheets import Sheet, rows_of, sheets_of
 from benchmarks.errors import SuiteError
 from benchmarks.records.schema import Record, Start
@@ -108,18 +109,18 @@ def test_a_row_that_lacks_a_task_has_no_mean_and_no_mark(tmp_path):
     main_table, *_ = grids(rendered(tmp_path, *records))
     assert [(row["mean"], row["gap"], row["rte"]) for row in main_table] == [("90.0", "0.0", "90.0"), ("-", "-", "-")]
     (sheet,) = sheets_of(records)
-    assert [point.method for point in tables._drawn(sheet)] == ["alpha"]
+    assert [each.row.method for each in front.of_sheet(sheet, tmp_path).standings] == ["alpha"]
 
 
 def test_figure_points_are_the_tables_means(tmp_path):
     records = [
-        *seeds([0.80, 0.84, 0.85], stored=100.0),
-        *seeds([0.60, 0.64, 0.68], task="glue/rte", stored=100.0),
+        *seeds([0.80, 0.84, 0.85], adapter_bytes=100),
+        *seeds([0.60, 0.64, 0.68], task="glue/rte", adapter_bytes=100),
     ]
     (sheet,) = sheets_of(records)
-    (point,) = tables._drawn(sheet)
-    assert (point.stored, point.mean) == (100.0, pytest.approx(74.0))
-    assert point.spread == pytest.approx(3.278719)  # of 70, 74, 76.5
+    (point,) = front.of_sheet(sheet, tmp_path).standings
+    assert (point.stored, point.score) == (100.0, pytest.approx(74.0))
+    assert point.row.spread_of_mean(sheet.kind.drawn) == pytest.approx(3.278719)  # of 70, 74, 76.5
     assert sheet.title == "glue, minilm: generated data, not GLUE"
 
 
@@ -174,8 +175,10 @@ def test_real_and_generated_data_have_files_of_their_own(tmp_path):
     assert names == [
         "tables/glue-minilm.md",
         "figures/glue-minilm.png",
+        "figures/glue-minilm-seeds.png",
         "tables/glue-embedded-minilm.md",
         "figures/glue-embedded-minilm.png",
+        "figures/glue-embedded-minilm-seeds.png",
     ]
 
 
@@ -200,7 +203,7 @@ def test_same_records_same_bytes(tmp_path):
     save(second, *reversed(records))
     written = [render(root, PUBLISHED) for root in (first, second)]
     assert [path.read_bytes() for path in written[0]] == [path.read_bytes() for path in written[1]]
-    assert [path.suffix for path in written[0]] == [".md", ".png"]
+    assert [path.suffix for path in written[0]] == [".md", ".png", ".png"]
 
 
 def test_where_it_ran_is_said_with_its_count(tmp_path):
@@ -361,20 +364,20 @@ def test_two_judges_have_columns_of_their_own(tmp_path):
     assert "of 1 seed unless" in text
 
 
-def test_texts_are_drawn_by_their_first_score():
+def test_texts_are_drawn_by_their_first_score(tmp_path):
     untrained = make_text_record({"bleu": 0.01}, method="none", targets="-", trained=0, stored=0, adapter_bytes=0)
     unscored = texts([0.5], absent={"bleu": "lost"}, method="beta")
     lost = make_text_record(absent={"bleu": "lost"}, seed=3)
     (sheet,) = sheets_of([*texts([0.68, 0.70, 0.75]), lost, untrained, *unscored])
-    alpha, none = tables._drawn(sheet)
-    assert (alpha.method, alpha.mean, alpha.spread) == ("alpha", pytest.approx(71.0), pytest.approx(3.605551))
-    assert (none.method, none.stored, none.mean, none.spread) == ("none", 0, pytest.approx(1.0), None)
+    alpha, none = front.of_sheet(sheet, tmp_path).standings
+    assert (alpha.row.method, alpha.score) == ("alpha", pytest.approx(71.0))
+    assert (none.row.method, none.stored, none.score) == ("none", 0, pytest.approx(1.0))
     assert sheet.kind.axis == "bleu x100 on the test split"
 
 
 def test_an_untrained_backbone_alone_has_a_table_and_a_figure(tmp_path):
     save(tmp_path, make_text_record(method="none", targets="-", trained=0, stored=0, adapter_bytes=0))
-    table, drawing = render(tmp_path, PUBLISHED)
+    table, drawing, _ = render(tmp_path, PUBLISHED)
     (row,) = grids(table.read_text())[0]
     assert [row[column] for column in ("trained", "stored", "adapter bytes", "bleu")] == ["0", "0", "0", "68.1"]
     assert drawing.read_bytes().startswith(b"\x89PNG")

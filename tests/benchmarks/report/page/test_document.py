@@ -8,6 +8,7 @@ import pytest
 from support.answers import leave_answers
 from support.record_factory import make_record
 
+from benchmarks.analysis import front
 from benchmarks.analysis.sheets import Sheet, load, sheets_of
 from benchmarks.records.schema import Tuning
 from benchmarks.report.page import document, drawn, sheet
@@ -37,15 +38,15 @@ def values(figure: Figure) -> list[dict]:
 
 
 RUNS = [
-    make_record(method=method, seed=seed, best=best, last=best - 0.1, stored=stored)
-    for method, stored, bests in (("lora", 9_000.0, (0.7, 0.8, 0.9)), ("vera", 400.0, (0.6, 0.65, 0.7)))
+    make_record(method=method, seed=seed, best=best, last=best - 0.1, adapter_bytes=size)
+    for method, size, bests in (("lora", 9_000, (0.7, 0.8, 0.9)), ("vera", 400, (0.6, 0.65, 0.7)))
     for seed, best in enumerate(bests)
-] + [make_record(method="full", stored=1e6, best=0.75)]
+] + [make_record(method="full", adapter_bytes=1_000_000, best=0.75)]
 
 
 def test_the_front_and_its_intervals_are_those_of_the_rows() -> None:
     made = one_sheet(*RUNS)
-    figure = drawn.pareto(made)
+    figure = drawn.pareto(made, front.of_sheet(made, Path()))
     assert cells(figure.table, "on the front") == ["no", "yes", "yes"]  # full is beaten by LoRA
     marks = {mark["name"]: mark for mark in values(figure)}
     lora = next(row for row in made.rows if row.method == "lora")
@@ -54,7 +55,7 @@ def test_the_front_and_its_intervals_are_those_of_the_rows() -> None:
         [interval.value, interval.low, interval.high], abs=1e-6
     )
     assert cells(figure.table, "95% interval")[:2] == ["-", f"{interval.low:.1f} to {interval.high:.1f}"]
-    assert "low" not in marks["full qv"] and "VeRA qv (400 stored, 65.0), LoRA qv" in figure.words
+    assert "low" not in marks["full qv"] and "VeRA qv (400 bytes, 65.0), LoRA qv" in figure.words
 
 
 def test_a_curve_is_the_median_between_the_least_and_the_most() -> None:

@@ -1,19 +1,16 @@
 """The figure of methods by their mean rank over tasks, with a bar beside those that cannot be told apart."""
 
-import io
-
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from benchmarks.analysis.comparisons import Compared, alike
 from benchmarks.report import names
+from benchmarks.report.figures import canvas
 
 
-def png(compared: Compared, title: str) -> bytes:
-    """Draw two methods or more, the best on top. The same comparison gives the same bytes."""
+def draw(compared: Compared, title: str) -> Figure:
+    """Draw two methods or more, the best on top."""
     ranks, groups = compared.ranks, alike(compared.ranks, compared.pairs)
-    figure = Figure(figsize=(8, 1.2 + 0.35 * len(ranks)), dpi=150, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    figure = canvas.blank(8, 1.2 + 0.35 * len(ranks))
     axes = figure.add_subplot()
     places = {name: place for place, name in enumerate(ranks)}
     axes.plot(list(ranks.values()), list(places.values()), "o", color="#0072B2", markersize=7)
@@ -28,6 +25,4 @@ def png(compared: Compared, title: str) -> bytes:
     axes.set_xlabel("mean rank over tasks (1 is best); a bar spans methods of which no two differ (p < 0.05, Holm)")
     axes.set_title(title)
     axes.grid(axis="x", alpha=0.3)
-    content = io.BytesIO()
-    canvas.print_png(content, metadata={"Software": None})
-    return content.getvalue()
+    return figure

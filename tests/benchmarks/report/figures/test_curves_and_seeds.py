@@ -1,0 +1,46 @@
+"""The figures of learning curves and of seeds: what is drawn is what the records hold, and every row is named."""
+
+from support.record_factory import make_record
+
+from benchmarks.analysis.sheets import Sheet, sheets_of
+from benchmarks.report.figures import curves, seeds
+
+
+def sheet(last: float | None = 0.7) -> Sheet:
+    runs = [
+        make_record(task, method, "qv", seed, best=best + seed / 100, last=last, held_out=0.6)
+        for task, best in (("glue/mrpc", 0.8), ("glue/rte", 0.75))
+        for method in ("lora", "vb_lora")
+        for seed in (0, 1)
+    ]
+    runs.append(make_record("glue/mrpc", "head", "-", 0, best=0.3))
+    (made,) = sheets_of(runs)
+    return made
+
+
+def test_a_curve_goes_through_the_average_after_each_epoch() -> None:
+    figure = curves.draw(sheet())
+    mrpc, rte = figure.axes
+    assert (mrpc.get_title(), rte.get_title(), mrpc.get_ylabel()) == ("mrpc", "rte", "accuracy on dev (x100)")
+    drawn = [line.get_xydata().tolist() for line in rte.lines]
+    assert drawn == [[[1.0, 75.5], [2.0, 70.0]]] * 2
+    assert mrpc.lines[0].get_xydata().tolist() == [[1.0, 30.0]]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["head", "LoRA qv", "VB-LoRA qv"]
+    lora = next(line for line in rte.lines if line.get_marker() == "o")
+    handle = legend.legend_handles[1]
+    assert (lora.get_color(), lora.get_linestyle()) == (handle.get_color(), handle.get_linestyle())
+
+
+def test_a_tasks_panel_is_absent_where_every_run_has_one_epoch() -> None:
+    assert curves.draw(sheet(last=None)) is None
+
+
+def test_each_seed_is_a_point_for_best_last_and_held_out() -> None:
+    figure = seeds.draw(sheet())
+    mrpc, rte = figure.axes
+    assert [text.get_text() for text in mrpc.get_yticklabels()] == ["head", "LoRA qv", "VB-LoRA qv"]
+    scores = [[round(x, 6) for x in line.get_xdata()] for line in rte.lines]
+    assert scores == [[], [], [], *[[75.0, 76.0], [70.0, 70.0], [60.0, 60.0]] * 2]
+    heights = [line.get_ydata()[0] for line in mrpc.lines]
+    assert heights == sorted(heights) and [round(height) for height in heights] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
