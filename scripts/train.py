@@ -22,12 +22,12 @@ _COMMAND = os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else os.getpid()
 
 
 @hydra.main(version_base="1.3", config_path=str(conf.CONF), config_name="run")
-def _job(config: DictConfig) -> None:
+def _job(config: DictConfig) -> int:
     command.end_with(_COMMAND)
     try:
         from benchmarks.training import job, runner  # here, so that --help and --cfg job do not wait for torch
 
-        runner.run_job(job.read(config))
+        return runner.run_job(job.read(config))
     except (*command.bad_input(), OSError) as error:
         command.say(error)
         if HydraConfig.get().mode is RunMode.RUN:

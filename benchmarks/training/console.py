@@ -1,12 +1,12 @@
 """What a person sees while a job trains."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 import rich.progress
 
-from benchmarks.records.schema import Parameters, Record, scale_and_digits
+from benchmarks.records.schema import Epoch, Parameters, Record, scale_and_digits
 from benchmarks.training.plan import Job, Run
 
 
@@ -28,6 +28,21 @@ def announce(job: Job, runs: list[Run], maps: int, counts: Parameters, remark: s
     )
     if remark is not None:
         say(f"  {remark}")
+
+
+def epoch(histories: Sequence[Sequence[Epoch]], number: int, epochs: int, primary: str) -> str:
+    """Return what an epoch gave the runs that had it, in one line: the score on dev and the training loss."""
+    had = [history[number - 1] for history in histories if len(history) >= number]
+    if not had:
+        return f"  epoch {number} of {epochs}: every run has failed"
+    scale, digits = scale_and_digits(primary)
+    scores, losses = [scale * each.scores[primary] for each in had], [each.train_loss for each in had]
+    return f"  epoch {number} of {epochs}: {primary} {_range(scores, digits)}, loss {_range(losses, 3)}"
+
+
+def _range(values: Sequence[float], digits: int) -> str:
+    ends = dict.fromkeys(f"{end:.{digits}f}" for end in (min(values), max(values)))
+    return " to ".join(ends)
 
 
 def outcome(run: Run, record: Record) -> str:

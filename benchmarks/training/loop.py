@@ -13,7 +13,7 @@ from accelerate.utils import gather_object, send_to_device
 from benchmarks.records.schema import Epoch
 from benchmarks.tasks import order
 from benchmarks.tasks.scoring.glue import UndefinedMetric
-from benchmarks.training import checkpoint
+from benchmarks.training import checkpoint, console
 from benchmarks.training.checkpoint import Progress
 from benchmarks.training.feed import Feed, Split
 from benchmarks.training.group import RunGroup
@@ -60,6 +60,7 @@ def fit(group: RunGroup, feed: Feed, place: Path, keep_best: bool, watch: Watch)
         progress.peak_memory_bytes = max(progress.peak_memory_bytes, _peak_memory(device))
         _score_epoch(group, feed, progress, (losses / len(feed.train.examples)).tolist(), keep_best)
         _tell(progress, progress.epoch, steps, watch)
+        watch.say(console.epoch(progress.histories, progress.epoch + 1, settings.epochs, feed.dev.task.primary))
         progress.epoch += 1
         if group.accelerator.is_main_process:
             checkpoint.save(group, progress, place)

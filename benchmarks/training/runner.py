@@ -16,8 +16,8 @@ from benchmarks.training.settings import JobSettings
 from benchmarks.training.warm_start import Began
 
 
-def run_job(settings: JobSettings) -> None:
-    """Train every run of one job that is not done, and leave its records."""
+def run_job(settings: JobSettings) -> int:
+    """Train every run of one job that is not done, and leave its records; return how many were not done."""
     accelerator = Accelerator()
     console = Console(quiet=not accelerator.is_main_process, soft_wrap=True, highlight=False)
     job = plan.prepare(settings, accelerator, console)
@@ -28,7 +28,7 @@ def run_job(settings: JobSettings) -> None:
     _say_what_is_done(job, runs, done)
     if len(done) == len(runs):
         checkpoint.remove(job, groups)
-        return
+        return 0
     for setting in ("results", "cache"):
         check_writable(getattr(settings, setting), setting)
     from benchmarks.training import feed, trainer  # here, so that a job that is done loads no model library
@@ -46,6 +46,7 @@ def run_job(settings: JobSettings) -> None:
     failed = [run for run in runs if store.read(run.path).status == "failed"]
     if failed:
         raise RunsFailed(f"{job.label}: {len(failed)} of {len(runs)} runs failed, and their records say why")
+    return len(runs) - len(done)
 
 
 def _say_what_is_done(job: Job, runs: list[Run], done: list[Run]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -128,12 +129,23 @@ def test_a_launchers_workers_end_with_the_command(
         kill_at(child, tmp_path / "cache" / "checkpoints", count=2)
 
 
-def test_a_sweep_of_good_jobs_ends_well(
-    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_sweep_of_good_jobs_ends_well_and_says_how_far_it_is(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    job = tiny.job("lora", bert, glue, tmp_path, "task=glue/mrpc,glue/rte", "train.epochs=1")
+    job = tiny.job("lora", bert, glue, tmp_path, "task=glue/mrpc,glue/rte", "train.epochs=2")
     assert tiny.command_line(monkeypatch, ["--multirun", *job]) == 0
-    assert sorted(record.task for record in sheets.load(tmp_path / "results")) == ["glue/mrpc", "glue/rte"]
+    records = sheets.load(tmp_path / "results")
+    assert sorted(record.task for record in records) == ["glue/mrpc", "glue/rte"]
+    said = capsys.readouterr().out
+    first, second = (line for line in said.splitlines() if line.startswith("job "))
+    assert first == "job 1 of 2" and re.fullmatch(r"job 2 of 2; about \d+ s left", second)
+    for record in records:
+        for epoch in record.epochs:
+            score = f"accuracy {100 * epoch.scores['accuracy']:.1f}, loss {epoch.train_loss:.3f}"
+            assert f"  epoch {epoch.epoch} of 2: {score}\n" in said
+    assert tiny.command_line(monkeypatch, ["--multirun", *job]) == 0
+    done = [line for line in capsys.readouterr().out.splitlines() if line.startswith("job ")]
+    assert done == ["job 1 of 2", "job 2 of 2"]  # nothing that was trained tells how long the rest takes
 
 
 def test_the_embedded_rows_are_used_on_request_alone_and_said_so(
