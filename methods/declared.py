@@ -29,6 +29,14 @@ def title(name: str) -> str:
     return printed if _letters(printed) == _letters(name) else name
 
 
+def source(name: str) -> str:
+    """Return where a method comes from, in one line: the first paragraph of the docstring of methods/``name``.py.
+
+    Raises MethodError for a file that is absent or cannot be read.
+    """
+    return " ".join((ast.get_docstring(_parsed(name)) or name).split("\n\n")[0].split())
+
+
 def _letters(text: str) -> str:
     return "".join(character for character in text.lower() if character.isalnum())
 

@@ -1,9 +1,10 @@
 """python scripts/export.py RUN --to peft                                  any method's factors, as a plain LoRA
 python scripts/export.py RUN --to peft-native                           VeRA and VB-LoRA, in peft's own format
+python scripts/export.py RUN --to peft --license mit --push me/my-adapter   and send it to the hub
 python scripts/export.py DIR --from peft task=NAME backbone=NAME        LoRA, VeRA and VB-LoRA that peft has trained
 
-Writes a run's adapter as an adapter folder of peft, or reads one of peft's into an adapter folder of the suite. RUN is
-a run's record, its folder or its adapter folder. Prints the folder that was written.
+Writes a run's adapter as an adapter folder of peft with a model card, or reads one of peft's into an adapter folder of
+the suite. RUN is a run's record, its folder or its adapter folder. Prints the folder that was written.
 """
 
 import argparse
@@ -27,6 +28,10 @@ _EXAMPLES = """examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or read the adapter that the command line names, and print the folder that was written."""
     options = parser().parse_intermixed_args(arguments)
+    if options.origin and (options.license or options.push):
+        raise SuiteError("--license and --push go with --to, which writes what others can load")
+    if options.private and not options.push:
+        raise SuiteError("--private goes with --push REPO")
     print(_read_in(options) if options.origin else _write_out(options))
     return 0
 
@@ -35,13 +40,16 @@ def _write_out(options: argparse.Namespace) -> Path:
     if options.overrides:
         raise SuiteError(f"{options.overrides[0]} does not go with --to: the run's adapter names its task and backbone")
     from benchmarks.models import saved  # here, so that --help does not wait for torch
-    from benchmarks.models.peft import outward
+    from benchmarks.models.peft import card, outward, upload
 
     write = {"peft": outward.to_peft, "peft-native": outward.to_peft_native}[options.to]
     run = saved.find(options.source)
     out = options.out or run.directory.parent / "peft"
     for caution in write(run, options.cache, out):
         print(f"note: {caution}", file=sys.stderr)
+    card.write(out, run, options.license, options.push)
+    if options.push:
+        print(upload.push(out, options.push, options.private))
     return out
 
 
@@ -80,6 +88,9 @@ def parser() -> command.Parser:
         metavar="DIR",
         help="the folder to write; default: peft/ beside the run's adapter/, and with --from adapter/ in peft's folder",
     )
+    made.add_argument("--license", metavar="ID", help="with --to: the licence that the model card names, such as mit")
+    made.add_argument("--push", metavar="REPO", help="with --to: send what was written to this repository on the hub")
+    made.add_argument("--private", action="store_true", help="with --push: make the repository private if it is new")
     made.add_argument(
         "--cache",
         type=Path,

@@ -3,6 +3,7 @@
 The tolerance is 1e-5 on logits between 1 and 6: the products are taken in another order, in float32.
 """
 
+import ast
 import json
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from methods.dropout import Rows
 from scripts import export
 
 NATIVE = [name for name, form in formats.find().items() if hasattr(form, "write")]
+FILES = ["README.md", "adapter_config.json", "adapter_model.safetensors"]
 CONV1D = "targets=[attn.c_proj,mlp.c_fc,mlp.c_proj]"  # GPT-2's maps that are not several in one
 
 # peft 0.21.2 asks transformers for a property under its old name; nothing here can change that.
@@ -72,7 +74,11 @@ def test_peft_gives_a_plain_loras_logits_of_every_method(method: str, backbone: 
     directory = leave(method, backbone, tmp_path)
     out = exported(directory, "peft", tmp_path)
     model = assert_same(directory, out, tmp_path)
-    assert sorted(file.name for file in out.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
+    assert sorted(file.name for file in out.iterdir()) == [
+        "README.md",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
     layers = [module for module in model.modules() if isinstance(module, peft.tuners.lora.LoraLayer)]
     adapted = {site.module or site.name for site in saved.load(saved.find(directory), tmp_path).sites}
     assert len(layers) == len(adapted)
@@ -132,7 +138,11 @@ def test_the_last_export_is_the_one_that_is_there(bert: Path, tmp_path: Path) ->
     for directory, to in ((first, "peft-native"), (second, "peft"), (first, "peft")):
         out = exported(directory, to, tmp_path)
         assert_same(directory, out, tmp_path)
-        assert sorted(file.name for file in out.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
+        assert sorted(file.name for file in out.iterdir()) == [
+            "README.md",
+            "adapter_config.json",
+            "adapter_model.safetensors",
+        ]
 
 
 def test_an_export_that_is_refused_leaves_the_earlier_one(
@@ -226,7 +236,10 @@ def test_peft_is_the_version_written_for() -> None:
 
 def test_the_exporter_needs_no_peft() -> None:
     for file in [*Path(outward.__file__).parent.rglob("*.py"), Path(export.__file__)]:
-        assert not [line for line in file.read_text().splitlines() if line.startswith(("import peft", "from peft"))]
+        nodes = list(ast.walk(ast.parse(file.read_text())))
+        named = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+        named += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+        assert "peft" not in {name.partition(".")[0] for name in named}
 
 
 @pytest.mark.parametrize("kind", ["nf4", "int8"])
