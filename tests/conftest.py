@@ -5,8 +5,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from support.hub import Hub
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +38,32 @@ def own_datasets_cache(machine: dict[str, str], monkeypatch: pytest.MonkeyPatch,
     import datasets
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+
+
+@pytest.fixture
+def loopback(machine: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["Hub"]:
+    """Serve an empty hub to the client, which keeps what it fetches in this test's folder."""
+    import huggingface_hub
+    from support.hub import serving
+
+    from benchmarks import hub
+
+    with serving() as server:
+        constants = huggingface_hub.constants
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "ENDPOINT", server.address)
+        template = f"{server.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "kept"))
+        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1)
+        monkeypatch.setattr(hub, "PAUSE", 0.01)
+        for name, value in (("HF_ENDPOINT", server.address), ("HF_HUB_CACHE", str(tmp_path / "kept"))):
+            monkeypatch.setenv(name, value)  # for processes that a test starts
+        hub.snapshot.cache_clear()
+        huggingface_hub.close_session()
+        yield server
+        hub.snapshot.cache_clear()
+        huggingface_hub.close_session()
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ class Backbone(typed.Facts):
     """What an adapter says of its backbone: the settings of conf/backbone that opening it needs, and its hash."""
 
     path: str
+    revision: str | None = None  # the commit of one that came from the hub
     random: bool
     shape: dict[str, Any] | None
     head: list[str]

@@ -15,9 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
-
-from benchmarks.errors import SuiteError, first_line
+from benchmarks import hub
+from benchmarks.errors import SuiteError
 from benchmarks.records.files import check_not_pointer
 
 _WEIGHTS = "model.safetensors"
@@ -28,13 +27,13 @@ _FETCHED = ["*.json", "*.txt", "*.model", _WEIGHTS, "model-*.safetensors"]
 _SEAL = "unpacked-from"  # the file that says what a directory was unpacked from, and what was in it then
 
 
-def locate(path: str, cache: Path, random: bool = False) -> Path:
+def locate(path: str, cache: Path, random: bool = False, revision: str | None = None) -> Path:
     """Return the directory of a backbone: ``package:NAME/SUB``, a directory, or an id on the hub, which is fetched.
 
     A path that ends in .gguf is unpacked into a directory below ``cache``. For a ``random`` backbone, whose weights
-    are drawn, only the tokenizer and the config are fetched.
+    are drawn, only the tokenizer and the config are fetched. ``revision`` is the hub's; None for main.
     """
-    place = _find(path, random)
+    place = _find(path, random, revision)
     return _unpacked(place, cache / "backbones") if place.suffix == ".gguf" else place
 
 
@@ -98,24 +97,18 @@ def _is_whole(directory: Path) -> bool:
         return False
 
 
-def _find(path: str, random: bool) -> Path:
+def _find(path: str, random: bool, revision: str | None) -> Path:
     if path.startswith("package:"):
         return _in_package(*path.removeprefix("package:").split("/", 1))
     place = Path(path).expanduser()
     if place.is_dir() or (place.suffix == ".gguf" and place.is_file()):
         return place
     try:
-        return Path(huggingface_hub.snapshot_download(path, allow_patterns=_FETCHED_OF_RANDOM if random else _FETCHED))
-    except huggingface_hub.errors.GatedRepoError as error:
+        return hub.snapshot(path, "model", revision, tuple(_FETCHED_OF_RANDOM if random else _FETCHED))
+    except hub.Unfetched as error:
         raise SuiteError(
-            f"{path} is gated: accept its licence at {huggingface_hub.constants.ENDPOINT}/{path} and log in "
-            "(`hf auth login`, or HF_TOKEN in the environment), or pass backbone.path=DIR with its files"
-        ) from error
-    except (OSError, ValueError, huggingface_hub.errors.HfHubHTTPError) as error:
-        raise SuiteError(
-            f"cannot fetch {path} from the hub ({type(error).__name__}: {first_line(error)}), and there is no "
-            "directory of that name: pass backbone.path=DIR with its files, or backbone=minilm or smollm2-135m, which "
-            "packages ship"
+            f"{error}; or pass backbone.path=DIR with its files, since there is no directory {path}, or "
+            "backbone=minilm or smollm2-135m, which packages ship"
         ) from error
 
 
@@ -177,6 +170,5 @@ def _hash(files: set[Path]) -> str:
     digest = hashlib.sha256()
     for file in sorted(files):
         check_not_pointer(file)
-        with file.open("rb") as content:
-            digest.update(hashlib.file_digest(content, "sha256").digest())
+        digest.update(hub.digest(file))
     return digest.hexdigest()[:16]

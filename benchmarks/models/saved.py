@@ -103,7 +103,7 @@ def load(saved: Saved, cache: Path, device: torch.device = CPU) -> Opened:
 
 def locate(backbone: dict[str, Any], cache: Path) -> tuple[Path, str]:
     """Return a backbone's directory and its fingerprint."""
-    directory = files.locate(backbone["path"], cache, backbone["random"])
+    directory = files.locate(backbone["path"], cache, backbone["random"], backbone["revision"])
     return directory, files.fingerprint(directory, backbone["shape"] if backbone["random"] else None)
 
 

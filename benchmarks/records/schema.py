@@ -22,17 +22,18 @@ class Typed(BaseModel):
 
 
 class Data(Typed):
-    """The rows that a run was trained and scored on; ``fingerprint`` hashes them."""
+    """The rows that a run was trained and scored on; ``fingerprint`` hashes them, ``revision`` is the commit."""
 
     source: Literal["hub", "directory", "embedded"]
     dataset: str
     fingerprint: Hexadecimal
     train_rows: int
     validation_rows: int
+    revision: str | None = None
 
 
 class Backbone(Typed):
-    """The pretrained model; ``fingerprint`` hashes its weights, config and tokenizer.
+    """The pretrained model; ``fingerprint`` hashes its weights, config and tokenizer, ``revision`` is its hub's commit.
 
     ``quantization`` says how its linear maps were quantised, if they were; ``frozen_from`` says which weights a
     method's frozen tensors were computed from, if not from the pretrained ones.
@@ -42,6 +43,7 @@ class Backbone(Typed):
     path: str
     fingerprint: Hexadecimal
     parameters: int
+    revision: str | None = None
     quantization: str | None = None
     frozen_from: str | None = None
 

@@ -12,6 +12,7 @@ from benchmarks.papers.published import PublishedRow
 from benchmarks.records.schema import Record
 from benchmarks.report import columns
 
+_COMMIT = 12  # digits of a commit that are shown
 FORMULAS = (
     "In a formula, maps is the number of adapted linear maps, sides the sum of their d_in + d_out, outputs the sum of "
     "their d_out, and hidden the least d_in."
@@ -52,6 +53,7 @@ def facts(sheet: Sheet, published: Sequence[PublishedRow]) -> list[str]:
         *_protocol(sheet),
         *_sources(sheet, published),
         *(f"Data: {text}." for text in _tally(sheet.records, _data)),
+        *(f"Backbone: {text}." for text in _tally([run for run in sheet.records if run.backbone.revision], _backbone)),
         *(f"Start: {text}." for text in _tally([run for run in sheet.finished if run.started_from], _start)),
         *(f"Test: {text}." for text in _tally(written, _test)),
         *(f"Exam: {text}." for text in _counted(_exams(sheet.finished))),
@@ -139,7 +141,12 @@ def _counted(texts: Iterable[str]) -> list[str]:
 def _data(run: Record) -> str:
     data = run.data
     rows = f"{data.train_rows:,} train and {data.validation_rows:,} dev rows"
-    return f"{key_of(run.task)}, {rows} of {data.dataset} ({data.source}, {data.fingerprint[:DIGITS]})"
+    commit = f" at {data.revision[:_COMMIT]}" if data.revision else ""
+    return f"{key_of(run.task)}, {rows} of {data.dataset}{commit} ({data.source}, {data.fingerprint[:DIGITS]})"
+
+
+def _backbone(run: Record) -> str:
+    return f"{run.backbone.path} at {run.backbone.revision[:_COMMIT]}"
 
 
 def _start(run: Record) -> str:

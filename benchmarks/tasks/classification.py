@@ -25,11 +25,11 @@ class Classification(Task):
     labels: list[str] | None = Field(min_length=2)
     metric: str
     primary: str
+    revision: str | None = None
 
     auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
     has_head: ClassVar[bool] = True
     eval_rows: ClassVar[int] = 64
-    revision: ClassVar[str | None] = None
 
     @field_validator("metric")
     @classmethod

@@ -14,6 +14,7 @@ import datasets
 import yaml
 from datasets.packaged_modules.csv.csv import CsvConfig
 
+from benchmarks import hub
 from benchmarks.errors import SuiteError
 from benchmarks.records.files import check_not_pointer
 from benchmarks.tasks.base import Source
@@ -50,7 +51,7 @@ def read(place: Path, source: Source, cache: Path) -> datasets.Dataset:
     cannot read.
     """
     split = re.match(r"\w*", source.split)[0]
-    stated = _states(place, source.config)
+    stated = _stated(place, source.config) is not None
     files = [] if stated else _files_of(place, source.config, split)
     how: dict[str, Any] = {"path": str(_without_links(place, cache) if stated else place), "name": source.config}
     if files:
@@ -70,15 +71,33 @@ def read(place: Path, source: Source, cache: Path) -> datasets.Dataset:
     return _with_hub_columns(rows, source.columns) if files else rows
 
 
-def _states(place: Path, config: str) -> bool:
-    """Say whether the README.md of a directory states which files a config has."""
+def patterns(place: Path, config: str) -> list[str] | None:
+    """Return which of a data set's files a config needs, by its README.md; None where that does not state them."""
+    stated = _stated(place, config)
+    if stated is None or "data_files" not in stated:
+        return None
+    files, folder = stated["data_files"], stated.get("data_dir")
+    named = [entry.get("path") if isinstance(entry, Mapping) else entry for entry in _listed(files)]
+    paths = [str(path) for entry in named for path in _listed(entry)]
+    return ["README.md", *(f"{folder}/{path}" if folder else path for path in paths)]
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _stated(place: Path, config: str) -> Mapping[str, Any] | None:
+    """Return what the README.md of a directory states of a config's files; None where it does not."""
     try:
         head = (place / "README.md").read_text(encoding="utf-8-sig").split("---")
         facts = yaml.safe_load(head[1]) if len(head) > 2 and not head[0].strip() else None
     except (OSError, ValueError, yaml.YAMLError):
-        return False
-    stated = facts.get("configs") if isinstance(facts, Mapping) else None
-    return isinstance(stated, list) and any(isinstance(c, dict) and c.get("config_name") == config for c in stated)
+        return None
+    configs = facts.get("configs") if isinstance(facts, Mapping) else None
+    for each in configs if isinstance(configs, list) else []:
+        if isinstance(each, Mapping) and each.get("config_name") == config:
+            return each
+    return None
 
 
 def _files_of(place: Path, config: str, split: str) -> list[Path]:
@@ -161,7 +180,5 @@ def _hash(files: Sequence[Path], place: Path) -> str:
     """Return a hash of files' paths, as seen from ``place``, and contents, wherever links lead."""
     digest = hashlib.sha256()
     for file in files:
-        with file.open("rb") as content:
-            own = hashlib.file_digest(content, "sha256").hexdigest()
-        digest.update(f"{os.path.relpath(file, place)} {own}\n".encode())
+        digest.update(f"{os.path.relpath(file, place)} {hub.digest(file).hex()}\n".encode())
     return digest.hexdigest()[:16]

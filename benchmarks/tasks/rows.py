@@ -12,6 +12,7 @@ import datasets
 import huggingface_hub
 import numpy as np
 
+from benchmarks import hub
 from benchmarks.errors import SuiteError, first_line
 from benchmarks.tasks import embedded, folders
 from benchmarks.tasks.base import Source, Task
@@ -24,11 +25,12 @@ _ALL: Mapping[str, int | None] = MappingProxyType({})
 class Rows:
     """A task's splits, whose rows have been checked; ``fingerprint`` hashes every row.
 
-    Their tokens are kept below ``cache``, if it is given.
+    ``revision`` is the commit of rows from the hub. Their tokens are kept below ``cache``, if it is given.
     """
 
     source: str
     dataset: str
+    revision: str | None
     fingerprint: str
     splits: dict[str, datasets.Dataset]
     cache: Path | None = None
@@ -51,28 +53,38 @@ def load(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | No
         for row in _rows(rows):
             digest.update(row)
     origin = {None: "hub", "embedded": "embedded"}.get(root, "directory")
-    return Rows(origin, f"{task.dataset}/{task.config}", digest.hexdigest()[:16], splits, cache)
+    commit = hub.commit_of(_place(task.sources["train"], root, cache)) if root is None else None
+    return Rows(origin, f"{task.dataset}/{task.config}", commit, digest.hexdigest()[:16], splits, cache)
 
 
 def _read(source: Source, split: str, root: str | None, cache: Path, needs: str) -> datasets.Dataset:
     """Return one split's checked rows, with the columns that the source names; ``needs`` is who needs them."""
-    if root is None:
-        place = source.dataset
-    elif root == "embedded":
-        place = embedded.write(cache, source.dataset.rpartition("/")[2])
-    else:
-        place = _directory(root, source)
+    place = _place(source, root, cache)
     try:
-        rows = _from_hub(source, cache) if root is None else folders.read(place, source, cache)
+        rows = folders.read(place, source, cache)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         reason = first_line(error.__cause__ or error)
         raise SuiteError(
             f"cannot read {source.dataset} ({source.config}) from {place}: {reason}; {_wanted(source)}"
         ) from error
-    where = f"{place} ({source.config}, {split})"
+    where = f"{source.dataset if root is None else place} ({source.config}, {split})"
     rows = _settled(source, rows, where)
     _check(source, rows, where, needs)
     return rows.select_columns(source.columns)
+
+
+def _place(source: Source, root: str | None, cache: Path) -> Path:
+    """Return the folder of a data set's files; of one on the hub, that of the hub's client."""
+    if root == "embedded":
+        return embedded.write(cache, source.dataset.rpartition("/")[2])
+    if root is not None:
+        return _directory(root, source)
+    try:
+        about = hub.snapshot(source.dataset, "dataset", source.revision, ("README.md",))
+        needed = folders.patterns(about, source.config)
+        return hub.snapshot(source.dataset, "dataset", source.revision, needed and tuple(needed))
+    except hub.Unfetched as error:
+        raise SuiteError(f"{error}; {_wanted(source)}") from error
 
 
 def _wanted(source: Source) -> str:
@@ -84,20 +96,6 @@ def _wanted(source: Source) -> str:
         f".tsv, or with a README.md that begins with the lines `---`, `configs: [{entry}]`, `---`; or "
         "data.root=embedded for the suite's own rows"
     )
-
-
-def _from_hub(source: Source, cache: Path) -> datasets.Dataset:
-    """Return a split's rows from the hub or, where it is out of reach, from what the hub's client keeps of it."""
-    try:
-        return datasets.load_dataset(source.dataset, source.config, split=source.split, revision=source.revision)
-    except OSError as unreached:
-        try:
-            snapshot = huggingface_hub.snapshot_download(
-                source.dataset, repo_type="dataset", revision=source.revision, local_files_only=True
-            )
-        except huggingface_hub.errors.LocalEntryNotFoundError:
-            raise unreached from None
-        return folders.read(Path(snapshot), source, cache)
 
 
 def _directory(root: str, source: Source) -> Path:

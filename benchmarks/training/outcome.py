@@ -77,6 +77,7 @@ class Ended:
         """Write a run's adapter as it was at the best epoch."""
         job, run, kept = self.job, self.runs[index], self.progress.kept[index]
         directory = store.folder_of(run.path) / "adapter"
+        backbone = job.settings.backbone.model_dump() | {"revision": self.backbone.revision}
         adapter_files.save(
             directory=directory,
             name=job.method_name,
@@ -85,7 +86,7 @@ class Ended:
             head=kept["head"],
             frozen=adaptation.frozen,
             sites=adaptation.sites,
-            backbone=saved.backbone_facts(job.settings.backbone.model_dump(), job.fingerprint),
+            backbone=saved.backbone_facts(backbone, job.fingerprint),
             facts=run.config,
             resumable=job.settings.adapter.resumable,
         )
@@ -99,4 +100,5 @@ def _data(job: Job) -> schema.Data:
         fingerprint=job.rows.fingerprint,
         train_rows=len(job.rows.splits["train"]),
         validation_rows=len(job.rows.splits["validation"]),
+        revision=job.rows.revision,
     )

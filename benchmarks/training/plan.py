@@ -99,7 +99,7 @@ def prepare(settings: JobSettings, accelerator: Accelerator, console: Console) -
     sizes = {"train": settings.data.train_rows, "validation": settings.data.validation_rows}
     with accelerator.main_process_first():
         rows = data.load(task, settings.data.root, settings.cache, sizes)
-        directory = files.locate(backbone.path, settings.cache, backbone.random)
+        directory = files.locate(backbone.path, settings.cache, backbone.random, backbone.revision)
     return Job(
         settings=settings,
         task=task,

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from benchmarks import hub
 from benchmarks.errors import SuiteError, first_line
 from benchmarks.models import adapter_files, backbones, counting, quantization
 from benchmarks.models.frozen import frozen
@@ -110,6 +112,7 @@ def _described(job: Job, adaptation: Adaptation, counts: schema.Parameters) -> s
         name=job.settings.backbone_name,
         path=backbone.path,
         fingerprint=job.fingerprint,
+        revision=hub.commit_of(job.directory),
         parameters=adaptation.model.num_parameters() - counts.head,
         quantization=quantization.describe(backbone.quantization),
         frozen_from=f"the weights dequantised from {backbone.quantization}" if dequantised else None,
@@ -127,9 +130,17 @@ def _info(job: Job, run: Run, counts: schema.Parameters) -> RunInfo:
         seed=run.config["seed"],
         source=job.rows.source,
         primary=job.task.primary,
-        config=run.config | ({"tuning": run.tuning.model_dump()} if run.tuning else {}),
+        config=run.config | _beside(job, run),
         parameters=counts,
     )
+
+
+def _beside(job: Job, run: Run) -> dict[str, Any]:
+    """Return what W&B is told of a run beside its config: what it is a configuration of, and the hub's commits."""
+    commits = {"backbone": hub.commit_of(job.directory), "data": job.rows.revision}
+    known = {name: commit for name, commit in commits.items() if commit}
+    tuning = {"tuning": run.tuning.model_dump()} if run.tuning else {}
+    return tuning | ({"commits": known} if known else {})
 
 
 def _begin(group: RunGroup, record: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from support.hub import Hub, files_of
 
 from benchmarks import conf
 from benchmarks.analysis import verdicts
@@ -11,6 +12,7 @@ from benchmarks.papers import published, recipes
 from benchmarks.records import store
 from benchmarks.training import job as reading
 from scripts import reproduce
+from scripts import tables as make_tables
 
 TABLE = """
 source: someone
@@ -97,6 +99,62 @@ def test_a_table_is_planned_then_run_and_then_done(
     ]
     assert [line[3:] for line in plan_of(capsys, *table)] == [["2", "2", "0"], ["2", "2", "0"], ["2", "0", "2"]]
     assert plan_of(capsys, *table, "--task", "sst2", "--method", "lora") == [["lora", "qv", "glue/sst2", "2", "2", "0"]]
+
+
+HUBS_TABLE = """
+source: someone
+arxiv: '2401.00001'
+table: 2
+benchmark: glue
+experiment: quickstart
+statistic: median
+train_rows: {rte: 43}
+scored_rows: {rte: 40}
+rows:
+- backbone: roberta-base
+  method: lora
+  targets: qv
+  parameters: 1
+  parameters_as_printed: 1K
+  scores: {rte: {value: 50}}
+"""
+README = "---\nconfigs:\n- config_name: rte\n  data_files:\n  - {split: train, path: rte/train*}\n"
+README += "  - {split: validation, path: rte/validation*}\n---\n"
+
+
+def test_from_the_hub_to_a_verdict(
+    loopback: Hub, tables: Path, roberta: Path, glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A published row by the hub's own clients: plan, run, table, verdict; the second time nothing is trained."""
+    (tables / "hubs.yaml").write_text(HUBS_TABLE)
+    model = loopback.repositories["models/FacebookAI/roberta-base"].commit(files_of(roberta))
+    rows = {f"rte/{file.name}": file.read_bytes() for file in (glue / "glue" / "rte").iterdir()}
+    data = loopback.repositories["datasets/nyu-mll/glue"].commit({"README.md": README.encode(), **rows})
+    settings = [
+        "seeds=[0,1]",
+        "train.epochs=1",
+        "start=null",
+        "data.root=null",
+        "data.train_rows=null",
+        "data.validation_rows=null",
+    ]
+    settings += ["backbone.shape=null", "backbone.max_length=48", f"cache={tmp_path}/cache", "wandb.mode=disabled"]
+    command = ["someone", "2", "--published", str(tables), *settings, f"results={tmp_path}/results"]
+    assert reproduce.main(command) == 0
+    records = [store.read(path) for path in (tmp_path / "results").rglob("records/**/*.json")]
+    assert [(record.task, record.data.source) for record in records] == [("glue/rte", "hub")] * 2
+    assert {(record.backbone.revision, record.data.revision) for record in records} == {(model, data)}
+    capsys.readouterr()
+    assert reproduce.main(command) == 0
+    assert "2 runs, 2 done, 0 to do" in capsys.readouterr().out
+    assert make_tables.main(["--root", str(tmp_path / "results")]) == 0
+    (table,) = (tmp_path / "results" / "tables").glob("*.md")
+    assert f"Backbone: FacebookAI/roberta-base at {model[:12]}: 2 runs." in table.read_text()
+    assert f"of nyu-mll/glue/rte at {data[:12]} (hub, " in table.read_text()
+    of_table = [row for row in published.load(tables) if row.table == 2]
+    (verdict,) = verdicts.verdicts(of_table, records)
+    assert (verdict.score, verdict.runs, verdict.ruling) == ("rte", 2, "not comparable")
+    assert "train.epochs" in verdict.reason and "data" not in verdict.reason
 
 
 def test_submitits_local_executor_spreads_a_row_from_any_folder(
