@@ -63,6 +63,11 @@ def entry(main: Callable[..., int | None], config: str = "run") -> Callable[...,
     return wrapped
 
 
+def names(text: str) -> list[str]:
+    """Read an option's names with commas between them."""
+    return [name for name in text.split(",") if name]
+
+
 def bad_input() -> tuple[type[Exception], ...]:
     """Return the errors that bad input raises, for an ``except``: only an error makes a command wait for Hydra."""
     from hydra.errors import HydraException

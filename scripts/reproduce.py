@@ -43,7 +43,7 @@ def parser() -> command.Parser:
     made.add_argument("table", metavar="TABLE", help="which of its tables: 1 to 4, GLUE")
     made.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="for every run, as for scripts/train.py")
     for name, what in (("backbone", "backbones"), ("method", "methods"), ("task", "tasks of GLUE")):
-        made.add_argument(f"--{name}", type=_names, default=[], metavar="A,B", help=f"only these {what}")
+        made.add_argument(f"--{name}", type=command.names, default=[], metavar="A,B", help=f"only these {what}")
     made.add_argument("--plan", action="store_true", help="show the plan, and run only the warm-up")
     made.add_argument("--format", choices=markup.FORMATS, default="text", help="of the plan; default: %(default)s")
     made.add_argument(
@@ -53,10 +53,6 @@ def parser() -> command.Parser:
         "--published", type=Path, default=conf.PUBLISHED, metavar="DIR", help="the folder of published tables"
     )
     return made
-
-
-def _names(text: str) -> list[str]:
-    return [name for name in text.split(",") if name]
 
 
 if __name__ == "__main__":

@@ -53,13 +53,13 @@ def load(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | No
         for row in _rows(rows):
             digest.update(row)
     origin = {None: "hub", "embedded": "embedded"}.get(root, "directory")
-    commit = hub.commit_of(_place(task.sources["train"], root, cache)) if root is None else None
+    commit = hub.commit_of(folder_of(task.sources["train"], root, cache)) if root is None else None
     return Rows(origin, f"{task.dataset}/{task.config}", commit, digest.hexdigest()[:16], splits, cache)
 
 
 def _read(source: Source, split: str, root: str | None, cache: Path, needs: str) -> datasets.Dataset:
     """Return one split's checked rows, with the columns that the source names; ``needs`` is who needs them."""
-    place = _place(source, root, cache)
+    place = folder_of(source, root, cache)
     try:
         rows = folders.read(place, source, cache)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
@@ -73,7 +73,7 @@ def _read(source: Source, split: str, root: str | None, cache: Path, needs: str)
     return rows.select_columns(source.columns)
 
 
-def _place(source: Source, root: str | None, cache: Path) -> Path:
+def folder_of(source: Source, root: str | None, cache: Path) -> Path:
     """Return the folder of a data set's files; of one on the hub, that of the hub's client."""
     if root == "embedded":
         return embedded.write(cache, source.dataset.rpartition("/")[2])
