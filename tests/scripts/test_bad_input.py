@@ -274,6 +274,15 @@ OTHERS: dict[str, dict[str, Case]] = {
         "an unknown flag": (["--open"], ["unrecognized arguments: --open"]),
         "a folder for the page": (["--root", RESULTS, "--out", "{tmp}"], ["{tmp}"]),
     },
+    "download": {
+        "unknown task": (["task=glue/mprc"], ["glue/mprc", "nearest: glue/mrpc;"]),
+        "unknown table": (["--table", "vb_lora", "9"], ["table vb_lora 9 is unknown", "vb_lora 1"]),
+        "unknown method of a table": (
+            ["--table", "vb_lora", "1", "--method", "loar"],
+            ["vb_lora 1 has no method loar", "vb_lora"],
+        ),
+        "a table without its number": (["--table", "vb_lora"], ["expected 2 arguments"]),
+    },
     "reproduce": {
         "no table": (["vb_lora"], ["TABLE"]),
         "an unknown paper": (["nobody", "1", "--plan"], ["table nobody 1 is unknown"]),
@@ -308,6 +317,8 @@ OTHERS: dict[str, dict[str, Case]] = {
         ),
     },
     "tables": {
+        "a level that is no number": (["--root", RESULTS, "--reach", "mrpc=high"], ["--reach", "mrpc=high"]),
+        "a level of an unknown task": (["--root", RESULTS, "--reach", "mprc=85"], ["--reach mprc", "mrpc"]),
         "no records": (["--root", "{tmp}"], ["no records below {tmp}"]),
         "nothing there": (["--root", "{tmp}/nowhere", "--print"], ["no records below {tmp}/nowhere"]),
         "a file": (["--root", "{text}"], ["{text}"]),
