@@ -1,7 +1,7 @@
 """python scripts/rescore.py RECORD ... [--data-root DIR] [--format FORMAT]
 
 Computes a run's scores again from its record and the predictions beside it, and compares them with the stored ones. It
-needs no model and no GPU. Scores on dev and exams are x100, an exam's with its standard error; others are as stored.
+needs no model and no GPU. Scores on dev and exams are x100, an exam's with its 95% interval; others are as stored.
 
 The exit status is 0 where every score is the stored one, 1 where one differs, and 2 where one cannot be computed again.
 """

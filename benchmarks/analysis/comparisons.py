@@ -24,8 +24,10 @@ Shared = dict[str, list[int]]  # by task: the seeds that two rows share
 class Pair:
     """Two rows: how the first one's scores differ from the second's on each task, and on their mean.
 
-    ``corrected`` is the p of the mean after Holm's correction for all pairs that are compared. ``mcnemar`` is a p too,
-    given for one task and one shared seed where the score is an accuracy.
+    ``corrected`` is the p of the mean after Holm's correction for all pairs that are compared. With one shared seed it
+    is None: a test over examples tells nothing about other seeds, and would tell methods apart that are alike in 14 of
+    100 comparisons. ``mcnemar`` is a p too, of the two runs and not of their methods, given for one task and one shared
+    seed where the score is an accuracy.
     """
 
     one: str
@@ -33,7 +35,7 @@ class Pair:
     seeds: int
     by_task: dict[str, Difference]
     overall: Difference
-    corrected: float
+    corrected: float | None
     mcnemar: float | None
 
 
@@ -78,8 +80,11 @@ def compare(
         raise SuiteError(f"{sheet.title}: fewer than two rows can be compared{why}")
     accuracy = all(run.scores.primary == "accuracy" for run in sheet.finished if run.task in tasks)
     pairs = [_pair(one, other, seeds, parts, accuracy) for (one, other), seeds in shared.items()]
-    corrected = intervals.holm([pair.overall.p for pair in pairs])
-    pairs = [replace(pair, corrected=p) for pair, p in zip(pairs, corrected, strict=True)]
+    tested = [pair for pair in pairs if pair.seeds > 1]
+    corrected = intervals.holm([pair.overall.p for pair in tested])
+    pairs = [replace(pair, corrected=p) for pair, p in zip(tested, corrected, strict=True)] + [
+        pair for pair in pairs if pair.seeds == 1
+    ]
     return Compared(score, tasks, _ranks(parts, tasks), sorted(pairs, key=lambda pair: pair.overall.p), left_out)
 
 
@@ -88,7 +93,9 @@ def alike(ranks: dict[str, float], pairs: Sequence[Pair]) -> list[tuple[str, ...
 
     A pair that was not tested counts as told apart.
     """
-    untold = {frozenset((pair.one, pair.other)) for pair in pairs if pair.corrected >= LEVEL}
+    untold = {
+        frozenset((pair.one, pair.other)) for pair in pairs if pair.corrected is not None and pair.corrected >= LEVEL
+    }
     names, groups = list(ranks), []
     for start in range(len(names)):
         end = start + 1
@@ -127,7 +134,7 @@ def _pair(one: str, other: str, shared: Shared, parts: dict[str, Parts], accurac
         seeds=min(len(seeds) for seeds in shared.values()),
         by_task=by_task,
         overall=overall,
-        corrected=overall.p,
+        corrected=None,
         mcnemar=intervals.mcnemar(first[0] != 0, second[0] != 0) if exact else None,
     )
 

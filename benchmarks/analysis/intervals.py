@@ -1,4 +1,4 @@
-"""Intervals of a score over seeds or over examples, and paired tests of two methods' scores."""
+"""Intervals of a score over seeds, and paired tests of two methods' scores."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -60,14 +60,6 @@ def around(random: np.random.Generator, scores: np.ndarray, statistic: Statistic
     """
     draws, count = scores.shape
     return statistic(scores, axis=1) - _studentised(random, draws, count, statistic) * scores.std(axis=1, ddof=1)
-
-
-def over_examples(metric: Callable[[np.ndarray], float], examples: int, level: float = 0.95) -> Interval:
-    """Return the interval of one run's score by resampling examples; ``metric(rows)`` gives the score of some rows."""
-    random = np.random.default_rng(_SEED)
-    values = [metric(random.integers(0, examples, examples)) for _ in range(DRAWS // 10)]
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(metric(np.arange(examples)), float(low), float(high))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.markup import ABSENT
 from benchmarks.records.schema import LOG_LIKELIHOOD, Mark, Record, scale_and_digits
+from benchmarks.tasks.scoring import shares
 
 HELD_OUT = (
     "Held-out: the epoch is chosen on one half of dev and scored on the other half, both ways, averaged. "
@@ -39,7 +40,8 @@ class Measure:
     """A figure of a run, and how it is written; ``value`` gives None for a run that lacks it.
 
     A figure is shown times ``scale``, with ``digits`` decimals. ``average`` is over seeds; ``published`` is what the
-    papers' tables call the figure. ``error`` gives the standard error of one run's figure.
+    papers' tables call the figure. ``error`` gives the standard error of one run's figure, and ``questions`` how many
+    answers it is a share of, where it is one.
     """
 
     heading: str
@@ -49,6 +51,7 @@ class Measure:
     average: Callable[[Iterable[float]], float] = median
     published: str = ""
     error: Getter | None = None
+    questions: Callable[[Record], int] | None = None
 
     @property
     def unit(self) -> str:
@@ -64,15 +67,23 @@ class Measure:
         return f"{round(scaled, self.digits) + 0.0:.{self.digits}f}"  # adding nothing turns -0.0 into 0.0
 
     def cell(self, runs: Iterable[Record], most: int) -> str:
-        """Write the average over seeds ± deviation [error], and how many seeds there are if fewer than ``most``."""
+        """Write the average over seeds ± deviation [error or interval], and how many seeds if fewer than ``most``."""
         values = [self.scale * value for value in self.values(runs)]
         if not values:
             return ABSENT
         spread = f" ± {stdev(values):.{self.digits}f}" if len(values) > 1 else ""
-        errors = [] if self.error is None else [error for run in runs if (error := self.error(run)) is not None]
-        beside = f" [{self.number(self.scale * mean(errors))}]" if errors else ""
         fewer = f" (n={len(values)})" if len(values) < most else ""
-        return f"{self.number(self.average(values))}{spread}{beside}{fewer}"
+        return f"{self.number(self.average(values))}{spread}{self._beside(runs)}{fewer}"
+
+    def _beside(self, runs: Iterable[Record]) -> str:
+        """Write the mean of the standard errors, or the interval of a share over its questions, in brackets."""
+        runs = [run for run in runs if self.value(run) is not None]
+        if self.questions is not None:
+            # Seeds answer the same questions, so that they are no further sample of them.
+            ends = shares.wilson(mean(self.values(runs)), min(self.questions(run) for run in runs))
+            return f" [{', '.join(self.number(self.scale * end) for end in ends)}]"
+        errors = [] if self.error is None else [error for run in runs if (error := self.error(run)) is not None]
+        return f" [{self.number(self.scale * mean(errors))}]" if errors else ""
 
 
 @dataclass(frozen=True)
@@ -187,7 +198,8 @@ def _instructing(finished: Sequence[Record]) -> Kind:
     if exams:
         notes.append(
             "An exam's score is the share of questions answered right after the last epoch, x100, for each way to read "
-            "an answer; in brackets its standard error over questions. An answer that cannot be read counts as wrong."
+            "an answer; in brackets its 95% interval over questions (Wilson's). An answer that cannot be read "
+            "counts as wrong."
         )
     units = [measure.heading + (" x100" if measure.scale == 100 else "") for measure in main]
     return _of_text(main, units[0], f"Scores: {', '.join(units)}", notes)
@@ -205,11 +217,11 @@ def _of_exam(name: str, extractor: str) -> Measure:
     def accuracy(run: Record) -> float | None:
         return marked.accuracy if (marked := mark(run)) else None
 
-    def error(run: Record) -> float | None:
-        return marked.standard_error if (marked := mark(run)) else None
+    def questions(run: Record) -> int:
+        return len(run.exams[name].answers)
 
     published = name if extractor == "paper" else ""
-    return Measure(f"{name} ({extractor})", accuracy, average=mean, published=published, error=error)
+    return Measure(f"{name} ({extractor})", accuracy, average=mean, published=published, questions=questions)
 
 
 def _of_judge(finished: Sequence[Record]) -> list[Measure]:

@@ -12,6 +12,7 @@ from benchmarks.tasks import rows as data
 from benchmarks.tasks.base import Task
 from benchmarks.tasks.build import of_record
 from benchmarks.tasks.instruction import marks
+from benchmarks.tasks.scoring import shares
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,10 @@ def _of_exams(record: Record) -> list[Line]:
     for name, by_extractor in again(record).items():
         for extractor, now in by_extractor.items():
             before = record.exams[name].marks.get(extractor)
-            stored = "-" if before is None else _cell(before)
-            lines.append(Line(name, extractor, stored, f"{_cell(now)}, {now.unread} unread", before == now))
+            count = len(record.exams[name].answers)
+            stored = "-" if before is None else shares.cell(before.accuracy, count)
+            cell = f"{shares.cell(now.accuracy, count)}, {now.unread} unread"
+            lines.append(Line(name, extractor, stored, cell, before == now))
     return lines
 
 
@@ -117,7 +120,3 @@ def _rows(record: Record, task: Task, path: Path, root: str | None, cache: Path)
             f"{root or 'the hub'} ({rows.fingerprint})"
         )
     return rows
-
-
-def _cell(mark: Mark) -> str:
-    return f"{100 * mark.accuracy:.1f} ± {100 * mark.standard_error:.1f}"

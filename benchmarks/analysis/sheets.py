@@ -20,7 +20,7 @@ from benchmarks.analysis.intervals import Interval
 from benchmarks.analysis.measures import Kind, Measure, kind_of
 from benchmarks.conf import LOCAL, ROOT
 from benchmarks.errors import SuiteError
-from benchmarks.records import store
+from benchmarks.records import predictions, store
 from benchmarks.records.schema import Record
 
 DIGITS = 6  # of a fingerprint, which is enough to tell two apart by eye
@@ -142,7 +142,18 @@ def roots(given: Sequence[Path] = ()) -> list[Path]:
 
 def load(root: Path) -> list[Record]:
     """Read every record below ``root``/records; raises SuiteError naming a file that ``store.read`` refuses."""
-    return [store.read(path, root) for path in store.files(root / "records")]
+    return [_noted(store.read(path, root), path) for path in store.files(root / "records")]
+
+
+def _noted(record: Record, path: Path) -> Record:
+    """Note whether a run collapsed where its record was written before that was noted, if it left predictions."""
+    if record.collapsed is not None or not (record.stands and record.config["task"].get("labels")):
+        return record
+    try:
+        kept = predictions.read(path)
+    except SuiteError:  # a comparison, which needs them, says what is wrong with them
+        return record
+    return record if kept is None else record.model_copy(update={"collapsed": kept.collapsed})
 
 
 def rows_of(records: Iterable[Record]) -> list[Row]:

@@ -15,6 +15,7 @@ from benchmarks.analysis.sheets import flat
 from benchmarks.papers import recipes
 from benchmarks.papers.published import NO_TARGETS, PublishedRow
 from benchmarks.records.schema import Record, Start, Typed
+from benchmarks.tasks.scoring import shares
 from benchmarks.training import job
 from benchmarks.training.settings import JobSettings
 from methods import declared
@@ -99,6 +100,8 @@ def _verdict(row: PublishedRow, score: str, candidates: Sequence[Record]) -> Ver
     statistic = _STATISTICS[row.statistic]
     best = max(whole, key=lambda cell: float(statistic([value for value, _ in cell])))
     interval, over = _interval(best, statistic, row, score)
+    if count := sum(run.collapsed is True for _, run in best):
+        over += f"; {count} of {len(best)} answer one class alone, so the interval does not cover a {row.statistic}"
     ruling: Ruling = _rule(interval, printed.value, printed.spread)
     if not row.settings_printed:
         ruling, over = "not comparable", "no paper prints this row's settings, so ours are a guess"
@@ -154,8 +157,8 @@ def _interval(cell: Sequence[Scored], statistic: Any, row: PublishedRow, score: 
 
         exam = run.exams[score]
         right = np.array(maths.score(exam.predictions, exam.answers, exam.kind)["paper"]["verdicts"], dtype=float)
-        interval = intervals.over_examples(lambda rows: 100 * float(right[rows].mean()), len(right))
-        return interval, f"one seed, over {len(right):,} questions"
+        low, high = (100 * end for end in shares.wilson(float(right.mean()), len(right)))
+        return Interval(100 * float(right.mean()), low, high), f"one seed, over {len(right):,} questions"
     error = _measure(run, score).error
     reach = 1.96 * ((error and error(run)) or 0.0)
     return Interval(value, value - reach, value + reach), "one seed, over questions, by their standard error"

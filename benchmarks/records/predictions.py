@@ -32,6 +32,11 @@ class Predictions:
         return [self.halves == half for half in (0, 1)]
 
     @property
+    def collapsed(self) -> bool:
+        """Say whether the best epoch answered one class alone, of labels that have several."""
+        return len(np.unique(self.best)) == 1 < len(np.unique(self.labels))
+
+    @property
     def fault(self) -> str | None:
         """Say why these cannot be what a run answered, or return None."""
         arrays = {field.name: getattr(self, field.name) for field in fields(self)}

@@ -210,6 +210,7 @@ class Record(Typed):
     exams: dict[str, Solved] = {}  # for a task whose texts are right or wrong
     mt_bench: Judged | None = None
     tuning: Tuning | None = None  # not part of its identity
+    collapsed: bool | None = None  # its best epoch answers one class alone; None: not noted, or no classes
     cost: Cost | None
     environment: Environment
     finished_at: str

@@ -50,7 +50,17 @@ def chosen(sheet: Sheet) -> list[Column]:
         *named(lines),
         *(Column(measure.heading, [measure.cell(cell, 0) for cell in cells]) for measure in sheet.kind.chosen),
         Column("best epoch", [_count([run.scores.best_epoch for run in cell]) for cell in cells]),
+        *_collapsed(cells),
     ]
+
+
+def _collapsed(cells: Sequence[Sequence[Record]]) -> list[Column]:
+    """Return how many runs of each cell answer one class alone; nothing where none does."""
+    counts = [sum(run.collapsed is True for run in cell) for cell in cells]
+    if not any(counts):
+        return []
+    written = [f"{count} of {len(cell)}" if count else ABSENT for count, cell in zip(counts, cells, strict=True)]
+    return [Column("collapsed", written)]
 
 
 def tuned(sheet: Sheet, tunings: Sequence[Tuned]) -> list[Column]:

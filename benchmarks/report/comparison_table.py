@@ -80,10 +80,10 @@ def columns(sheet: Sheet, compared: Compared) -> list[Column]:
         made.append(Column(key_of(task), [_cell(pair.by_task[task], *unit) for pair in pairs]))
     if len(compared.tasks) > 1:
         made.append(Column("mean", [_cell(pair.overall, *unit) for pair in pairs]))
-    made.append(Column("p", [_p(pair.overall.p) for pair in pairs]))
+    made.append(Column("p", [_p(None if pair.corrected is None else pair.overall.p) for pair in pairs]))
     made.append(Column("p, Holm", [_p(pair.corrected) for pair in pairs]))
     if any(pair.mcnemar is not None for pair in pairs):
-        made.append(Column("McNemar", [ABSENT if pair.mcnemar is None else _p(pair.mcnemar) for pair in pairs]))
+        made.append(Column("McNemar", [_p(pair.mcnemar) for pair in pairs]))
     made.append(Column("effect", [f"{pair.overall.effect:+.2f}" for pair in pairs]))
     made.append(Column("seeds", [str(pair.seeds) for pair in pairs]))
     return made
@@ -95,7 +95,9 @@ def _cell(difference: Difference, scale: int, digits: int) -> str:
     return f"{value} [{low}, {high}]"
 
 
-def _p(value: float) -> str:
+def _p(value: float | None) -> str:
+    if value is None:
+        return ABSENT
     return "< 0.0001" if value < 1e-4 else f"{value:.4f}" if value < 0.1 else f"{value:.2f}"
 
 
@@ -111,6 +113,11 @@ def _notes(sheet: Sheet, compared: Compared) -> list[str]:
     ]
     if groups := comparisons.alike(compared.ranks, compared.pairs):
         notes.append("Not told apart at 5%: " + "; ".join(", ".join(group) for group in groups) + ".")
+    if any(pair.seeds == 1 for pair in compared.pairs):
+        notes.append(
+            "One shared seed gives an interval over examples and no p of methods, since it tells nothing about other "
+            "seeds. McNemar's p is of the two runs."
+        )
     if compared.left_out:
         notes.append(f"Left out, {len(compared.left_out)}: " + "; ".join(compared.left_out) + ".")
     if sheet.embedded:

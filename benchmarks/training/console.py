@@ -7,6 +7,7 @@ from functools import partial
 import rich.progress
 
 from benchmarks.records.schema import Epoch, Parameters, Record, scale_and_digits
+from benchmarks.tasks.scoring import shares
 from benchmarks.training.plan import Job, Run
 
 
@@ -52,7 +53,7 @@ def outcome(run: Run, record: Record) -> str:
     parts = [f"{name} {value:.4f}" for name, value in record.generation.scores.items()] if record.generation else []
     for exam, solved in record.exams.items():
         parts += [
-            f"{exam} ({name}) {100 * m.accuracy:.1f} ± {100 * m.standard_error:.1f}" for name, m in solved.marks.items()
+            f"{exam} ({name}) {shares.cell(mark.accuracy, len(solved.answers))}" for name, mark in solved.marks.items()
         ]
     s = record.scores
     scale, digits = scale_and_digits(s.primary)

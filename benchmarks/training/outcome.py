@@ -68,7 +68,9 @@ class Ended:
             chosen = predictions.chosen(
                 record.epochs, record.scores.primary, answered, feed.dev.labels, feed.dev.halves
             )
-            predictions.write(run.path, chosen, self.job.task.answers_classes)
+            classes = self.job.task.answers_classes
+            predictions.write(run.path, chosen, classes)
+            record = record.model_copy(update={"collapsed": chosen.collapsed if classes else None})
             if self.job.settings.adapter.save:
                 self._save_adapter(index, adaptation)
         store.write(run.path, record)

@@ -23,7 +23,8 @@ def draw(sheet: Sheet) -> Figure:
         for measure, shape in shapes
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    figure.suptitle(f"{sheet.title}: each seed a point")
+    crossed = "; crossed out: one class alone" if any(run.collapsed for run in sheet.finished) else ""
+    figure.suptitle(f"{sheet.title}: each seed a point{crossed}")
     return figure
 
 
@@ -42,6 +43,9 @@ def _panel(axes: Axes, sheet: Sheet, task: str) -> None:
                 markersize=6,
                 markeredgewidth=1.4,
             )
+            gone = [score for score, run in zip(scores, row.cells.get(task, []), strict=True) if run.collapsed]
+            if gone:
+                axes.plot(gone, [height] * len(gone), "x", color="black", markersize=4)
     axes.set_yticks(range(len(sheet.rows)), [names.of_row(row) for row in sheet.rows])
     axes.set_ylim(len(sheet.rows) - 0.5, -0.5)
     axes.set_title(key_of(task))

@@ -166,3 +166,12 @@ def test_examples_parts_average_to_the_score(primary: str) -> None:
 def test_ranks_are_scipys() -> None:
     scores = np.array([0.5, 0.9, 0.5, 0.1, 0.9, 0.9])
     np.testing.assert_array_equal(comparisons._ranked(scores), stats.rankdata(-scores))
+
+
+def test_one_shared_seed_gives_an_interval_and_no_p_of_methods(tmp_path: Path) -> None:
+    leave_answers(tmp_path, "alpha", 0.9, seeds=1)
+    leave_answers(tmp_path, "beta", 0.6, seeds=1)
+    made = compared(tmp_path)
+    (pair,) = made.pairs
+    assert pair.corrected is None and pair.mcnemar < 0.01 and abs(pair.overall.interval.value) > 0.1
+    assert comparisons.alike(made.ranks, made.pairs) == []  # nothing was tested

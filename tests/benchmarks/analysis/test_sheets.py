@@ -1,12 +1,14 @@
 """What a row gives over its tasks and seeds."""
 
+from pathlib import Path
 from statistics import mean, stdev
 
 import numpy as np
 import pytest
-from support.record_factory import make_record
+from support.answers import LABELS, ROWS, leave
+from support.record_factory import make_record, save
 
-from benchmarks.analysis import intervals
+from benchmarks.analysis import intervals, sheets
 from benchmarks.analysis.sheets import flat, leaves, sheets_of
 
 
@@ -42,3 +44,11 @@ def test_leaves_keep_their_values_and_flat_writes_them() -> None:
     tree = {"a": {"b": 1, "c": [1, "x"]}, "d": {}, "e": "text", "f": None}
     assert dict(leaves(tree)) == {"a.b": 1, "a.c": [1, "x"], "d": {}, "e": "text", "f": None}
     assert dict(flat(tree)) == {"a.b": "1", "a.c": '[1, "x"]', "d": "{}", "e": "text", "f": "null"}
+
+
+def test_a_run_that_answers_one_class_alone_is_noted_of_what_it_left(tmp_path: Path) -> None:
+    one, several = np.zeros(ROWS, int), LABELS
+    leave(tmp_path, "alpha", [one, several])
+    assert [run.collapsed for run in sheets.load(tmp_path)] == [True, False]
+    save(tmp_path, make_record(method="beta"))  # which left none
+    assert [run.collapsed for run in sheets.load(tmp_path)] == [True, False, None]

@@ -304,14 +304,13 @@ def test_a_score_that_no_run_has_has_no_column_but_its_reason(tmp_path):
     assert "- Absent: meteor, because no Java runtime was found: 1 run." in text
 
 
-def test_an_exam_has_a_column_a_reading_with_its_standard_error(tmp_path):
+def test_an_exam_has_a_column_a_reading_with_its_interval(tmp_path):
     shares = [(0.25, 0.5), (0.75, 0.5)]
     records = [make_solving_record({"paper": a, "math_verify": b}, seed=seed) for seed, (a, b) in enumerate(shares)]
     text = rendered(tmp_path, *records, name="math-embedded-minilm")
     (row,) = grids(text)[0]
     assert list(row)[5:] == ["gsm8k (paper)", "gsm8k (math_verify)", "dev log-likelihood", "samples/s"]
-    # sqrt(0.25 * 0.75 / 16) is 0.108, sqrt(0.5 * 0.5 / 16) is 0.125
-    assert (row["gsm8k (paper)"], row["gsm8k (math_verify)"]) == ("50.0 ± 35.4 [10.8]", "50.0 ± 0.0 [12.5]")
+    assert (row["gsm8k (paper)"], row["gsm8k (math_verify)"]) == ("50.0 ± 35.4 [28.0, 72.0]", "50.0 ± 0.0 [28.0, 72.0]")
     assert row["dev log-likelihood"] == "-0.500 ± 0.000"
     asked = "gsm8k, 16 questions of openai/gsm8k (main, test), decoded with beams=1, max_new_tokens=64"
     assert f"- Exam: {asked}: 2 runs." in text

@@ -44,3 +44,16 @@ def test_each_seed_is_a_point_for_best_last_and_held_out() -> None:
     assert scores == [[], [], [], *[[75.0, 76.0], [70.0, 70.0], [60.0, 60.0]] * 2]
     heights = [line.get_ydata()[0] for line in mrpc.lines]
     assert heights == sorted(heights) and [round(height) for height in heights] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_a_run_that_answers_one_class_alone_is_crossed_out() -> None:
+    made = sheet()
+    for run in made.finished:
+        assert run.collapsed is None
+    (collapsed,) = sheets_of([made.finished[0].model_copy(update={"collapsed": True}), *made.finished[1:]])
+    figure = seeds.draw(collapsed)
+    crosses = [line for axes in figure.axes for line in axes.lines if line.get_marker() == "x"]
+    assert len(crosses) == 3 and {line.get_ydata()[0].round() for line in crosses} == {
+        1
+    }  # the first row but the head, at best, last and held-out
+    assert "crossed out" in figure.get_suptitle() and "crossed out" not in seeds.draw(made).get_suptitle()
