@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart quickstart-e2e quickstart-instruct reproduce-e2e reproduce-instruct reproduce-math plan-glue reproduce-glue test mutants lint audit tables report clean
+.PHONY: help install quickstart quickstart-e2e quickstart-instruct reproduce-e2e reproduce-instruct reproduce-math plan-glue reproduce-glue test mutants lint audit tables report speed clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ lint: install  ## check style, formatting, and which way imports run
 
 audit: install  ## derive every published parameter count again; fails if one that followed no longer does
 	$(BIN)/python scripts/audit.py --format markdown --out results/tables/ledger.md
+
+speed: install  ## time training steps on this machine: results/tables/speed-*.md, in some minutes
+	$(BIN)/python scripts/speed.py data.root=embedded --methods lora,vera,vb_lora --targets qv,all --runs 1,3 --steps 12 --write
 
 tables: install  ## make results/tables and results/figures from the records
 	$(BIN)/python scripts/tables.py

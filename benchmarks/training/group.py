@@ -81,7 +81,7 @@ class RunGroup:
         casts = precision == "bf16" and method.trains_backbone
         self._autocast = torch.autocast(accelerator.device.type, torch.bfloat16) if casts else nullcontext()
         if precision == "bf16" and not method.trains_backbone:
-            _cast(model)
+            cast(model)
         self.heads = self._install_heads(model, adaptation.head, heads_drawn)
         self.model = model.to(accelerator.device)
         if train.gradient_checkpointing:
@@ -230,7 +230,7 @@ def _drawn_heads(model: nn.Module, names: list[str], generators: list[torch.Gene
     return [{name: heads.init(model.get_submodule(name), std, g) for name in names} for g in generators]
 
 
-def _cast(model: nn.Module) -> None:
+def cast(model: nn.Module) -> None:
     """Cast a frozen backbone's parameters to bf16."""
     for parameter in model.parameters():  # and no buffer: the tables of rotary positions need their digits
         if parameter.is_floating_point():  # which quantised weights are not

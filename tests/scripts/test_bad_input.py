@@ -316,6 +316,18 @@ OTHERS: dict[str, dict[str, Case]] = {
             ["blue", "bleu"],
         ),
     },
+    "speed": {
+        "a method that trains nothing": (
+            [*job("none", {"method": None, "targets": None}), "--methods", "none", "--targets", "qv"],
+            ["none"],
+        ),
+        "steps that are no number": (["--steps", "many"], ["--steps", "many"]),
+        "more rows than there are": (
+            [*job("lora", {"method": None, "targets": None}), "--methods", "lora", "--targets", "qv", "--rows", "99"],
+            ["rows must be at most the 43 rows of train, got 99"],
+        ),
+        "unknown method": (["--methods", "loar", "data.root=embedded"], ["loar", "nearest: lora"]),
+    },
     "tables": {
         "a level that is no number": (["--root", RESULTS, "--reach", "mrpc=high"], ["--reach", "mrpc=high"]),
         "a level of an unknown task": (["--root", RESULTS, "--reach", "mprc=85"], ["--reach mprc", "mrpc"]),

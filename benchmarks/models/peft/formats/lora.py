@@ -5,7 +5,7 @@ module of a smaller rank is filled up with zeros, and its B takes up the differe
 """
 
 import re
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import pydantic
 from torch.nn import functional
@@ -43,6 +43,11 @@ class Config(folder.Config):
             except re.error as error:
                 raise ValueError(f"must name modules by regular expressions, got {key!r} ({error})") from error
         return given
+
+
+def settings(method: LoRA) -> dict[str, Any]:
+    """Return what peft's config says of the method."""
+    return {"r": method.rank, "lora_alpha": method.alpha, "lora_dropout": method.dropout}
 
 
 def read(config: Config, tensors: Tensors, sites: list[Site]) -> tuple[LoRA, Tensors]:

@@ -32,16 +32,19 @@ class Config(folder.Config):
     vblora_dropout: float
 
 
-def write(method: VBLoRA, trained: Tensors, frozen: Tensors, sites: list[Site]) -> tuple[dict[str, Any], Tensors]:
-    """Return settings and tensors, with the logits packed, as an adapter of the suite has them."""
-    settings = {
+def settings(method: VBLoRA) -> dict[str, Any]:
+    """Return what peft's config says of the method."""
+    return {
         "r": method.rank,
         "num_vectors": method.vectors,
         "vector_length": method.vector_length,
         "topk": method.topk,
-        "save_only_topk_weights": True,
         "vblora_dropout": method.dropout,
     }
+
+
+def write(method: VBLoRA, trained: Tensors, frozen: Tensors, sites: list[Site]) -> tuple[dict[str, Any], Tensors]:
+    """Return settings and tensors, with the logits packed, as an adapter of the suite has them."""
     packed = method.pack(trained)
     tensors = {_BANK: packed["vector_bank"]}
     # peft uses bytes for fewer than 256 vectors, and signed numbers beyond that.
@@ -52,7 +55,7 @@ def write(method: VBLoRA, trained: Tensors, frozen: Tensors, sites: list[Site]) 
             A, B = next(rest), next(rest)
             tensors[f"{MODEL}{site.name}.vblora_logits_A{suffix}"] = A.unflatten(0, (method.rank, -1))
             tensors[f"{MODEL}{site.name}.vblora_logits_B{suffix}"] = B.unflatten(0, (method.rank, -1)).swapaxes(0, 1)
-    return settings, tensors
+    return settings(method) | {"save_only_topk_weights": True}, tensors
 
 
 def read(config: Config, tensors: Tensors, sites: list[Site]) -> tuple[VBLoRA, Tensors]:

@@ -26,20 +26,23 @@ class Config(folder.Config):
     vera_dropout: float
 
 
-def write(method: VeRA, trained: Tensors, frozen: Tensors, sites: list[Site]) -> tuple[dict[str, Any], Tensors]:
-    """Return settings and tensors, including A and B."""
-    settings = {
+def settings(method: VeRA) -> dict[str, Any]:
+    """Return what peft's config says of the method."""
+    return {
         "r": method.rank,
         "d_initial": method.d_initial,
         "projection_prng_key": method.projection_seed,
-        "save_projection": True,
         "vera_dropout": method.dropout,
     }
+
+
+def write(method: VeRA, trained: Tensors, frozen: Tensors, sites: list[Site]) -> tuple[dict[str, Any], Tensors]:
+    """Return settings and tensors, including A and B."""
     tensors = {f"{SHARED}vera_{side}": frozen[side] for side in ("A", "B")}
     for site in sites:
         for ours, theirs in _KINDS.items():
             tensors[f"{MODEL}{site.name}.{theirs}"] = trained[f"{site.name}.{ours}"]
-    return settings, tensors
+    return settings(method) | {"save_projection": True}, tensors
 
 
 def read(config: Config, tensors: Tensors, sites: list[Site]) -> tuple[VeRA, Tensors]:

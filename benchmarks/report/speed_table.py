@@ -1,0 +1,72 @@
+"""The speed of training steps as a table and a figure."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import markup
+from benchmarks.markup import ABSENT, Column, Page, text_column
+from benchmarks.records.files import write_atomic
+from benchmarks.report import names
+from benchmarks.training.speed import Ratio, Timed
+
+_WHAT = (
+    "Floor: forward and backward through the same frozen model, from the loss to the embeddings, without adapter or "
+    "optimizer. Ours: a training step, with clipping and AdamW. Beside: peft's step on the same batches, or of full a "
+    "plain loop over transformers' model; several runs are as many steps of it. Each ratio is the median over steps of "
+    "two times of the same step, [its 95% interval], from one process in which all take turns.",
+    "Limit: the matrix products of our step over the floor's. Peak MiB: of a process that does nothing else, or on a "
+    "GPU of its tensors.",
+)
+
+
+def page(timed: Sequence[Timed], machine: str, backbone: str, rows: int, steps: int) -> Page:
+    """Return the timed steps as a table, a line for each method, targets and number of runs."""
+    return Page(
+        columns=[
+            text_column("method", [each.method for each in timed]),
+            text_column("targets", [each.targets for each in timed]),
+            Column("runs", [str(each.runs) for each in timed]),
+            Column("ours, ms", [f"{1000 * each.median('ours'):.0f}" for each in timed]),
+            Column("ours / floor", [_ratio(each.ratio("ours", "floor")) for each in timed]),
+            Column("limit", [f"{each.limit:.2f}" for each in timed]),
+            Column("ours / beside", [_ratio(each.ratio("ours", beside(each))) for each in timed]),
+            Column("tokens/s", [f"{each.tokens / each.median('ours'):,.0f}" for each in timed]),
+            *(
+                Column(f"peak MiB, {name}", [_peak(each, name) for each in timed])
+                for name in ("floor", "ours", "beside")
+            ),
+        ],
+        title=f"Speed of a training step: {backbone}, {rows} rows a run",
+        notes=[f"On {machine}; {steps} steps of each, after a few that do not count.", *_WHAT],
+        origin="Made by `python scripts/speed.py`; do not edit by hand.",
+    )
+
+
+def beside(timed: Timed) -> str:
+    """Return the variant that ours stands beside: plain or peft."""
+    return "plain" if "plain" in timed.seconds else "peft"
+
+
+def _ratio(ratio: Ratio | None) -> str:
+    return ABSENT if ratio is None else f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
+
+
+def _peak(timed: Timed, name: str) -> str:
+    peak = timed.peak.get(beside(timed) if name == "beside" else name)
+    return ABSENT if peak is None else f"{peak / 2**20:,.0f}"
+
+
+def write(made: Page, timed: Sequence[Timed], machine: str, root: Path) -> list[Path]:
+    """Write the table and the figure below ``root``, under the name of the machine; return their paths."""
+    from benchmarks.report.figures import canvas, speed  # here, so that printing does not wait for matplotlib
+
+    stem = "speed-" + "-".join(re.findall(r"[a-z0-9]+", machine.partition(",")[0].lower()))
+    table = root / "tables" / f"{stem}.md"
+    write_atomic(table, markup.document([made], "markdown").encode())
+    return [table, canvas.write(speed.draw(timed, made.title), root / "figures" / f"{stem}.png")]
+
+
+def label(timed: Timed) -> str:
+    """Return what a figure calls a line."""
+    return f"{names.title(timed.method)} {timed.targets}, {timed.runs} in a pass".replace(" -,", ",")

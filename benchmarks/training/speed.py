@@ -1,0 +1,250 @@
+"""How fast a training step is: the suite's beside the same frozen model without an adapter, and beside peft's."""
+
+import copy
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from rich.console import Console
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.errors import SuiteError
+from benchmarks.models import backbones
+from benchmarks.models.peft import formats
+from benchmarks.tasks import order
+from benchmarks.training import feed, plan
+from benchmarks.training.group import Adaptation, Batch, RunGroup, cast
+from benchmarks.training.plan import Job
+from benchmarks.training.settings import JobSettings, RunSettings
+from methods.sites import find_sites
+
+WARM = 3  # steps before those that are timed
+_DRAWS = 2_000
+
+Step = Callable[[Batch], None]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The median of one step's time over another's, step by step, with its 95% interval (bootstrap over steps)."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Timed:
+    """The steps of one method, targets and number of runs: what they took, and what beside them took.
+
+    ``seconds`` has the seconds of each step by variant: floor, ours, and peft (or plain, of a method that trains the
+    backbone) where there is one. ``tokens`` is how many tokens of all runs a step has, padding included. ``limit`` is
+    how many times the floor's operations a step has. ``peak`` is the peak of memory in bytes by variant.
+    """
+
+    method: str
+    targets: str
+    runs: int
+    seconds: dict[str, list[float]]
+    tokens: float
+    limit: float
+    peak: dict[str, int]
+
+    def median(self, variant: str) -> float:
+        """Return the median of a variant's seconds."""
+        return float(np.median(self.seconds[variant]))
+
+    def ratio(self, variant: str, other: str) -> Ratio | None:
+        """Return how many times as long as ``other`` a variant takes; None where one of them is not there."""
+        if not {variant, other} <= self.seconds.keys():
+            return None
+        ratios = np.array(self.seconds[variant]) / np.array(self.seconds[other])
+        drawn = np.random.default_rng(0).choice(ratios, (_DRAWS, len(ratios)))
+        low, high = np.quantile(np.median(drawn, axis=1), [0.025, 0.975])
+        return Ratio(float(np.median(ratios)), float(low), float(high))
+
+
+def timed(settings: JobSettings, runs: int, rows: int, steps: int, memory: bool = True) -> Timed:
+    """Time the steps of a job's method on its own rows, each run with a batch of ``rows``.
+
+    All variants take the same batches in one process, one after another within each step and in turning order, so that
+    whatever slows the machine down slows all of them. ``memory`` measures each one's peak too, in a process of its own.
+    Raises SuiteError for settings that cannot be timed.
+    """
+    if settings.backbone.dropout != 0:
+        given = settings.backbone.dropout
+        raise SuiteError(f"steps are timed without the backbone's dropout: pass backbone.dropout=0, got {given}")
+    job = plan.prepare(settings, Accelerator(), Console(quiet=True))
+    if not job.method.trains or (job.method.trains_backbone and runs > 1):
+        raise SuiteError(f"method={job.method_name} has no step of {runs} runs to time: take another, or --runs 1")
+    batches = _batches(job, runs, rows, steps + WARM)
+    variants = _variants(job, runs, rows)
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    for number, batch in enumerate(batches):
+        names = list(variants)
+        turned = names[number % len(names) :] + names[: number % len(names)]
+        for name in turned:
+            taken = _seconds(variants[name], batch, job.accelerator.device)
+            if number >= WARM:
+                seconds[name].append(taken)
+    return Timed(
+        method=job.method_name,
+        targets=job.targets,
+        runs=runs,
+        seconds=seconds,
+        tokens=float(np.mean([batch.inputs["input_ids"].numel() for batch in batches[WARM:]])),
+        limit=_operations(variants["ours"], batches[0]) / _operations(variants["floor"], batches[0]),
+        peak={name: _peak(settings, runs, rows, name) for name in variants} if memory else {},
+    )
+
+
+def _seconds(step: Step, batch: Batch, device: torch.device) -> float:
+    started = time.perf_counter()
+    step(batch)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def _operations(step: Step, batch: Batch) -> int:
+    """Return the floating-point operations of the matrix products of a step."""
+    with FlopCounterMode(display=False) as counter:
+        step(batch)
+    return counter.get_total_flops()
+
+
+def _batches(job: Job, runs: int, rows: int, count: int) -> list[Batch]:
+    train = feed.feed_of(job).train
+    per_epoch = len(train.examples) // rows
+    if per_epoch < 1:
+        raise SuiteError(f"rows must be at most the {len(train.examples)} rows of train, got {rows}")
+    made = []
+    for number in range(count):
+        epoch, place = divmod(number, per_epoch)
+        orders = [order.batches(train.lengths, rows, seed, epoch)[place] for seed in range(runs)]
+        made += train.batches(orders, 1, job.accelerator)
+    return made
+
+
+def _model(job: Job) -> nn.Module:
+    backbone = job.settings.backbone
+    return backbones.load(job.directory, job.task, backbone.shape, backbone.head, backbone.dropout, backbone.random)
+
+
+def _frozen(job: Job) -> nn.Module:
+    """Return the backbone as a group holds it where it is not trained: in bf16 if that was asked for."""
+    model = _model(job).requires_grad_(False)
+    if job.precision == "bf16":
+        cast(model)
+    return model
+
+
+def _variants(job: Job, runs: int, rows: int) -> dict[str, Step]:
+    """Return each variant's step; peft's is there where peft is installed and has the method."""
+    variants = {"floor": _floor(job), "ours": _ours(job, runs, rows)}
+    if job.method.trains_backbone:
+        variants["plain"] = _trained(job, _model(job), runs)
+    elif (form := formats.find().get(job.method_name)) and (peft := _peft()):
+        config = form.settings(job.method) | {"peft_type": form.PEFT_TYPE, "target_modules": job.target_names}
+        task_type = "SEQ_CLS" if job.task.has_head else "CAUSAL_LM"
+        adapted = peft.get_peft_model(_frozen(job), peft.get_peft_config(config | {"task_type": task_type}))
+        variants["peft"] = _trained(job, adapted, runs)
+    return variants
+
+
+def _peft() -> Any:
+    try:
+        import peft
+    except ImportError:  # an extra: without it there is no such column
+        return None
+    return peft
+
+
+def _floor(job: Job) -> Step:
+    """Return a forward and backward pass through the frozen model alone, from the loss to the embeddings."""
+    model = _frozen(job).to(job.accelerator.device).train()
+    model.enable_input_require_grads()
+
+    def step(batch: Batch) -> None:
+        logits = model(**batch.inputs).logits
+        (job.task.loss(logits, batch.labels) * batch.weights.flatten()).sum().backward()
+
+    return step
+
+
+def _ours(job: Job, runs: int, rows: int) -> Step:
+    model, backbone = _model(job), job.settings.backbone
+    sites = find_sites(model, job.target_names, backbone.head, backbone.fused) if job.method.adapts_sites else []
+    adaptation = Adaptation(model, backbone.head, job.method, sites, job.method.frozen(sites))
+    rates = job.settings.method
+    chosen = [RunSettings(seed, rates["lr"], rates["lr_head"]) for seed in range(runs)]
+    group = RunGroup(adaptation, chosen, job.settings.train, 1000 * rows, job.accelerator, job.precision)
+
+    def step(batch: Batch) -> None:
+        group.step(job.task, [batch], 0, [True] * runs)
+
+    return step
+
+
+def _trained(job: Job, model: nn.Module, runs: int) -> Step:
+    """Return a plain step: forward, backward, clipping and AdamW. Several runs are as many steps of one model."""
+    model = model.to(job.accelerator.device).train()
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-4, fused=True)
+    limit = job.settings.train.max_grad_norm
+
+    def step(batch: Batch) -> None:
+        count = len(batch.labels) // runs
+        for run in range(runs):
+            mine = slice(run * count, (run + 1) * count)
+            logits = model(**{name: values[mine] for name, values in batch.inputs.items()}).logits
+            (job.task.loss(logits, batch.labels[mine]) * batch.weights[run]).sum().backward()
+            if limit is not None:
+                nn.utils.clip_grad_norm_(parameters, limit)
+            optimizer.step()
+            optimizer.zero_grad()
+
+    return step
+
+
+def _peak(settings: JobSettings, runs: int, rows: int, variant: str) -> int:
+    """Return the peak of memory of a process that does nothing but one variant's steps, in bytes."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_peak_here, copy.deepcopy(settings), runs, rows, variant).result()
+
+
+def _peak_here(settings: JobSettings, runs: int, rows: int, variant: str) -> int:
+    job = plan.prepare(settings, Accelerator(), Console(quiet=True))
+    makers = {"floor": lambda: _floor(job), "ours": lambda: _ours(job, runs, rows)}
+    step = makers[variant]() if variant in makers else _variants(job, runs, rows)[variant]
+    for batch in _batches(job, runs, rows, 2):
+        step(batch)
+    if job.accelerator.device.type == "cuda":
+        return torch.cuda.max_memory_allocated()
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def machine(precision: str) -> str:
+    """Return the processor, its threads and the precision, in a few words."""
+    from benchmarks.training.environment import describe
+
+    made = describe(Accelerator(), precision)
+    return f"{made.hardware}, {precision}, torch {made.packages['torch']}, code {made.git_revision[:12]}"
+
+
+def all_of(jobs: Sequence[tuple[JobSettings, int]], rows: int, steps: int, say: Callable[[str], None]) -> list[Timed]:
+    """Time each job with its number of runs, one after another."""
+    made = []
+    for settings, runs in jobs:
+        say(f"{settings.method['name']} {settings.targets}, {runs} in one pass")
+        made.append(timed(settings, runs, rows, steps))
+    return made

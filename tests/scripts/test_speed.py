@@ -1,0 +1,69 @@
+"""The command that times steps: what it prints is the medians and ratios of the times that it took."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import tiny
+
+from benchmarks import conf
+from benchmarks.report import speed_table
+from benchmarks.training import speed
+from scripts import speed as command
+
+DRY = "backbone.dropout=0.0"
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+
+
+def timed(method: str, bert: Path, glue: Path, root: Path, runs: int = 1) -> speed.Timed:
+    settings = tiny.settings(tiny.job(method, bert, glue, root, "targets=qv", DRY))
+    return speed.timed(settings, runs, rows=4, steps=3, memory=False)
+
+
+@pytest.mark.parametrize(
+    ("method", "runs", "beside"), [("lora", 2, ["peft"]), ("tied_lora", 1, []), ("full", 1, ["plain"])]
+)
+def test_every_variant_takes_each_step(
+    method: str, runs: int, beside: list[str], bert: Path, glue: Path, tmp_path: Path
+) -> None:
+    made = timed(method, bert, glue, tmp_path, runs)
+    assert list(made.seconds) == ["floor", "ours", *beside]
+    assert all(len(taken) == 3 for taken in made.seconds.values())
+    ratio = made.ratio("ours", "floor")
+    steps = np.array(made.seconds["ours"]) / np.array(made.seconds["floor"])
+    assert ratio.value == np.median(steps) and steps.min() <= ratio.low <= ratio.value <= ratio.high <= steps.max()
+    assert made.ratio("ours", "nothing") is None
+
+
+def test_the_limit_grows_with_the_rank(bert: Path, glue: Path, tmp_path: Path) -> None:
+    limits = []
+    for rank in (1, 9):
+        settings = tiny.settings(tiny.job("lora", bert, glue, tmp_path, f"method.rank={rank}", DRY))
+        limits.append(speed.timed(settings, 1, 4, 1, memory=False).limit)
+    assert limits[0] < limits[1] < 2
+
+
+def test_the_command_prints_and_writes_it(
+    bert: Path, glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conf, "ROOT", tmp_path / "results")
+    settings = [part for part in tiny.job("lora", bert, glue, tmp_path) if not part.startswith(("method=", "targets="))]
+    options = ["--methods", "lora", "--targets", "qv", "--runs", "1", "--rows", "4", "--steps", "2", "--write"]
+    assert command.main([*settings, *options, "--format", "markdown"]) == 0
+    printed = capsys.readouterr().out
+    (table,) = (tmp_path / "results" / "tables").glob("speed-*.md")
+    assert table.read_text() in printed
+    (line,) = [line for line in printed.splitlines() if line.startswith("| lora | qv | 1 |")]
+    peaks = [int(cell.replace(",", "")) for cell in line.strip("| ").split(" | ")[-3:]]
+    assert min(peaks) > 100  # of processes that hold torch and a model
+    assert len(list((tmp_path / "results" / "figures").glob("speed-*"))) == 3
+
+
+def test_without_peft_its_column_is_empty(
+    bert: Path, glue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed, "_peft", lambda: None)
+    made = timed("lora", bert, glue, tmp_path)
+    page = speed_table.page([made], "a machine", "tiny", 4, 3)
+    (cell,) = next(column.cells for column in page.columns if column.heading == "ours / beside")
+    assert "peft" not in made.seconds and cell == "-"
