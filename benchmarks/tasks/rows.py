@@ -30,10 +30,10 @@ class Rows:
 
     source: str
     dataset: str
-    revision: str | None
     fingerprint: str
     splits: dict[str, datasets.Dataset]
     cache: Path | None = None
+    revision: str | None = None
 
 
 def load(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | None] = _ALL) -> Rows:
@@ -54,7 +54,7 @@ def load(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | No
             digest.update(row)
     origin = {None: "hub", "embedded": "embedded"}.get(root, "directory")
     commit = hub.commit_of(folder_of(task.sources["train"], root, cache)) if root is None else None
-    return Rows(origin, f"{task.dataset}/{task.config}", commit, digest.hexdigest()[:16], splits, cache)
+    return Rows(origin, f"{task.dataset}/{task.config}", digest.hexdigest()[:16], splits, cache, commit)
 
 
 def _read(source: Source, split: str, root: str | None, cache: Path, needs: str) -> datasets.Dataset:

@@ -14,6 +14,7 @@ import torch
 import transformers
 from support import tiny
 from support.adapter_factory import ADAPTING, leave, logits, own_logits
+from support.hub import Hub, files_of
 
 import methods
 from benchmarks.models import saved
@@ -203,12 +204,12 @@ def test_merging_into_a_shared_weight_is_warned_of(
     )
 
 
-def test_a_hub_id_stays_one(gpt2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_id_stays_one(gpt2: Path, tmp_path: Path, loopback: Hub) -> None:
+    loopback.repositories["models/some/model"].commit(files_of(gpt2))
     directory = leave("lora", gpt2, tmp_path)
     described = json.loads((directory / "adapter.json").read_text())
     described["backbone"]["path"] = "some/model"
     (directory / "adapter.json").write_text(json.dumps(described))
-    monkeypatch.setattr(saved.files, "locate", lambda path, cache, random: gpt2)  # the hub is out of reach
     out = exported(directory, "peft", tmp_path)
     assert json.loads((out / "adapter_config.json").read_text())["base_model_name_or_path"] == "some/model"
 
