@@ -220,8 +220,9 @@ def _packages(records: Iterable[Record]) -> str:
 def tunings(sheet: Sheet, tuned: Sequence[Tuned]) -> list[str]:
     """Return what keeps a sheet's tunings from being equal, and how many runs of tunings stand in none."""
     notes = []
-    for task in dict.fromkeys(row.task for row in tuned):
-        given = sorted({row.given for row in tuned if row.task == task}, key=len)
+    adapting = [each for each in tuned if baselines.role(each.row.method) != "floor"]  # which has the head's rate alone
+    for task in dict.fromkeys(each.task for each in adapting):
+        given = sorted({each.given for each in adapting if each.task == task}, key=len)
         if len(given) > 1:
             fewest, most = len(given[0]), len(given[-1])
             apart = f"{fewest} to {most} configurations" if fewest < most else "different factors"

@@ -219,10 +219,10 @@ OTHERS: dict[str, dict[str, Case]] = {
     "compare": {
         "no records": (["--root", "{tmp}"], ["no records below {tmp}"]),
         "an unknown sheet": (["--root", RESULTS, "--sheet", "glue-huge"], ["glue-huge", "known: "]),
-        "an unknown task": (["--root", RESULTS, "--sheet", "glue-minilm", "--tasks", "cola"], ["no task cola", "mrpc"]),
+        "an unknown task": (["--root", RESULTS, "--sheet", "glue-minilm", "--tasks", "wnli"], ["no task wnli", "mrpc"]),
         "unknown targets": (
             ["--root", RESULTS, "--sheet", "glue-minilm", "--targets", "qvv"],
-            ["has no targets qvv; it has all, qv"],
+            ["has no targets qvv; it has qv"],
         ),
         "an unknown format": (["--format", "xml"], ["invalid choice: 'xml'"]),
     },

@@ -28,7 +28,7 @@ def no_java(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kind", ["text", "markdown", "json", "latex"])
 def test_a_committed_run_has_its_stored_scores(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    (path,) = COMMITTED.glob("lora-qv/seed0-*.json")
+    (path,) = [path for path in COMMITTED.glob("lora-qv/seed0-*.json") if store.read(path).tuning is None]
     assert rescore.main([str(path), "--format", kind]) == 0
     told = capsys.readouterr().out
     best = f"{100 * store.read(path).scores.best:.1f}"
