@@ -31,8 +31,10 @@ def run_job(settings: JobSettings) -> int:
         return 0
     for setting in ("results", "cache"):
         check_writable(getattr(settings, setting), setting)
-    from benchmarks.training import feed, trainer  # here, so that a job that is done loads no model library
+    from benchmarks.training import allocator, feed, trainer  # here, so that a job that is done loads no model library
 
+    if accelerator.device.type == "cpu":
+        allocator.keep_memory()
     began = _begun(job.start) if job.start else None
     rows = feed.feed_of(job)
     for group in groups:

@@ -20,7 +20,7 @@ from benchmarks.errors import SuiteError
 from benchmarks.models import backbones
 from benchmarks.models.peft import formats
 from benchmarks.tasks import order
-from benchmarks.training import feed, plan
+from benchmarks.training import allocator, feed, plan
 from benchmarks.training.group import Adaptation, Batch, RunGroup, cast
 from benchmarks.training.plan import Job
 from benchmarks.training.settings import JobSettings, RunSettings
@@ -83,6 +83,8 @@ def timed(settings: JobSettings, runs: int, rows: int, steps: int, memory: bool 
         given = settings.backbone.dropout
         raise SuiteError(f"steps are timed without the backbone's dropout: pass backbone.dropout=0, got {given}")
     job = plan.prepare(settings, Accelerator(), Console(quiet=True))
+    if job.accelerator.device.type == "cpu":
+        allocator.keep_memory()
     if not job.method.trains or (job.method.trains_backbone and runs > 1):
         raise SuiteError(f"method={job.method_name} has no step of {runs} runs to time: take another, or --runs 1")
     batches = _batches(job, runs, rows, steps + WARM)
