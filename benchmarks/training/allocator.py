@@ -10,8 +10,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 def keep_memory() -> bool:
     """Let freed memory stay with this process, as it is between two steps; say whether the C library can.
 
-    glibc gives blocks of 32 MB and more back to the system at once. A step on a CPU then spends up to half of its time
-    on pages that it had just a moment before. Another C library is left as it is.
+    glibc gives blocks of 32 MB and more back to the system at once, and the next step asks for them again. Where many
+    rows go through the model that costs some 5% of a step (nine runs of 32 rows on MiniLM: 2.57 s and 2.43 s), and
+    nothing where few do. Another C library is left as it is.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
