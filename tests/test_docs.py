@@ -56,7 +56,7 @@ def test_the_readmes_table_is_the_committed_one() -> None:
     shown = [line for line in README.read_text().splitlines() if line.startswith("| ")]
     table = (ROOT / "results" / "tables" / "glue-minilm.md").read_text()
     main_table = [line for line in table.split("## Best, last")[0].splitlines() if line.startswith("| ")]
-    assert len(shown) > 10
+    assert len(shown) >= 9
     assert shown == main_table
 
 
