@@ -62,11 +62,13 @@ class Recipe:
     """What a row's recipe asks of its runs on one task.
 
     ``points`` has the settings by dotted key at each point of the recipe's grid: a run may have those of any point.
-    ``starts`` is how many runs on another task they begin from the best of; None where they begin from the backbone.
+    ``fingerprint`` is the backbone's, where conf/backbone has it. ``starts`` is how many runs on another task they
+    begin from the best of; None where they begin from the backbone.
     """
 
     seeds: int
     backbone: str
+    fingerprint: str | None
     points: list[dict[str, str]]
     starts: int | None
 
@@ -115,6 +117,7 @@ def recipe_of(settings: JobSettings) -> Recipe:
     return Recipe(
         seeds=len(settings.seeds),
         backbone=settings.backbone.path,
+        fingerprint=settings.backbone.fingerprint,
         points=[_settings(settings.run_config(point.method, targets)) for point in settings.points],
         starts=len(settings.start.points) if settings.start else None,
     )
@@ -176,12 +179,26 @@ def differences(record: Record, row: PublishedRow, score: str, recipe: Recipe) -
             reasons.append(f"{rows:,} rows {what} instead of {expected:,}")
     if record.mt_bench is not None and score == JUDGED and not record.mt_bench.as_published:
         reasons.append("another judge, or other prompts or questions, than the papers'")
-    if record.backbone.path != recipe.backbone:
-        reasons.append(f"the backbone at {record.backbone.path}, which may differ from {recipe.backbone}")
+    reasons += _other_backbone(record, recipe)
     if record.started_from is not None and recipe.starts is not None:
         reasons += _other_start(record.started_from, row, recipe.starts)
     settings = _settings(record.config)
     return reasons + min((_other_settings(settings, point) for point in recipe.points), key=len)
+
+
+def _other_backbone(record: Record, recipe: Recipe) -> list[str]:
+    """Return how the backbone departs from the recipe's: by its files where those are known, else by where it lies."""
+    given = record.backbone
+    if recipe.fingerprint is not None:
+        wanted = recipe.fingerprint
+        return (
+            []
+            if given.fingerprint == wanted
+            else [f"a backbone of the fingerprint {given.fingerprint} instead of {wanted}"]
+        )
+    if given.path == recipe.backbone:
+        return []
+    return [f"the backbone at {given.path}, which may differ from {recipe.backbone}"]
 
 
 def _other_start(start: Start, row: PublishedRow, wanted: int) -> list[str]:

@@ -55,6 +55,7 @@ class BackboneSettings(Settings):
     name: str | None
     path: str
     revision: str | None
+    fingerprint: str | None
     max_length: Count
     head: list[str]
     dropout: float | None = Field(ge=0, lt=1)

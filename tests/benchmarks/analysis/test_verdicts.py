@@ -1,5 +1,6 @@
 """Published scores judged: by runs of their own protocol alone, and everything else is named."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,10 +8,13 @@ import pytest
 from support.recipe_runs import around, row_of, run_of
 from support.record_factory import make_solving_record
 
+from benchmarks import conf
 from benchmarks.analysis import verdicts
 from benchmarks.analysis.verdicts import Verdict
+from benchmarks.papers import recipes
 from benchmarks.papers.published import PublishedRow
 from benchmarks.records.schema import Record, Start, Tuning
+from benchmarks.training import job
 
 ROW = row_of("roberta-large", "vb_lora")  # MRPC 91.4 +- 0.6 in the paper
 CENTRE, SPREAD = ROW.scores["mrpc"].value, ROW.scores["mrpc"].spread
@@ -36,6 +40,18 @@ def test_a_score_within_our_interval_is_reproduced() -> None:
     assert own.measured == pytest.approx(CENTRE + 0.1)
     assert own.low < CENTRE < own.high
     assert own.difference == pytest.approx(0.1)
+
+
+def test_a_backbone_is_known_by_its_fingerprint_where_that_is_known() -> None:
+    """Wherever it lies; and another one at the recipe's own place is not it."""
+    recipe = verdicts.recipe_of(job.read(conf.composed([*recipes.overrides(ROW, "glue/mrpc")])))
+    run = run_of(CENTRE, 0)
+    assert verdicts.differences(run, ROW, "mrpc", recipe) == []
+    moved = run.model_copy(update={"backbone": run.backbone.model_copy(update={"path": "/models/other"})})
+    known = replace(recipe, fingerprint=run.backbone.fingerprint)
+    assert verdicts.differences(moved, ROW, "mrpc", known) == []
+    (reason,) = verdicts.differences(run, ROW, "mrpc", replace(recipe, fingerprint="0123"))
+    assert reason == f"a backbone of the fingerprint {run.backbone.fingerprint} instead of 0123"
 
 
 def test_one_outside_of_it_may_lie_within_the_papers_spread() -> None:
