@@ -7,7 +7,6 @@ from pathlib import Path
 from benchmarks import markup
 from benchmarks.markup import ABSENT, Column, Page, text_column
 from benchmarks.records.files import write_atomic
-from benchmarks.report import names
 from benchmarks.training.speed import Ratio, Timed
 
 _WHAT = (
@@ -30,7 +29,7 @@ def page(timed: Sequence[Timed], machine: str, backbone: str, rows: int, steps: 
             Column("ours, ms", [f"{1000 * each.median('ours'):.0f}" for each in timed]),
             Column("ours / floor", [_ratio(each.ratio("ours", "floor")) for each in timed]),
             Column("limit", [f"{each.limit:.2f}" for each in timed]),
-            Column("ours / beside", [_ratio(each.ratio("ours", beside(each))) for each in timed]),
+            Column("ours / beside", [_ratio(each.ratio("ours", each.beside)) for each in timed]),
             Column("tokens/s", [f"{each.tokens / each.median('ours'):,.0f}" for each in timed]),
             *(
                 Column(f"peak MiB, {name}", [_peak(each, name) for each in timed])
@@ -43,17 +42,12 @@ def page(timed: Sequence[Timed], machine: str, backbone: str, rows: int, steps: 
     )
 
 
-def beside(timed: Timed) -> str:
-    """Return the variant that ours stands beside: plain or peft."""
-    return "plain" if "plain" in timed.seconds else "peft"
-
-
 def _ratio(ratio: Ratio | None) -> str:
     return ABSENT if ratio is None else f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
 
 
 def _peak(timed: Timed, name: str) -> str:
-    peak = timed.peak.get(beside(timed) if name == "beside" else name)
+    peak = timed.peak.get(timed.beside if name == "beside" else name)
     return ABSENT if peak is None else f"{peak / 2**20:,.0f}"
 
 
@@ -65,8 +59,3 @@ def write(made: Page, timed: Sequence[Timed], machine: str, root: Path) -> list[
     table = root / "tables" / f"{stem}.md"
     write_atomic(table, markup.document([made], "markdown").encode())
     return [table, canvas.write(speed.draw(timed, made.title), root / "figures" / f"{stem}.png")]
-
-
-def label(timed: Timed) -> str:
-    """Return what a figure calls a line."""
-    return f"{names.title(timed.method)} {timed.targets}, {timed.runs} in a pass".replace(" -,", ",")

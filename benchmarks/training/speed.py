@@ -58,6 +58,11 @@ class Timed:
     limit: float
     peak: dict[str, int]
 
+    @property
+    def beside(self) -> str:
+        """Return the variant that ours stands beside: plain or peft."""
+        return "plain" if "plain" in self.seconds else "peft"
+
     def median(self, variant: str) -> float:
         """Return the median of a variant's seconds."""
         return float(np.median(self.seconds[variant]))

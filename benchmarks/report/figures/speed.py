@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from benchmarks.report import speed_table
+from benchmarks.report import names
 from benchmarks.report.figures import canvas
 from benchmarks.training.speed import Timed
 
@@ -16,7 +16,7 @@ def draw(timed: Sequence[Timed], title: str) -> Figure:
     figure = canvas.blank(8, 1.6 + 0.4 * len(timed))
     axes = figure.add_subplot()
     for place, each in enumerate(timed):
-        others = {"over the floor": "floor", "over peft, or a plain loop": speed_table.beside(each)}
+        others = {"over the floor": "floor", "over peft, or a plain loop": each.beside}
         for number, (label, other) in enumerate(others.items()):
             if ratio := each.ratio("ours", other):
                 reach = [[ratio.value - ratio.low], [ratio.high - ratio.value]]
@@ -24,10 +24,14 @@ def draw(timed: Sequence[Timed], title: str) -> Figure:
                 axes.errorbar(ratio.value, place + 0.24 * number - 0.12, xerr=reach, fmt="o", **look)
         axes.plot(each.limit, place - 0.12, "|", color="black", markersize=12, label=None if place else "limit")
     axes.axvline(1.0, color="0.6", linewidth=1)
-    axes.set_yticks(range(len(timed)), [speed_table.label(each) for each in timed])
+    axes.set_yticks(range(len(timed)), [_label(each) for each in timed])
     axes.set_ylim(len(timed) - 0.5, -0.5)
     axes.set_xlabel("times as long as the other's step (95% interval); less is faster")
     axes.set_title(title)
     canvas.grid(axes)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return figure
+
+
+def _label(timed: Timed) -> str:
+    return f"{names.title(timed.method)} {timed.targets}, {timed.runs} in a pass".replace(" -,", ",")
