@@ -59,7 +59,7 @@ reproduce-e2e: install  ## VB-LoRA's table 2: GPT-2 medium and large on E2E, fro
 	$(BIN)/python scripts/tables.py --print --root results/local/vb_lora-table2
 
 test: install  ## run the tests, on two cores
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 # ONLY="methods/vb_lora.py ..." does these; MOST=100 takes a larger sample of each module's mutants.
 mutants: install  ## change one operator at a time, and say which changes no test notices; takes hours
