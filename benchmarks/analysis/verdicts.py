@@ -1,7 +1,7 @@
 """Whether each published score was reproduced by the runs that followed its recipe."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,18 +12,27 @@ from benchmarks.analysis import intervals
 from benchmarks.analysis.intervals import Interval
 from benchmarks.analysis.measures import JUDGED, Measure, key_of, kind_of
 from benchmarks.analysis.sheets import flat
-from benchmarks.papers import recipes
-from benchmarks.papers.published import NO_TARGETS, PublishedRow
-from benchmarks.records.schema import Record, Start, Typed
+from benchmarks.papers import published, recipes
+from benchmarks.papers.published import NO_TARGETS, NOT_STATED, Epoch, PublishedRow
+from benchmarks.records.schema import LOG_LIKELIHOOD, Record, Scores, Start, Typed
 from benchmarks.tasks.scoring import shares
 from benchmarks.training import job
 from benchmarks.training.settings import JobSettings
 from methods import declared
 
 Ruling = Literal["reproduced", "within the spread", "not reproduced", "not comparable", "not run"]
-_STATISTICS = {"mean": np.mean, "median": np.median}
+# A paper's single run, or a statistic that it does not name, is compared with our mean.
+_STATISTICS = {"mean": np.mean, "median": np.median, "one run": np.mean, NOT_STATED: np.mean}
 _ENOUGH = 3  # differing settings that a reason names
 _SAME_RESULT = ("accumulate", "gradient_checkpointing", "optimizer")
+
+# A paper that does not say of which epoch its scores on dev are is taken to print the best.
+_EPOCHS: dict[Epoch, Callable[[Scores], float]] = {
+    "best": lambda scores: scores.best,
+    NOT_STATED: lambda scores: scores.best,
+    "last": lambda scores: scores.last,
+    "held-out": lambda scores: scores.held_out,
+}
 
 Scored = tuple[float, Record]
 
@@ -40,6 +49,7 @@ class Verdict(Typed):
     method: str
     targets: str
     rank: int | None
+    variant: str | None
     run_by: str | None
     score: str
     published: float
@@ -74,17 +84,19 @@ class Recipe:
 
 
 def verdicts(rows: Iterable[PublishedRow], records: Iterable[Record]) -> list[Verdict]:
-    """Return a verdict on each score of each row, in their order, without the averages that papers print."""
+    """Return a verdict on each score of each row that has an experiment, in their order; papers' averages have none."""
     by_setting = defaultdict(list)
     for record in records:
         if record.tuning is None:  # a run that was trained to choose learning rates follows no row's recipe
             by_setting[record.backbone.name, record.method].append(record)
-    return [_verdict(row, score, by_setting[row.backbone, row.method]) for row in rows for score in row.scored]
+    judged = [(row, score) for row in published.runnable(rows) for score in row.scored]
+    return [_verdict(row, score, by_setting[row.backbone, row.method]) for row, score in judged]
 
 
 def _verdict(row: PublishedRow, score: str, candidates: Sequence[Record]) -> Verdict:
     printed, task = row.scores[score], row.task_of(score)
-    facts: dict[str, Any] = row.model_dump(include={"source", "table", "backbone", "method", "rank", "run_by"})
+    named = {"source", "table", "backbone", "method", "rank", "variant", "run_by"}
+    facts: dict[str, Any] = row.model_dump(include=named)
     facts |= {"targets": row.target_names, "score": score, "published": printed.value, "spread": printed.spread}
     if row.method not in conf.options("method"):
         return Verdict(**facts, runs=0, ruling="not run", reason=f"there is no method {row.method} here")
@@ -93,7 +105,7 @@ def _verdict(row: PublishedRow, score: str, candidates: Sequence[Record]) -> Ver
         return Verdict(**facts, runs=0, ruling="not run", reason="no record")
     recipe = recipe_of(job.read(conf.composed(recipes.overrides(row, task))))
     right, reasons = _sorted_out(runs, row, score, recipe)
-    cells = [_scored(cell, score) for cell in _cells(right, recipe)]
+    cells = [_scored(cell, row, score) for cell in _cells(right, recipe)]
     whole = [cell[: recipe.seeds] for cell in cells if len(cell) >= recipe.seeds]
     if not whole:
         most = max(map(len, cells), default=0)
@@ -107,6 +119,8 @@ def _verdict(row: PublishedRow, score: str, candidates: Sequence[Record]) -> Ver
     ruling: Ruling = _rule(interval, printed.value, printed.spread)
     if not row.settings_printed:
         ruling, over = "not comparable", "no paper prints this row's settings, so ours are a guess"
+    elif row.epoch == "best" and not _by_epoch(best[0][1]):
+        ruling, over = "not comparable", "the paper's score is of the best epoch, and ours of the last"
     facts |= {"measured": interval.value, "low": interval.low, "high": interval.high}
     return Verdict(**facts, runs=len(best), ruling=ruling, reason=over)
 
@@ -153,7 +167,9 @@ def _interval(cell: Sequence[Scored], statistic: Any, row: PublishedRow, score: 
     """Return the interval of the scores, and what it is over: seeds, or the examples of a single seed."""
     if len(cell) > 1:
         values = np.array([value for value, _ in cell])
-        return intervals.over_seeds(values, statistic), f"{row.statistic} over {len(cell)} seeds"
+        unnamed = "; the paper names no statistic" if row.statistic == NOT_STATED else ""
+        over = f"{'median' if row.statistic == 'median' else 'mean'} over {len(cell)} seeds{unnamed}"
+        return intervals.over_seeds(values, statistic), over
     ((value, run),) = cell
     if score in run.exams:
         from benchmarks.tasks.scoring.maths import scores as maths  # here: it loads sympy
@@ -260,15 +276,21 @@ def _cells(runs: Sequence[Record], recipe: Recipe) -> list[list[Record]]:
     return [[cell[seed] for seed in sorted(cell)] for cell in cells.values()]
 
 
-def _scored(cell: Sequence[Record], score: str) -> list[Scored]:
-    """Return each run that has the score, with the score in the paper's unit."""
+def _scored(cell: Sequence[Record], row: PublishedRow, score: str) -> list[Scored]:
+    """Return each run that has the score, with the score in the paper's unit and at the epoch of the row's runs."""
     scored = []
     for run in cell:
         measure = _measure(run, score)
-        value = measure and measure.value(run)
+        at_epoch = _EPOCHS[row.epoch] if _by_epoch(run) else None
+        value = measure and (at_epoch(run.scores) if at_epoch else measure.value(run))
         if value is not None:
             scored.append((measure.scale * value, run))
     return scored
+
+
+def _by_epoch(run: Record) -> bool:
+    """Say whether each epoch of a run has the papers' score; texts and exams are scored after the last alone."""
+    return run.scores.primary != LOG_LIKELIHOOD
 
 
 def _measure(run: Record, score: str) -> Measure | None:

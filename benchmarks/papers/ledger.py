@@ -14,7 +14,7 @@ from torch import nn
 from benchmarks import conf
 from benchmarks.errors import SuiteError
 from benchmarks.models import backbones, counting
-from benchmarks.papers import recipes
+from benchmarks.papers import published, recipes
 from benchmarks.papers.published import PublishedRow
 from benchmarks.records.schema import Typed
 from benchmarks.tasks.classification import Classification
@@ -61,7 +61,7 @@ class Entry(Typed):
     def name(self) -> str:
         """Return the row's name for people."""
         rank = f" r={self.hyperparameters['rank']}" if "rank" in self.hyperparameters else ""
-        by = f" ({self.run_by})" if self.run_by else ""
+        by = f" ({published.ran(self.run_by)})" if self.run_by else ""
         return f"{self.source}-table{self.table} {self.backbone} {self.method} {self.targets}{rank}{by}"
 
     @property
@@ -73,8 +73,11 @@ class Entry(Typed):
 
 
 def entries(rows: Iterable[PublishedRow]) -> list[Entry]:
-    """Return the ledger's rows. Raises SuiteError for a figure that cannot be read, or a row without a recipe."""
-    return [_entry(row) for row in rows]
+    """Return the ledger's rows: those that print a count and have an experiment.
+
+    Raises SuiteError for a figure that cannot be read, or a row whose recipe cannot be.
+    """
+    return [_entry(row) for row in rows if row.experiment is not None and row.parameters_as_printed is not None]
 
 
 def named(rows: Iterable[PublishedRow], words: str) -> list[Entry]:
@@ -82,7 +85,7 @@ def named(rows: Iterable[PublishedRow], words: str) -> list[Entry]:
 
     Raises SuiteError where no name has them.
     """
-    rows, wanted = list(rows), set(words.split())
+    rows, wanted = published.runnable(rows), set(words.split())
     of_row = {word for word in wanted if not word.startswith("r=")}  # a rank may be the recipe's alone
     candidates = [row for row in rows if of_row <= set(row.name.split())]
     if chosen := [entry for entry in entries(candidates) if wanted <= set(entry.name.split())]:

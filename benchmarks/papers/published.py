@@ -7,16 +7,24 @@ A spread that a paper does not print is None.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from benchmarks.conf import PUBLISHED
 from benchmarks.errors import SuiteError
 from benchmarks.typed import Settings
 
 NO_TARGETS = "-"  # the targets of a row or run whose method adapts no maps, which compares with any targets
+NOT_STATED = "not stated"  # what a paper does not say, or no copy that was read
+PRIOR_WORK = "prior work"  # who ran a row that a paper repeats from an earlier one, which the reading does not name
+AVERAGES = ("avg", "avg_of_8")  # of six tasks of GLUE or all of another benchmark; and of eight of GLUE's
+
+Statistic = Literal["mean", "median", "one run", "not stated"]
+# "best" and "held-out" are the best epoch: on the rows that the score is of, and on other rows.
+Epoch = Literal["best", "last", "held-out", "not stated"]
+Trust = Literal["medium", "low"]
 
 # libyaml's loader reads the same and takes a tenth of the time; a PyYAML that was built without it lacks it.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -32,64 +40,117 @@ class PublishedScore(Settings):
 class FileRow(Settings):
     """One row as its file has it; ``parameters`` is the number that ``parameters_as_printed`` stands for.
 
-    ``count_follows`` is False where the method's definition is known to give another count than the printed one.
-    ``settings_printed`` is False where no paper prints the settings of the row's runs.
+    ``run_by`` is the source whose run a row is, where that is not the source that prints it; NOT_STATED and PRIOR_WORK
+    stand for one that is not known. ``variant`` says how a row departs from the method that it is named after, as in an
+    ablation, and ``note`` what else sets it apart. Runs on the tasks ``from_mnli`` began from a run on MNLI.
+
+    ``settings`` are what the recipe of a row has beside its rank, as ``scripts/train.py`` takes them. ``count_follows``
+    is False where the method's definition is known to give another count than the printed one. ``settings_printed`` is
+    False where no paper prints the settings of the row's runs. The last five fields are those of its table, where a
+    row differs from that.
     """
 
     backbone: str
     method: str
-    targets: str | list[str]
-    parameters: float
-    parameters_as_printed: str
     scores: dict[str, PublishedScore]
+    targets: str | list[str] | None = None
+    parameters: float | None = None
+    parameters_as_printed: str | None = None
     rank: int | None = None
     run_by: str | None = None
+    variant: str | None = None
+    note: str | None = None
+    from_mnli: list[str] = Field(default_factory=list)
+    settings: dict[str, str | int | float | None] = Field(default_factory=dict)
     count_follows: bool = True
     settings_printed: bool = True
+    experiment: str | None = None
+    statistic: Statistic | None = None
+    epoch: Epoch | None = None
+    seeds: int | Literal["not stated"] | None = None
+    source_trust: Trust | None = None
 
 
 class Origin(Settings):
     """A paper's table, and how its scores came about.
 
-    ``experiment`` is the file in conf/experiment with what its rows share, such as the seeds that ``statistic`` is
-    taken over. ``train_rows`` says for each task how many rows its runs must learn from, ``scored_rows`` for each task
-    or score how many rows it must be computed on. ``start_rows`` is how many rows the run on another task must have
-    learnt from, where a row's runs begin from one.
+    ``statistic`` is over ``seeds`` runs, each at its ``epoch``. ``source_trust`` says how far the reading is to be
+    trusted where it is second-hand; None where the table was read in the paper's own text. ``proposes`` names the
+    methods that are the paper's own. ``trained_on`` is what runs learn, where a benchmark has more than one such set.
+
+    ``experiment`` is the file in conf/experiment with what its rows share, or None where the suite has none for them.
+    ``train_rows`` says for each task how many rows its runs must learn from, ``scored_rows`` for each task or score how
+    many rows it must be computed on. ``start_rows`` is how many rows the run on another task must have learnt from,
+    where a row's runs begin from one.
     """
 
     source: str
-    arxiv: str
+    arxiv: str | None
     table: int | str
     benchmark: str
-    experiment: str
-    statistic: Literal["mean", "median"]
-    train_rows: dict[str, int]
-    scored_rows: dict[str, int]
+    statistic: Statistic
+    epoch: Epoch
+    seeds: int | Literal["not stated"]
+    source_trust: Trust | None = None
+    proposes: list[str] = Field(default_factory=list)
+    trained_on: str | None = None
+    experiment: str | None = None
+    train_rows: dict[str, int] = Field(default_factory=dict)
+    scored_rows: dict[str, int] = Field(default_factory=dict)
     start_rows: int | None = None
 
 
-class PublishedRow(FileRow, Origin):
+class PublishedRow(Origin, FileRow):
     """One row of a paper's table, with the table it comes from."""
 
     @property
     def target_names(self) -> str:
         """Return the targets as a record writes them: one name, or several joined by commas."""
+        if self.targets is None:
+            return NOT_STATED
         return self.targets if isinstance(self.targets, str) else ",".join(self.targets)
 
     @property
     def name(self) -> str:
         """Return the row's name for people."""
-        by = f" ({self.run_by})" if self.run_by else ""
+        by = f" ({ran(self.run_by)})" if self.run_by else ""
         return f"{self.source}-table{self.table} {self.backbone} {self.method} {self.target_names}{by}"
 
     @property
+    def runner(self) -> str:
+        """Return whose run the row is: a source, NOT_STATED or PRIOR_WORK."""
+        return self.run_by or self.source
+
+    @property
     def scored(self) -> list[str]:
-        """Return the names of the printed scores that runs are compared with: all but the paper's average."""
-        return [name for name in self.scores if name != "avg"]
+        """Return the names of the printed scores that runs are compared with: no averages, no unknown tasks."""
+        scores = [name for name in self.scores if name not in AVERAGES]
+        return [name for name in scores if name in self.train_rows] if self.benchmark == "glue" else scores
+
+    def fits(self, config: dict[str, Any]) -> bool:
+        """Say whether a run's config has the settings that the row has beside its recipe."""
+        return all(_at(config, key) == value for key, value in self.settings.items() if key != "recipe")
 
     def task_of(self, score: str) -> str:
         """Return the task that a score of the row is measured on."""
         return f"glue/{score}" if self.benchmark == "glue" else self.benchmark
+
+
+def _at(config: dict[str, Any], key: str) -> Any:
+    """Return a config's value at a dotted key; None where it has none."""
+    for part in key.split("."):
+        config = (config or {}).get(part)
+    return config
+
+
+def label(source: str, table: int | str, run_by: str | None) -> str:
+    """Return for people which table a row is of, and whose run it is where that is another's."""
+    return f"{source} {table}" + (f" ({ran(run_by)})" if run_by else "")
+
+
+def ran(run_by: str) -> str:
+    """Return for people whose run a row is: "run by vera", or "prior work"."""
+    return {PRIOR_WORK: PRIOR_WORK, NOT_STATED: "not stated who ran it"}.get(run_by, f"run by {run_by}")
 
 
 class PublishedFile(Origin):
@@ -116,7 +177,12 @@ def _rows(path: Path) -> list[PublishedRow]:
     except yaml.YAMLError as error:
         raise SuiteError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     origin = table.model_dump(exclude={"rows"})
-    return [PublishedRow(**origin, **row.model_dump()) for row in table.rows]
+    return [PublishedRow(**origin | row.model_dump(exclude_unset=True)) for row in table.rows]
+
+
+def runnable(rows: Iterable[PublishedRow]) -> list[PublishedRow]:
+    """Return the rows that the suite has an experiment for."""
+    return [row for row in rows if row.experiment is not None]
 
 
 def find(

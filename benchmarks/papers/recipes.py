@@ -9,7 +9,7 @@ def overrides(row: PublishedRow, task: str | None = None) -> list[str]:
     """Return the arguments of ``scripts/train.py`` for a row; ``task`` is one of its benchmark's tasks.
 
     Without ``task`` it is the first that the row prints a score of, or MRPC where it prints none. Raises SuiteError for
-    a row of an unknown method.
+    a row of an unknown method. The row must have an experiment.
     """
     if task is None:
         task = row.task_of(next(iter(row.scored), "mrpc"))
@@ -21,6 +21,7 @@ def overrides(row: PublishedRow, task: str | None = None) -> list[str]:
         )
     targets = "all" if row.targets == NO_TARGETS else row.targets  # a method that adapts no maps takes any
     names = targets if isinstance(targets, str) else f"[{','.join(targets)}]"
-    rank = [] if row.rank is None else [f"method.rank={row.rank}"]
+    rank = {} if row.rank is None else {"method.rank": row.rank}
+    more = [f"{key}={'null' if value is None else value}" for key, value in (rank | row.settings).items()]
     chosen = {"experiment": row.experiment, "task": task, "backbone": row.backbone, "method": row.method}
-    return [f"{key}={value}" for key, value in chosen.items()] + [f"targets={names}", *rank]
+    return [f"{key}={value}" for key, value in chosen.items()] + [f"targets={names}", *more]

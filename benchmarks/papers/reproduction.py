@@ -65,11 +65,13 @@ class Plan:
 
 def chosen_rows(paper: str, table: str, narrowed: dict[str, list[str]], root: Path) -> list[PublishedRow]:
     """Return a table's rows, narrowed to some ``backbone`` and ``method``. Raises SuiteError where none is left."""
-    published_rows = published.load(root)
-    rows = [row for row in published_rows if (row.source, str(row.table)) == (paper, table)]
+    every = published.load(root)
+    of_table = [row for row in every if (row.source, str(row.table)) == (paper, table)]
+    rows = published.runnable(of_table)
     if not rows:
-        known = sorted({f"{row.source} {row.table}" for row in published_rows})
-        raise SuiteError(f"table {paper} {table} is unknown; known: {', '.join(known)}")
+        known = sorted({f"{row.source} {row.table}" for row in published.runnable(every)})
+        what = "has no row that the suite has an experiment for" if of_table else "is unknown"
+        raise SuiteError(f"table {paper} {table} {what}; known: {', '.join(known)}")
     for name, wanted in narrowed.items():
         known = sorted({getattr(row, name) for row in rows})
         if unknown := [value for value in wanted if value not in known]:

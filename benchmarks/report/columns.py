@@ -9,7 +9,7 @@ from benchmarks.analysis.measures import Measure, key_of
 from benchmarks.analysis.sheets import Row, Sheet
 from benchmarks.analysis.tuning import Tuned, shares
 from benchmarks.markup import ABSENT, Column, text_column
-from benchmarks.papers.published import PublishedRow, find
+from benchmarks.papers.published import PublishedRow, find, ran, runnable
 from benchmarks.records.schema import Record
 
 Line = tuple[Row, str, list[Record]]  # of a table by task and row: the row, the task and its runs
@@ -200,8 +200,13 @@ def _beside(sheet: Sheet, measure: Measure, published: Sequence[PublishedRow]) -
 
 
 def printed_rows(sheet: Sheet, row: Row, measure: Measure, published: Sequence[PublishedRow]) -> list[PublishedRow]:
-    """Return the published rows that print a measure for a row's setting."""
-    return find(published, sheet.benchmark, sheet.backbone, row.method, row.targets, measure.published)
+    """Return the published rows that print a measure for a row's setting, each figure of a run once.
+
+    They are those that the suite has an experiment for, and no ablation with other settings of the method than the row.
+    """
+    found = find(runnable(published), sheet.benchmark, sheet.backbone, row.method, row.targets, measure.published)
+    fitting = [line for line in found if line.fits(row.runs[0].config)]
+    return list({(line.runner, line.rank, str(line.scores[measure.published])): line for line in fitting}.values())
 
 
 def _rulings(lines: Sequence[PublishedRow], row: Row, measure: Measure) -> list[str]:
@@ -212,7 +217,7 @@ def _printed(line: PublishedRow, score: str) -> str:
     cell = line.scores[score]
     spread = "" if cell.spread is None else f" ± {cell.spread}"
     apart = [f"rank {line.rank}"] if line.rank is not None else []
-    apart += [line.run_by] if line.run_by is not None else []
+    apart += [ran(line.run_by)] if line.run_by is not None else []
     return f"{cell.value}{spread}" + (f" ({', '.join(apart)})" if apart else "")
 
 

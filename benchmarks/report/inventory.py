@@ -7,7 +7,7 @@ from benchmarks import conf
 from benchmarks.analysis import sheets
 from benchmarks.markup import ABSENT, Column, Page, text_column
 from benchmarks.papers import published
-from benchmarks.papers.published import NO_TARGETS, PublishedRow
+from benchmarks.papers.published import NO_TARGETS, PublishedRow, runnable
 from benchmarks.records import store
 from benchmarks.records.schema import LOG_LIKELIHOOD, Record
 from benchmarks.report.notes import FORMULAS
@@ -115,25 +115,37 @@ def tables() -> Page:
         [
             text_column("table", list(by_table)),
             text_column("benchmark", [rows[0].benchmark for rows in by_table.values()]),
-            text_column("experiment", [rows[0].experiment for rows in by_table.values()]),
+            text_column(
+                "experiment", [_joined({row.experiment for row in runnable(rows)}) for rows in by_table.values()]
+            ),
             Column("rows", [str(len(rows)) for rows in by_table.values()]),
+            Column("with a recipe", [str(len(runnable(rows))) for rows in by_table.values()]),
             Column("begun", [str(begun) for begun, _ in counts.values()]),
             Column("done", [str(done) for _, done in counts.values()]),
         ],
         "Published tables: python scripts/reproduce.py TABLE",
         [
-            "A row is begun where a run of its backbone, method, targets and rank has finished on real data, and done "
-            "where each of its tasks has as many such seeds as its experiment. Other settings are not compared here: "
+            "A row has a recipe where the suite has an experiment for it. It is begun where a run of its backbone, "
+            "method, targets, rank and settings has finished on real data, and done where each of its tasks has as "
+            "many such seeds as its experiment. A recipe's settings are not compared here: "
             "python scripts/verdicts.py does that."
         ],
     )
 
 
+def _experiments(rows: Sequence[PublishedRow]) -> str:
+    return _joined({row.experiment for row in runnable(rows)})
+
+
 def _counts(rows: Sequence[PublishedRow]) -> tuple[int, int]:
     """Return how many rows of a table are begun, and how many are done."""
-    asked = len(conf.facts("experiment", rows[0].experiment)["seeds"])
-    seeds = [[len(_seeds(row, task)) for task in _tasks_of(row)] for row in rows]
-    return sum(any(counts) for counts in seeds), sum(min(counts) >= asked for counts in seeds)
+    begun = done = 0
+    for row in runnable(rows):
+        asked = len(conf.facts("experiment", row.experiment)["seeds"])
+        counts = [len(_seeds(row, task)) for task in _tasks_of(row)]
+        begun += any(counts)
+        done += min(counts) >= asked
+    return begun, done
 
 
 def _tasks_of(row: PublishedRow) -> set[str]:
@@ -152,9 +164,9 @@ def _seeds(row: PublishedRow, task: str) -> set[int]:
 
 
 def _is_of(run: Record, row: PublishedRow) -> bool:
-    """Say whether a run has finished on real data, and with a row's rank."""
+    """Say whether a run has finished on real data, and with a row's rank and settings."""
     ranked = row.rank is None or run.config["method"].get("rank") == row.rank
-    return run.stands and run.data.source != "embedded" and ranked
+    return run.stands and run.data.source != "embedded" and ranked and row.fits(run.config)
 
 
 SECTIONS = {"tasks": tasks, "backbones": backbones, "methods": methods, "tables": tables}

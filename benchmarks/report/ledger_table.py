@@ -5,6 +5,7 @@ from typing import Any
 
 from benchmarks.markup import Column, Page, text_column
 from benchmarks.papers.ledger import Entry
+from benchmarks.papers.published import label
 from benchmarks.report.notes import FORMULAS
 
 _NOTES = (
@@ -51,7 +52,7 @@ def facts(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 def columns(entries: Sequence[Entry], brief: bool = False) -> list[Column]:
     """Return the ledger as columns; ``brief`` leaves out those that do not fit a screen."""
     made = [
-        text_column("row", [f"{e.source} {e.table}" + (f" ({e.run_by})" if e.run_by else "") for e in entries]),
+        text_column("row", [label(e.source, e.table, e.run_by) for e in entries]),
         text_column("backbone", [e.backbone for e in entries]),
         text_column("method", [e.method for e in entries]),
         text_column("targets", [e.targets for e in entries]),

@@ -6,12 +6,14 @@ from typing import Any, get_args
 
 from benchmarks.analysis.verdicts import Ruling, Verdict
 from benchmarks.markup import ABSENT, Column, Page, text_column
+from benchmarks.papers.published import label
 
 _MEANING = (
     "Reproduced: the published score, as rounded, lies in the 95% interval of the same statistic of runs by the row's "
     "recipe, on its data. Some 86 of 100 exact replications are reproduced in this sense, because the published score "
     "is noisy too. Within the spread: outside that interval, and at most the paper's spread away. Not comparable: the "
-    "runs have other settings, data, backbone or too few seeds, or the paper does not print its settings."
+    "runs have other settings, data, backbone or too few seeds, or are scored at another epoch, or the paper does not "
+    "print its settings. A score on dev is of the epoch that the paper's is: of each run's best, or of its last."
 )
 
 
@@ -29,9 +31,9 @@ def facts(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
 def columns(verdicts: Sequence[Verdict]) -> list[Column]:
     """Return verdicts as columns."""
     return [
-        text_column("row", [f"{v.source} {v.table}" + (f" ({v.run_by})" if v.run_by else "") for v in verdicts]),
+        text_column("row", [label(v.source, v.table, v.run_by) for v in verdicts]),
         text_column("backbone", [v.backbone for v in verdicts]),
-        text_column("method", [v.method + (f" r={v.rank}" if v.rank else "") for v in verdicts]),
+        text_column("method", [_method(v) for v in verdicts]),
         text_column("targets", [v.targets for v in verdicts]),
         text_column("score", [v.score for v in verdicts]),
         Column(
@@ -42,6 +44,11 @@ def columns(verdicts: Sequence[Verdict]) -> list[Column]:
         text_column("verdict", [v.ruling for v in verdicts]),
         text_column("why", [v.reason for v in verdicts]),
     ]
+
+
+def _method(verdict: Verdict) -> str:
+    rank = f" r={verdict.rank}" if verdict.rank else ""
+    return verdict.method + rank + (f" ({verdict.variant})" if verdict.variant else "")
 
 
 def _counted(verdicts: Sequence[Verdict]) -> str:
