@@ -129,7 +129,7 @@ def test_extras_that_are_installed_are_there() -> None:
 
 
 def test_every_script_has_a_command_in_the_docs() -> None:
-    assert len(SCRIPTS) == 15
+    assert len(SCRIPTS) == 16
     assert {script for script, _ in COMMANDS} == set(SCRIPTS)
 
 

@@ -9,7 +9,7 @@ def overrides(row: PublishedRow, task: str | None = None) -> list[str]:
     """Return the arguments of ``scripts/train.py`` for a row; ``task`` is one of its benchmark's tasks.
 
     Without ``task`` it is the first that the row prints a score of, or MRPC where it prints none. Raises SuiteError for
-    a row of an unknown method. The row must have an experiment.
+    a row of an unknown method, or without targets. The row must have an experiment.
     """
     if task is None:
         task = row.task_of(next(iter(row.scored), "mrpc"))
@@ -19,6 +19,8 @@ def overrides(row: PublishedRow, task: str | None = None) -> list[str]:
             f"a row of {row.source} {row.table} has method {row.method}, which is unknown; "
             f"nearest: {nearest(row.method, known)}; {conf.listed('method')}"
         )
+    if row.targets is None:
+        raise SuiteError(f"a row of {row.source} {row.table} has an experiment, so it must have targets")
     targets = "all" if row.targets == NO_TARGETS else row.targets  # a method that adapts no maps takes any
     names = targets if isinstance(targets, str) else f"[{','.join(targets)}]"
     rank = {} if row.rank is None else {"method.rank": row.rank}

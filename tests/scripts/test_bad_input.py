@@ -283,10 +283,27 @@ OTHERS: dict[str, dict[str, Case]] = {
         ),
         "a table without its number": (["--table", "vb_lora"], ["expected 2 arguments"]),
     },
+    "provenance": {
+        "an unknown method": (
+            ["--method", "loar"],
+            ["no paper here prints method loar; nearest: lora; known: ", "vera"],
+        ),
+        "an unknown backbone": (["--backbone", "bert"], ["backbone bert", "roberta-base"]),
+        "a task that nobody prints for it": (
+            ["--method", "vb_lora", "--task", "qqp"],
+            ["prints task qqp for method vb_lora", "known: alpaca, avg, cola"],
+        ),
+        "an unknown metric": (["--task", "e2e", "--metric", "blue"], ["metric blue for task e2e; nearest: bleu"]),
+        "a choice to write": (["--write", "--task", "rte"], ["--write writes all cells: leave out --method"]),
+        "no tables": (["--published", "{tmp}"], ["{tmp} holds no published tables"]),
+        "an unknown format": (["--format", "xml"], ["invalid choice: 'xml'"]),
+        "an unknown flag": (["--paper", "vera"], ["unrecognized arguments: --paper"]),
+    },
     "reproduce": {
         "no table": (["vb_lora"], ["TABLE"]),
         "an unknown paper": (["nobody", "1", "--plan"], ["table nobody 1 is unknown"]),
         "an unknown table": (["vb_lora", "9", "--plan"], ["vb_lora 9 is unknown"]),
+        "a table without a recipe": (["dora", "5", "--plan"], ["dora 5 has no row that the suite has an experiment"]),
         "an unknown method": (["vb_lora", "1", "--method", "lor", "--plan"], ["no method lor", "vb_lora"]),
         "an unknown task": (["vb_lora", "1", "--task", "mnly", "--plan"], ["no task mnly", "cola"]),
         "an unknown backbone": (["vb_lora", "1", "--backbone", "bert", "--plan"], ["no backbone bert", "roberta-base"]),

@@ -13,9 +13,14 @@ from benchmarks.training import job
 
 
 def row_of(backbone: str, method: str, targets: str = "qv", **facts: Any) -> PublishedRow:
+    """Return the one row with a recipe and these facts, of VB-LoRA's or LoRA-XS's tables unless ``source`` is given."""
+    setting = (backbone, method, targets)
     rows = [
-        row for row in published.load() if (row.backbone, row.method, row.target_names) == (backbone, method, targets)
+        row
+        for row in published.runnable(published.load())
+        if (row.backbone, row.method, row.target_names) == setting and row.variant == facts.get("variant")
     ]
+    rows = [row for row in rows if "source" in facts or row.source in ("vb_lora", "lora_xs")]
     (row,) = [row for row in rows if all(getattr(row, name) == value for name, value in facts.items())]
     return row
 

@@ -8,8 +8,9 @@ from benchmarks.papers import published, recipes, reproduction
 
 
 def test_every_published_row_composes_on_each_of_its_tasks() -> None:
-    jobs = [(row, task) for row in published.load() for task in reproduction.tasks_of(row, [])]
-    assert len(jobs) == 21 * 6 + 8 + 10 + 8
+    runnable = published.runnable(published.load())
+    jobs = [(row, task) for row in runnable for task in reproduction.tasks_of(row, [])]
+    assert len(jobs) == 28 * 6 + 14 + 15 + 10 + 8  # of GLUE, of its ablations, of E2E, Alpaca and MetaMathQA
     for row, task in jobs[::7]:  # a sample: every row is composed for the ledger
         config = conf.composed(recipes.overrides(row, task))
         assert len(config.seeds) == {"glue": 5, "e2e": 3, "alpaca": 1, "math": 1}[row.benchmark]
@@ -23,6 +24,30 @@ def test_a_table_is_narrowed_by_backbone_and_method() -> None:
 
 
 def test_a_method_that_does_not_exist_is_named_with_the_nearest() -> None:
-    row = published.load()[0].model_copy(update={"method": "loar"})
+    row = published.runnable(published.load())[0].model_copy(update={"method": "loar"})
     with pytest.raises(SuiteError, match="method loar, which is unknown; nearest: lora; known: full, head, lora"):
+        recipes.overrides(row)
+
+
+def test_an_ablations_settings_are_its_recipes() -> None:
+    chosen = {"vb_lora 5": {"selection": "noisy_topk", "topk": 2}, "vb_lora 6": {"vector_length": 512, "vectors": 60}}
+    for name, wanted in chosen.items():
+        of_table = [row for row in published.load() if f"{row.source} {row.table}" == name]
+        (row,) = [row for row in of_table if {f"method.{key}": value for key, value in wanted.items()} == row.settings]
+        method = conf.composed(recipes.overrides(row)).method
+        assert {key: method[key] for key in wanted} == wanted
+
+
+def test_a_table_without_a_recipe_is_named_apart_from_an_unknown_one() -> None:
+    with pytest.raises(
+        SuiteError, match="table fourierft 2 has no row that the suite has an experiment for; known: lora"
+    ):
+        reproduction.chosen_rows("fourierft", "2", {}, conf.PUBLISHED)
+    with pytest.raises(SuiteError, match="table fourierft 12 is unknown"):
+        reproduction.chosen_rows("fourierft", "12", {}, conf.PUBLISHED)
+
+
+def test_a_row_with_an_experiment_must_have_targets() -> None:
+    row = published.runnable(published.load())[0].model_copy(update={"targets": None})
+    with pytest.raises(SuiteError, match="a row of lora 2 has an experiment, so it must have targets"):
         recipes.overrides(row)
