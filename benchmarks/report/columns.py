@@ -200,13 +200,19 @@ def _beside(sheet: Sheet, measure: Measure, published: Sequence[PublishedRow]) -
 
 
 def printed_rows(sheet: Sheet, row: Row, measure: Measure, published: Sequence[PublishedRow]) -> list[PublishedRow]:
-    """Return the published rows that print a measure for a row's setting, each figure of a run once.
+    """Return the published rows that print a measure for a row's setting, and each figure of one run once.
 
     They are those that the suite has an experiment for, and no ablation with other settings of the method than the row.
     """
     found = find(runnable(published), sheet.benchmark, sheet.backbone, row.method, row.targets, measure.published)
     fitting = [line for line in found if line.fits(row.runs[0].config)]
-    return list({(line.runner, line.rank, str(line.scores[measure.published])): line for line in fitting}.values())
+    figures = [(line.runner, line.scores[measure.published].value) for line in fitting if line.run_by is None]
+    once: dict[tuple, PublishedRow] = {}
+    for line in fitting:
+        score = line.scores[measure.published]
+        if line.run_by is None or (line.runner, score.value) not in figures:  # a repeat of a figure that is here
+            once.setdefault((line.source, line.runner, line.rank, score.value, score.spread), line)
+    return list(once.values())
 
 
 def _rulings(lines: Sequence[PublishedRow], row: Row, measure: Measure) -> list[str]:

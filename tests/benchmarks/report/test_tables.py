@@ -1,14 +1,17 @@
 """Tables: exact cells from made-up records, and what must never be mixed, dropped or made up."""
 
 import json
+from pathlib import Path
 
 import pytest
+from support.recipe_runs import around, row_of, run_of
 from support.record_factory import make_judged_record, make_record, make_solving_record, make_text_record, save
 from support.rendering import PUBLISHED, grids, render, rendered, seeds, shown
 
 from benchmarks.analysis import front
 from benchmarks.analysis.sheets import Sheet, rows_of, sheets_of
 from benchmarks.errors import SuiteError
+from benchmarks.papers import published
 from benchmarks.records.schema import Record, Start
 from benchmarks.report import columns, tables
 
@@ -465,3 +468,28 @@ def test_the_brief_table_never_mixes_backbones_or_data_and_shows_settings_as_the
     made = columns.brief(sheet_of(*records))
     assert [len(column.cells) for column in made] == [4] * len(made)
     assert "maps=[red]" in shown(made) and "backbone name=other" in shown(made)
+
+
+def printed_beside(tmp_path: Path, *records: Record, name: str, task: str) -> list[str]:
+    ((line, *_), *_) = grids(rendered(tmp_path, *records, name=name, published=published.load()))
+    return [line[f"{task}, published"], line[f"{task}, verdict"]]
+
+
+def test_a_figure_that_two_papers_print_stands_once(tmp_path: Path) -> None:
+    """VeRA's run on MRPC is in its own table and in VB-LoRA's."""
+    vera = [run_of(score, seed, row_of("roberta-large", "vera")) for seed, score in enumerate(around(90.9))]
+    assert printed_beside(tmp_path, *vera, name="glue-roberta-large", task="mrpc") == [
+        "90.9 ± 0.7 (rank 256)",
+        "reproduced",
+    ]
+
+
+def test_an_ablations_figure_stands_beside_runs_with_its_settings_alone(tmp_path: Path) -> None:
+    row = row_of("roberta-large", "vb_lora", source="vb_lora", table=6, variant="b = 512, h = 60")
+    cells = {}
+    for name, of in {"ablation": row, "table 1": row_of("roberta-large", "vb_lora")}.items():
+        chosen = {"task": "glue/cola", "rows": 8551, "dev": 1043, "primary": "matthews"}
+        runs = [run_of(score, seed, of, **chosen) for seed, score in enumerate(around(67.8))]
+        cells[name] = printed_beside(tmp_path / name, *runs, name="glue-roberta-large", task="cola")[0].split("; ")
+    assert "67.8 ± 0.8" in cells["ablation"] and "67.8 ± 0.8" not in cells["table 1"]
+    assert cells["table 1"].count("68.3 ± 0.7") == 1  # of tables 1 and 5
