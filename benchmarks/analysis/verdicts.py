@@ -13,7 +13,7 @@ from benchmarks.analysis.intervals import Interval
 from benchmarks.analysis.measures import JUDGED, Measure, key_of, kind_of
 from benchmarks.analysis.sheets import flat
 from benchmarks.papers import published, recipes
-from benchmarks.papers.published import NO_TARGETS, NOT_STATED, Epoch, PublishedRow
+from benchmarks.papers.published import NO_TARGETS, NOT_STATED, Epoch, PublishedRow, PublishedScore
 from benchmarks.records.schema import LOG_LIKELIHOOD, Record, Scores, Start, Typed
 from benchmarks.tasks.scoring import shares
 from benchmarks.training import job
@@ -21,8 +21,7 @@ from benchmarks.training.settings import JobSettings
 from methods import declared
 
 Ruling = Literal["reproduced", "within the spread", "not reproduced", "not comparable", "not run"]
-# A paper's single run, or a statistic that it does not name, is compared with our mean.
-_STATISTICS = {"mean": np.mean, "median": np.median, "one run": np.mean, NOT_STATED: np.mean}
+_STATISTICS = {"mean": np.mean, "median": np.median}
 _ENOUGH = 3  # differing settings that a reason names
 _SAME_RESULT = ("accumulate", "gradient_checkpointing", "optimizer")
 
@@ -40,7 +39,8 @@ Scored = tuple[float, Record]
 class Verdict(Typed):
     """The verdict on one published score. ``measured`` and its interval, ``low`` to ``high``, are in the paper's unit.
 
-    They are None where no runs compare. ``reason`` says why runs do not compare, or what the interval is over.
+    They are None where no runs compare. ``printed`` is the published score as the paper has it. ``reason`` says why
+    runs do not compare, or what the interval is over.
     """
 
     source: str
@@ -52,6 +52,7 @@ class Verdict(Typed):
     variant: str | None
     run_by: str | None
     score: str
+    printed: str
     published: float
     spread: float | None
     measured: float | None = None
@@ -97,7 +98,8 @@ def _verdict(row: PublishedRow, score: str, candidates: Sequence[Record]) -> Ver
     printed, task = row.scores[score], row.task_of(score)
     named = {"source", "table", "backbone", "method", "rank", "variant", "run_by"}
     facts: dict[str, Any] = row.model_dump(include=named)
-    facts |= {"targets": row.target_names, "score": score, "published": printed.value, "spread": printed.spread}
+    facts |= {"targets": row.target_names, "score": score, "printed": printed.printed}
+    facts |= {"published": printed.value, "spread": printed.spread}
     if row.method not in conf.options("method"):
         return Verdict(**facts, runs=0, ruling="not run", reason=f"there is no method {row.method} here")
     runs = [run for run in candidates if run.task == task and run.targets in (row.target_names, NO_TARGETS)]
@@ -111,15 +113,19 @@ def _verdict(row: PublishedRow, score: str, candidates: Sequence[Record]) -> Ver
         most = max(map(len, cells), default=0)
         reason = f"{most} of {recipe.seeds} seeds" if most else _listed(reasons) or "the score is absent"
         return Verdict(**facts, runs=len(runs), ruling="not comparable", reason=reason)
-    statistic = _STATISTICS[row.statistic]
-    best = max(whole, key=lambda cell: float(statistic([value for value, _ in cell])))
-    interval, over = _interval(best, statistic, row, score)
+    # A paper's single run, or a statistic that it does not name, is compared with our mean.
+    name = "median" if row.statistic == "median" else "mean"
+    best = max(whole, key=lambda cell: float(_STATISTICS[name]([value for value, _ in cell])))
+    interval, over = _interval(best, name, row, score)
     if count := sum(run.collapsed is True for _, run in best):
-        over += f"; {count} of {len(best)} answer one class alone, so the interval does not cover a {row.statistic}"
-    ruling: Ruling = _rule(interval, printed.value, printed.spread)
+        over += f"; {count} of {len(best)} answer one class alone, so the interval does not cover a {name}"
+    by_epoch = _by_epoch(best[0][1])
+    if row.epoch == NOT_STATED and by_epoch:
+        over += "; the paper names no epoch, and ours are the best"
+    ruling = _rule(interval, printed)
     if not row.settings_printed:
         ruling, over = "not comparable", "no paper prints this row's settings, so ours are a guess"
-    elif row.epoch == "best" and not _by_epoch(best[0][1]):
+    elif row.epoch == "best" and not by_epoch:
         ruling, over = "not comparable", "the paper's score is of the best epoch, and ours of the last"
     facts |= {"measured": interval.value, "low": interval.low, "high": interval.high}
     return Verdict(**facts, runs=len(best), ruling=ruling, reason=over)
@@ -155,21 +161,20 @@ def _listed(reasons: Counter[str]) -> str:
     return "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
 
 
-def _rule(interval: Interval, published: float, spread: float | None) -> Ruling:
-    rounding = 0.5 * 10.0 ** -len(f"{published}".partition(".")[2])  # half a unit of the last printed digit
-    if interval.low - rounding <= published <= interval.high + rounding:
+def _rule(interval: Interval, printed: PublishedScore) -> Ruling:
+    rounding = 0.5 * 10.0**-printed.decimals  # half a unit of the last printed digit
+    if interval.low - rounding <= printed.value <= interval.high + rounding:
         return "reproduced"
-    near = spread is not None and abs(interval.value - published) <= spread + rounding
+    near = printed.spread is not None and abs(interval.value - printed.value) <= printed.spread + rounding
     return "within the spread" if near else "not reproduced"
 
 
-def _interval(cell: Sequence[Scored], statistic: Any, row: PublishedRow, score: str) -> tuple[Interval, str]:
+def _interval(cell: Sequence[Scored], name: str, row: PublishedRow, score: str) -> tuple[Interval, str]:
     """Return the interval of the scores, and what it is over: seeds, or the examples of a single seed."""
     if len(cell) > 1:
         values = np.array([value for value, _ in cell])
         unnamed = "; the paper names no statistic" if row.statistic == NOT_STATED else ""
-        over = f"{'median' if row.statistic == 'median' else 'mean'} over {len(cell)} seeds{unnamed}"
-        return intervals.over_seeds(values, statistic), over
+        return intervals.over_seeds(values, _STATISTICS[name]), f"{name} over {len(cell)} seeds{unnamed}"
     ((value, run),) = cell
     if score in run.exams:
         from benchmarks.tasks.scoring.maths import scores as maths  # here: it loads sympy

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median, stdev
 
 from benchmarks.errors import SuiteError, nearest
-from benchmarks.papers.published import NOT_STATED, PRIOR_WORK, PublishedRow
+from benchmarks.papers.published import NOT_STATED, PRIOR_WORK, PublishedRow, PublishedScore
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,19 @@ class Figure:
     score: str
 
     @property
+    def cell(self) -> PublishedScore:
+        """Return what is printed."""
+        return self.row.scores[self.score]
+
+    @property
     def value(self) -> float:
-        """Return the figure as printed."""
-        return self.row.scores[self.score].value
+        """Return the figure, in the paper's unit."""
+        return self.cell.value
 
     @property
     def spread(self) -> float | None:
         """Return the printed spread over seeds."""
-        return self.row.scores[self.score].spread
+        return self.cell.spread
 
     @property
     def runner(self) -> str | None:

@@ -5,7 +5,7 @@ average), and by score on a benchmark of one task ("bleu" and "nist" on "e2e"). 
 A spread that a paper does not print is None.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,10 +31,30 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class PublishedScore(Settings):
-    """One printed cell, in the paper's unit."""
+    """One printed cell, in the paper's unit.
+
+    ``digits`` is how many decimals it is printed with. YAML drops zeros at the end, so where a file does not say it, it
+    is the most that the file has for that score.
+    """
 
     value: float
     spread: float | None = None
+    digits: int | None = None
+
+    @property
+    def decimals(self) -> int:
+        """Return ``digits``, or for a score of no file the decimals of its value."""
+        return len(f"{self.value}".partition(".")[2]) if self.digits is None else self.digits
+
+    @property
+    def text(self) -> str:
+        """Return the value as printed, with its zeros: "2.50"."""
+        return f"{self.value:.{self.decimals}f}"
+
+    @property
+    def printed(self) -> str:
+        """Return the cell as printed: "2.50 ± 0.07"."""
+        return self.text if self.spread is None else f"{self.text} ± {self.spread:g}"
 
 
 class FileRow(Settings):
@@ -177,7 +197,26 @@ def _rows(path: Path) -> list[PublishedRow]:
     except yaml.YAMLError as error:
         raise SuiteError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     origin = table.model_dump(exclude={"rows"})
-    return [PublishedRow(**origin | row.model_dump(exclude_unset=True)) for row in table.rows]
+    return _with_digits([PublishedRow(**origin | row.model_dump(exclude_unset=True)) for row in table.rows])
+
+
+def _with_digits(rows: Sequence[PublishedRow]) -> list[PublishedRow]:
+    """Give each score of one table's rows its ``digits``."""
+    most: dict[str, int] = {}
+    for row in rows:
+        for name, score in row.scores.items():
+            most[name] = max(most.get(name, 0), score.decimals)
+    return [
+        row.model_copy(
+            update={
+                "scores": {
+                    name: score if score.digits is not None else score.model_copy(update={"digits": most[name]})
+                    for name, score in row.scores.items()
+                }
+            }
+        )
+        for row in rows
+    ]
 
 
 def runnable(rows: Iterable[PublishedRow]) -> list[PublishedRow]:

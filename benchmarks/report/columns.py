@@ -220,11 +220,9 @@ def _rulings(lines: Sequence[PublishedRow], row: Row, measure: Measure) -> list[
 
 
 def _printed(line: PublishedRow, score: str) -> str:
-    cell = line.scores[score]
-    spread = "" if cell.spread is None else f" ± {cell.spread}"
     apart = [f"rank {line.rank}"] if line.rank is not None else []
     apart += [ran(line.run_by)] if line.run_by is not None else []
-    return f"{cell.value}{spread}" + (f" ({', '.join(apart)})" if apart else "")
+    return line.scores[score].printed + (f" ({', '.join(apart)})" if apart else "")
 
 
 def _configurations(tuning: Tuned) -> str:

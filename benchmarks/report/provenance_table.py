@@ -63,7 +63,7 @@ def _task(cell: Cell) -> str:
 
 
 def _named(figure: Figure) -> str:
-    return f"{figure.value:g} ({_runner(figure)}{', from MNLI' if _from_mnli(figure) else ''})"
+    return f"{figure.cell.text} ({_runner(figure)}{', from MNLI' if _from_mnli(figure) else ''})"
 
 
 def _runner(figure: Figure) -> str:
@@ -81,8 +81,8 @@ def _gains(gains: Sequence[Gain]) -> Page:
         text_column("paper", [f"{gain.own.row.source} {gain.own.row.table}" for gain in gains]),
         text_column("backbone", [gain.cell.backbone for gain in gains]),
         text_column("task", [_task(gain.cell) for gain in gains]),
-        text_column("own method", [f"{gain.own.row.method} {gain.own.value:g}" for gain in gains]),
-        text_column("baseline", [f"{gain.cell.method} {gain.baseline.value:g}" for gain in gains]),
+        text_column("own method", [f"{gain.own.row.method} {gain.own.cell.text}" for gain in gains]),
+        text_column("baseline", [f"{gain.cell.method} {gain.baseline.cell.text}" for gain in gains]),
         Column("gain", [f"{gain.value:g}" for gain in gains]),
         Column("baseline's spread", [f"{gain.cell.spread:g}" for gain in gains]),
         text_column("smaller", ["yes" if gain.within_spread else ABSENT for gain in gains]),
@@ -101,7 +101,7 @@ def listed(cell: Cell) -> Page:
     """Return every figure that papers print for a cell, with who ran it and by what protocol."""
     rows = [figure.row for figure in cell.figures]
     columns = [
-        Column("figure", [_printed(figure) for figure in cell.figures]),
+        Column("figure", [figure.cell.printed for figure in cell.figures]),
         text_column("run by", [_runner(figure) for figure in cell.figures]),
         text_column("printed in", [f"{row.source} {row.table}" for row in rows]),
         text_column("statistic", [row.statistic for row in rows]),
@@ -114,10 +114,6 @@ def listed(cell: Cell) -> Page:
         text_column("reading", [row.source_trust or "first-hand" for row in rows]),
     ]
     return Page(columns, f"{cell.method}, {cell.backbone}, {_task(cell)}", [_summary(cell)])
-
-
-def _printed(figure: Figure) -> str:
-    return f"{figure.value:g}" + (f" ± {figure.spread:g}" if figure.spread is not None else "")
 
 
 def _parameters(row: PublishedRow) -> str:
@@ -179,10 +175,10 @@ def _facts_of_gain(gain: Gain) -> dict[str, Any]:
 
 def write(rows: Sequence[PublishedRow], root: Path) -> list[Path]:
     """Write the overview, and its figure of the cells of GLUE, below ``root``; return their paths."""
-    from benchmarks.report import provenance_figure  # here, so that printing does not wait for matplotlib
+    from benchmarks.report.figures import canvas  # here, so that printing does not wait for matplotlib
+    from benchmarks.report.figures import provenance as figure
 
     on_glue = [cell for cell in provenance.compared(provenance.cells(rows)) if cell.task.startswith("glue/")]
-    table, figure = root / "tables" / "provenance.md", root / "figures" / "provenance.png"
+    table = root / "tables" / "provenance.md"
     write_atomic(table, markup.document(overview(rows), "markdown").encode())
-    write_atomic(figure, provenance_figure.png(on_glue))
-    return [table, figure]
+    return [table, canvas.write(figure.draw(on_glue), root / "figures" / "provenance.png")]

@@ -36,9 +36,7 @@ def columns(verdicts: Sequence[Verdict]) -> list[Column]:
         text_column("method", [_method(v) for v in verdicts]),
         text_column("targets", [v.targets for v in verdicts]),
         text_column("score", [v.score for v in verdicts]),
-        Column(
-            "published", [f"{v.published:g}" + (f" ± {v.spread:g}" if v.spread is not None else "") for v in verdicts]
-        ),
+        Column("published", [v.printed for v in verdicts]),
         Column("measured", [_measured(v) for v in verdicts]),
         Column("difference", [ABSENT if v.difference is None else f"{v.difference:+.2f}" for v in verdicts]),
         text_column("verdict", [v.ruling for v in verdicts]),

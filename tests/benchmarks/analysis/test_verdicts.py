@@ -65,6 +65,14 @@ def test_one_outside_of_it_may_lie_within_the_papers_spread() -> None:
     assert far.high < CENTRE
 
 
+@pytest.mark.parametrize(("digits", "ruling"), [(1, "reproduced"), (2, "within the spread")])
+def test_rounding_is_half_a_unit_of_the_last_digit_in_print(digits: int, ruling: str) -> None:
+    """The paper's 91.4 stands for 91.35 to 91.45; its 91.40 would stand for 91.395 to 91.405."""
+    row = ROW.model_copy(update={"scores": {"mrpc": ROW.scores["mrpc"].model_copy(update={"digits": digits})}})
+    runs = [run_of(score, seed) for seed, score in enumerate(around(CENTRE + 0.03, 0.001))]
+    assert judged(*runs, row=row).ruling == ruling
+
+
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [

@@ -1,25 +1,23 @@
 """The figure of how far published figures of one cell lie apart: a line for each cell, a mark for each who ran it."""
 
-import io
 from collections.abc import Sequence
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from benchmarks.papers.provenance import Cell, Figure
 from benchmarks.report import names
+from benchmarks.report.figures import canvas
 
 _COLOUR = names.COLOURS[0]
 _SEEDS = "0.85"  # a grey
 _MARK = {"marker": "o", "linestyle": "none", "color": _COLOUR, "markersize": 6}
 
 
-def png(cells: Sequence[Cell]) -> bytes:
-    """Draw cells that two ran or more, in their order. The same cells give the same bytes."""
-    drawing = Drawing(figsize=(8, 1.5 + 0.21 * len(cells)), dpi=150, layout="constrained")
-    canvas = FigureCanvasAgg(drawing)
+def draw(cells: Sequence[Cell]) -> Drawing:
+    """Draw cells that two ran or more, in their order."""
+    drawing = canvas.blank(8, 1.5 + 0.21 * len(cells))
     axes = drawing.add_subplot()
     for place, cell in enumerate(cells):
         highest = cell.runs[0].value
@@ -38,9 +36,7 @@ def png(cells: Sequence[Cell]) -> bytes:
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     axes.legend(handles=_legend(), loc="lower left", fontsize=8)
-    content = io.BytesIO()
-    canvas.print_png(content, metadata={"Software": None})
-    return content.getvalue()
+    return drawing
 
 
 def _is_own(figure: Figure) -> bool:
