@@ -23,6 +23,10 @@ class Counter(Callback):
         self.seconds: list[float] = []  # of the jobs that trained something in this process
         self.started = 0.0
 
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Forget a sweep that an error ended in this process: this job is of none."""
+        os.environ.pop(_JOBS, None)
+
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Count the jobs. Another sweeper than Hydra's own decides as it goes, so its jobs cannot be counted."""
         os.environ.pop(_JOBS, None)

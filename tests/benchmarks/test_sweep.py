@@ -2,6 +2,7 @@
 
 import pytest
 from hydra import initialize_config_dir
+from omegaconf import OmegaConf
 
 from benchmarks import conf, sweep
 
@@ -29,3 +30,13 @@ def test_jobs_are_the_product_of_what_is_swept() -> None:
 )
 def test_the_time_left_is_that_of_the_jobs_left_at_the_mean_of_those_that_trained(number, seconds, line) -> None:
     assert sweep.line(number, 8, seconds) == line
+
+
+def test_a_job_after_a_sweep_that_an_error_ended_is_of_no_sweep(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PEFT_SWEEP_JOBS", "4")
+    counter, config = sweep.Counter(), OmegaConf.create()
+    counter.on_run_start(config)
+    counter.on_job_start(config)
+    assert capsys.readouterr().out == ""

@@ -22,6 +22,8 @@ benchmark: glue
 experiment: quickstart
 statistic: median
 epoch: best
+seeds: 5
+epoch: best
 seeds: 2
 train_rows: {cola: 48, sst2: 48}
 scored_rows: {cola: 40, sst2: 40}
@@ -110,6 +112,8 @@ table: 2
 benchmark: glue
 experiment: quickstart
 statistic: median
+epoch: best
+seeds: 2
 train_rows: {rte: 43}
 scored_rows: {rte: 40}
 rows:
