@@ -1,22 +1,23 @@
-"""Adds a method to a model, for S runs at once: the run axis, the forward hooks, merging."""
+"""Adds a method to a model, for S runs at once: the run axis, the maps' forward passes, merging."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from methods.base import Factors, Method, MethodError, Site, Tensors, apply, delta
+from methods.base import Factors, Method, MethodError, Site, Tensors, delta
 from methods.dropout import RowDropout, Rows
-from methods.sites import is_quantised, weight_view
+from methods.product import Part, adapted
+from methods.sites import frozen_weight, is_quantised, weight_view
 
 
 class Adapter:
     """Adds a method's low-rank products to the outputs of a model's linear maps, for S runs stacked in the batch.
 
     ``trained`` maps each name to a parameter (S, ...) in float32; ``frozen`` has no run axis. A forward pass of the
-    model computes the factors of all sites and runs once; then a hook at each site adds its product. The model's
-    modules and weights are not changed.
+    model computes the factors of all sites and runs once; then each adapted module computes its map and what its sites
+    add in one function. The model's modules stay, and so do their weights.
     """
 
     def __init__(
@@ -41,7 +42,8 @@ class Adapter:
         for site in sites:
             by_module.setdefault(_module(site), []).append(site)
         for name, in_module in by_module.items():
-            model.get_submodule(name).register_forward_hook(self._hook(name, in_module))
+            module = model.get_submodule(name)
+            module.forward = self._forward(name, module, in_module)
 
     def run(self, index: int) -> Tensors:
         """Return the trained tensors of one run, without the run axis."""
@@ -116,27 +118,30 @@ class Adapter:
         drawn = self._keys.noise(self._noise)
         return {name: tensor.to(next(self.model.parameters()).device) for name, tensor in drawn.items()}
 
-    def _hook(self, name: str, sites: list[Site]):
-        def add(module: nn.Module, args: tuple[Tensor], output: Tensor) -> Tensor:
+    def _forward(self, name: str, module: nn.Module, sites: list[Site]) -> Callable[[Tensor], Tensor]:
+        base = module.forward
+        dropouts = [(site, self._dropouts[site.name]) for site in sites]
+
+        def forward(x: Tensor) -> Tensor:
             if self._original:
-                return output
-            if len(args[0]) != self._rows:
+                return base(x)
+            if len(x) != self._rows:
                 raise MethodError(
-                    f"{name} is applied to {len(args[0])} rows, but the batch has {self._rows}: "
+                    f"{name} is applied to {len(x)} rows, but the batch has {self._rows}: "
                     "a backbone that shares activations between rows cannot be trained in groups; leave that map out"
                 )
-            if sites[0].module and is_quantised(module):
-                output = output.clone()  # the output of bitsandbytes must not be written to
-            for site in sites:
-                dropout = self._dropouts[site.name].train(module.training)
-                change = apply(dropout(args[0]), self._factors[site.name])
-                if site.module:
-                    output.narrow(-1, site.start, site.out_features).add_(change)
-                else:
-                    output = output + change
-            return output
+            parts = [
+                Part(self._factors[site.name], site.start, dropout.train(module.training).mask(x))
+                for site, dropout in dropouts
+            ]
+            weight = frozen_weight(module)
+            return (
+                adapted(x, weight, module.bias, None, parts)
+                if weight is not None
+                else adapted(x, None, None, base(x), parts)
+            )
 
-        return add
+        return forward
 
 
 def _module(site: Site) -> str:

@@ -140,26 +140,6 @@ def delta(factors: Factors) -> Tensor:
     return dense if factors.v is None else factors.v[:, None] * dense
 
 
-def apply(x: Tensor, factors: Factors) -> Tensor:
-    """Return v * (B (C (A x))) for the stacked rows of S runs, (S * n, ..., d_out) in the dtype of x.
-
-    x: (S * n, ..., d_in). Each factor has a leading run axis: of length S, or of length 1 where all runs share it.
-    """
-    runs = max(factor.shape[0] for factor in factors if factor is not None)
-    hidden = _product(x.reshape(runs, -1, x.shape[-1]), factors.A)
-    if factors.C is not None:
-        hidden = hidden * factors.C[:, None] if factors.C.ndim == 2 else _product(hidden, factors.C)
-    out = _product(hidden, factors.B)
-    if factors.v is not None:
-        out = out * factors.v[:, None]
-    return out.reshape(*x.shape[:-1], out.shape[-1])
-
-
-def _product(rows: Tensor, matrix: Tensor) -> Tensor:
-    # Without its run axis a shared matrix takes one product for all runs, instead of S broadcast ones.
-    return rows @ (matrix[0] if matrix.shape[0] == 1 else matrix).mT
-
-
 def kaiming_uniform(shape: tuple[int, int], gain: float, generator: torch.Generator | None) -> Tensor:
     """Draw a matrix from U(-k, k) with k = gain * sqrt(3 / fan_in), where fan_in is its second side."""
     bound = gain * (3.0 / shape[1]) ** 0.5

@@ -6,6 +6,7 @@ copies instead of drawing, which on CPU is about 18 times as fast.
 The noise that a method's factors take is shared by all rows of a run's step: it depends on the run's seed and the step.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -88,8 +89,13 @@ class RowDropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x with entries dropped and the rest scaled by 1 / (1 - p)."""
+        mask = self.mask(x)
+        return x if mask is None else x * mask()
+
+    def mask(self, x: Tensor) -> Callable[[], Tensor] | None:
+        """Return what makes the mask of x, the same at every call, so that it need not be kept; None: nothing drops."""
         if not self.training or self.p == 0.0:
-            return x
+            return None
         if x.ndim > 3:
             raise MethodError(
                 "dropout is applied to attention weights outside of the suite's attention: this backbone needs "
@@ -100,14 +106,20 @@ class RowDropout(nn.Module):
                 f"dropout is applied to {len(x)} rows, but the batch has {len(self.rows.keys)}: a backbone that shares "
                 "activations between rows needs backbone.dropout=0"
             )
-        starts = _mix(self.rows.keys + self.place)
+        starts, (_, *inner) = _mix(self.rows.keys + self.place), x.shape
         # A row that is wider than the table allows takes several windows, each of as many tokens as fit.
-        parts = x.split(max(1, _WIDEST // x.shape[-1]), dim=1) if x.ndim == 3 else [x]
-        masks = [
-            self.rows.windows(_mix(starts + number) if number else starts, part[0].numel(), self.p, x).view_as(part)
-            for number, part in enumerate(parts)
-        ]
-        return x * (masks[0] if len(masks) == 1 else torch.cat(masks, 1))
+        most = max(1, _WIDEST // inner[-1])
+        counts = [min(most, inner[0] - done) for done in range(0, inner[0], most)] if len(inner) == 2 else [1]
+        p, like = self.p, torch.empty(0, dtype=x.dtype, device=x.device)
+
+        def made() -> Tensor:
+            masks = [
+                self.rows.windows(_mix(starts + number) if number else starts, count * inner[-1], p, like)
+                for number, count in enumerate(counts)
+            ]
+            return (masks[0] if len(masks) == 1 else torch.cat(masks, 1)).view(-1, *inner)
+
+        return made
 
     def square(self, x: Tensor) -> Tensor:
         """Drop entries of attention weights (rows, heads, queries, keys) alike for any padding of the keys."""

@@ -67,6 +67,16 @@ def _site(name: str, owner: str, module: nn.Module, start: int, outputs: int, in
     return Site(name, inputs, outputs, weight, owner if owner != name else "", start)
 
 
+def frozen_weight(module: nn.Module) -> Tensor | None:
+    """Return W (out_features, in_features) of a frozen map that computes W x + bias and no more; None of any other."""
+    if module.weight.requires_grad:
+        return None
+    if type(module).forward is nn.Linear.forward:
+        return module.weight
+    plain = _is_conv1d(module) and module.weight.is_floating_point()
+    return module.weight.mT if plain else None
+
+
 def is_quantised(module: nn.Module) -> bool:
     """Say whether a linear map holds its weight as integers that encode other numbers."""
     return not module.weight.is_floating_point()
