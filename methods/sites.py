@@ -86,7 +86,7 @@ def is_quantised(module: nn.Module) -> bool:
 def _dequantised(module: nn.Module, inputs: int) -> Tensor:
     """Return the W that a quantised map computes with: its outputs for the unit vectors, minus its bias."""
     units = torch.eye(inputs, device=module.weight.device)
-    made = type(module).forward(module, units)  # a call of the module would run its hooks, which may add an adapter
+    made = type(module).forward(module, units)  # the module itself may add an adapter
     return (made if module.bias is None else made - module.bias).mT
 
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from support import tiny
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import conf
 from benchmarks.report import speed_table
@@ -69,3 +71,12 @@ def test_without_peft_its_column_is_empty(
     page = speed_table.page([made], "a machine", "tiny", 4, 3)
     (cell,) = next(column.cells for column in page.columns if column.heading == "ours / beside")
     assert "peft" not in made.seconds and cell == "-"
+
+
+def test_products_that_are_added_in_place_are_counted() -> None:
+    """2 x 3 by 3 x 5 is 60 operations, and four of them 240; torch's own counter says 0 for both."""
+    counter = FlopCounterMode(display=False, custom_mapping=speed._IN_PLACE)
+    with counter:
+        torch.zeros(2, 5).addmm_(torch.ones(2, 3), torch.ones(3, 5))
+        torch.zeros(4, 2, 5).baddbmm_(torch.ones(4, 2, 3), torch.ones(4, 3, 5))
+    assert counter.get_total_flops() == 300
