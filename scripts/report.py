@@ -28,9 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from benchmarks.report.page import document
     except ModuleNotFoundError as error:
         raise SuiteError(f"the page needs {error.name}: pip install -c constraints.txt -e '.[report]'") from error
+    path = options.out or options.root / "report.html"
+    if path.is_dir():  # before the page is made, which takes a while
+        raise SuiteError(f"--out must be a file, got the folder {path}")
     ledger = PUBLISHED.parent / "tables" / "ledger.md"
     page = document.html(tables.sheets_below(options.root), options.root, published.load(), ledger)
-    path = options.out or options.root / "report.html"
     write_atomic(path, page.encode())
     print(tables.place(path))
     return 0
