@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
-from support.answers import CLASSES, HALVES, ROWS, leave_answers
+from support.answers import CLASSES, HALVES, LABELS, ROWS, leave, leave_answers
 from support.record_factory import make_record, save
 
 from benchmarks.analysis import comparisons, dev_scores, parts, sheets
@@ -65,6 +65,24 @@ def test_one_seed_of_an_accuracy_has_mcnemars_p_too(tmp_path: Path) -> None:
     leave_answers(tmp_path, "alpha", 0.9, seeds=2)
     leave_answers(tmp_path, "beta", 0.7, seeds=2)
     assert compared(tmp_path).pairs[0].mcnemar is None
+
+
+def test_mcnemars_p_is_that_of_the_rows_that_one_run_alone_has_right(tmp_path: Path) -> None:
+    """12 rows of one run and 3 of the other: 2 (1 + 15 + 105 + 455) / 2^15."""
+    for method, wrong in (("alpha", slice(0, 3)), ("beta", slice(3, 15))):
+        answers = LABELS.copy()
+        answers[wrong] = 1 - answers[wrong]
+        leave(tmp_path, method, [answers])
+    (pair,) = compared(tmp_path, score="best").pairs
+    assert pair.mcnemar == pytest.approx(0.03515625)
+
+
+def test_on_one_task_the_p_is_that_tasks_own(tmp_path: Path) -> None:
+    """One right and the other wrong everywhere: a sign test over the rows, and no certainty."""
+    leave(tmp_path, "alpha", [LABELS] * 2)
+    leave(tmp_path, "beta", [1 - LABELS] * 2)
+    (pair,) = compared(tmp_path, score="best").pairs
+    assert pair.overall.p == 2.0 ** (1 - ROWS)
 
 
 def test_rows_that_cannot_be_compared_are_named(tmp_path: Path) -> None:
@@ -128,6 +146,7 @@ def test_groups_are_of_neighbours_and_the_largest() -> None:
     assert comparisons.alike(names, told) == [("a", "b"), ("b", "c"), ("c", "d")]
     assert comparisons.alike(names, []) == []  # nothing was tested
     assert comparisons.alike(names, [Told("a", "b", 0.2), Told("a", "c", 0.2)]) == [("a", "b")]
+    assert comparisons.alike(names, [Told("a", "b", 0.05)]) == [("a", "b")]  # told apart below the level, not at it
 
 
 def test_a_held_out_difference_is_that_of_the_stored_scores(tmp_path: Path) -> None:
@@ -161,6 +180,21 @@ def test_examples_parts_average_to_the_score(primary: str) -> None:
         wanted = glue.score(facts["metric"], answered, labels)[primary]
     own = parts._within(answered, labels, primary, facts)
     assert own.shape == (ROWS,) and own.mean() == pytest.approx(wanted, abs=0.01)
+
+
+def test_matthews_is_0_without_the_one_row_that_was_answered_otherwise() -> None:
+    """It is 1 / sqrt(3) of all rows, and 1/2, 1/2, 1 and 0 without each; a row's part is 4 x that of all - 3 x that."""
+    answered, labels = np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])
+    facts = {"name": "x", "labels": ["no", "yes"], "metric": "matthews"}
+    own = parts._within(answered, labels, "matthews", facts)
+    np.testing.assert_allclose(own, 4 / 3**0.5 - 3 * np.array([0.5, 0.5, 1, 0]))
+
+
+def test_pearson_without_the_one_row_that_was_answered_otherwise_is_an_error() -> None:
+    answered, labels = np.array([1.0, 1.0, 1.0, 2.0]), np.array([1.0, 2.0, 3.0, 5.0])
+    facts = {"name": "glue/stsb", "labels": None, "metric": "pearson_spearman"}
+    with pytest.raises(SuiteError, match="glue/stsb without one of its rows: a correlation is undefined"):
+        parts._within(answered, labels, "pearson", facts)
 
 
 def test_ranks_are_scipys() -> None:

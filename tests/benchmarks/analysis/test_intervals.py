@@ -123,6 +123,7 @@ def test_a_correlation_without_one_example_is_nan_where_the_rest_is_constant() -
     one, other = np.array([0.1, 0.1, 0.7, 0.1]), np.array([1.0, 2.0, 3.0, 5.0])
     assert np.isnan(intervals.correlations_without_each(one, other)).tolist() == [False, False, True, False]
     assert np.isnan(intervals.correlations_without_each(np.full(4, 0.1), other)).all()
+    assert np.isnan(intervals.correlations_without_each(other, np.full(4, 0.5))).all()
 
 
 @pytest.mark.parametrize("statistic", [np.mean, np.median])

@@ -53,7 +53,7 @@ rows:
 - {backbone: b, method: lora, run_by: one, scores: {mrpc: {value: 90.1}}}
 - {backbone: b, method: lora, run_by: not stated, scores: {mrpc: {value: 86.1, spread: 1.0}, rte: {value: 79.0}}}
 - {backbone: b, method: lora, run_by: not stated, scores: {mrpc: {value: 85.0}}}
-- {backbone: b, method: third, scores: {mrpc: {value: 94.1}, rte: {value: 78.0}}}
+- {backbone: b, method: third, scores: {mrpc: {value: 94.1}, rte: {value: 79.0}}}
 - {backbone: b, method: own, run_by: two, source_trust: low, scores: {mrpc: {value: 10.0}}}
 """
 FOUR = """
@@ -104,6 +104,7 @@ def test_an_unknown_runners_figure_that_equals_another_is_a_repeat(rows: list[Pu
     rte = cell_of(rows, "lora", "rte")
     assert [(figure.runner, figure.value) for figure in rte.runs] == [("one", 80.0), ("two", 79.0)]
     assert rte.over_seeds is None
+    assert rte.deviation == pytest.approx(0.5**0.5)  # of 80 and 79, each half a point from their mean
     full = cell_of(rows, "full", "mrpc")  # both tables repeat the same earlier paper
     assert (len(full.figures), len(full.runs), full.spread, full.deviation) == (2, 1, None, None)
 

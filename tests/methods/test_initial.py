@@ -1,0 +1,66 @@
+"""What each method's numbers are before the first step, as its paper or its authors' code has them."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+
+from methods.base import Method, MethodError, Site
+from methods.lora import LoRA
+from methods.lora_xs import LoRAXS
+from methods.tied_lora import TiedLoRA
+from methods.vera import VeRA
+
+WIDE, TALL = Site("wide", 300, 200, lambda: torch.eye(200, 300)), Site("tall", 200, 400, lambda: torch.eye(400, 200))
+
+
+def initial(method: Method) -> dict[str, Tensor]:
+    return method.init([WIDE, TALL], torch.Generator().manual_seed(0))
+
+
+def is_uniform(drawn: Tensor, bound: float) -> bool:
+    """Say whether a thousand numbers or more fill the range from -bound to bound; either end is 1% free by chance of
+    less than one in a hundred.
+    """
+    return -bound <= drawn.min() < -0.99 * bound and 0.99 * bound < drawn.max() <= bound
+
+
+def test_loras_a_is_within_one_over_the_root_of_d_in_and_b_is_zero() -> None:
+    drawn = initial(LoRA(rank=8, alpha=16))
+    assert is_uniform(drawn["wide.A"], 300**-0.5) and is_uniform(drawn["tall.A"], 200**-0.5)
+    assert not drawn["wide.B"].any() and not drawn["tall.B"].any()
+
+
+def test_veras_matrices_are_kaimings_with_gain_root_2_and_d_is_a_tenth() -> None:
+    """U(+-sqrt(6 / fan_in)): of A the fan-in is the widest input, of B the rank."""
+    method = VeRA(rank=8)
+    frozen = method.frozen([WIDE, TALL])
+    assert is_uniform(frozen["A"], (6 / 300) ** 0.5) and is_uniform(frozen["B"], (6 / 8) ** 0.5)
+    drawn = initial(method)
+    assert drawn["wide.d"].tolist() == [pytest.approx(0.1)] * 8
+    assert not drawn["wide.b"].any()
+
+
+def test_tied_loras_a_is_loras_of_the_hidden_size_and_u_and_v_are_one() -> None:
+    drawn = initial(TiedLoRA(rank=8))
+    assert is_uniform(drawn["A"], 200**-0.5) and not drawn["B"].any()
+    assert drawn["wide.u"].tolist() == [1.0] * 8 and drawn["tall.v"].tolist() == [1.0] * 400
+
+
+def test_lora_xss_r_is_normal_with_a_deviation_of_a_hundred_thousandth() -> None:
+    drawn = initial(LoRAXS(rank=100, alpha=16))["wide.R"]  # 10,000 numbers: errors of 1% and 0.7% of the deviation
+    assert abs(drawn.mean()) < 4e-7
+    assert drawn.std().item() == pytest.approx(1e-5, rel=0.03)
+
+
+def test_lora_xs_takes_every_singular_value_and_no_more() -> None:
+    factors = LoRAXS(rank=200, alpha=16).frozen([WIDE])
+    torch.testing.assert_close(factors["wide.B"] @ factors["wide.A"], WIDE.weight())
+    with pytest.raises(MethodError, match="rank must be at most 200"):
+        LoRAXS(rank=201, alpha=16).frozen([WIDE])
+
+
+def test_hyperparameters_that_were_checked_stay_as_they_are(method: Method) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        method.dropout = 1.0
