@@ -120,6 +120,7 @@ class Adapter:
 
     def _forward(self, name: str, module: nn.Module, sites: list[Site]) -> Callable[[Tensor], Tensor]:
         base = module.forward
+        replaced = "forward" in vars(module)  # by another adapter, or by what moves weights between devices
         dropouts = [(site, self._dropouts[site.name]) for site in sites]
 
         def forward(x: Tensor) -> Tensor:
@@ -134,12 +135,10 @@ class Adapter:
                 Part(self._factors[site.name], site.start, dropout.train(module.training).mask(x))
                 for site, dropout in dropouts
             ]
-            weight = frozen_weight(module)
-            return (
-                adapted(x, weight, module.bias, None, parts)
-                if weight is not None
-                else adapted(x, None, None, base(x), parts)
-            )
+            weight = None if replaced else frozen_weight(module)
+            if weight is None:
+                return adapted(x, parts, output=base(x))
+            return adapted(x, parts, weight=weight, bias=module.bias)
 
         return forward
 

@@ -27,71 +27,85 @@ class Part(NamedTuple):
     mask: Callable[[], Tensor] | None = None
 
 
+_GIVEN = 5  # arguments of _Adapted.forward before the factors
+_EACH = len(Factors._fields)
+
+
 def adapted(
-    x: Tensor, weight: Tensor | None, bias: Tensor | None, output: Tensor | None, parts: Sequence[Part]
+    x: Tensor,
+    parts: Sequence[Part],
+    *,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    output: Tensor | None = None,
 ) -> Tensor:
     """Return W x + bias with v * (B (C (A x))) of each part added, for the stacked rows of S runs, in the dtype of x.
 
     x: (S * n, ..., d_in). weight: the frozen W (d_out, d_in). A map that computes its output in its own way gives
     ``output`` (S * n, ..., d_out) instead of a weight and a bias.
     """
-    tensors = [tensor for part in parts for tensor in part.factors]
-    return _Adapted.apply(x, weight, bias, output, parts, *tensors)
+    factors = [tensor for part in parts for tensor in part.factors]
+    return _Adapted.apply(x, output, weight, bias, [(part.start, part.mask) for part in parts], *factors)
 
 
 class _Adapted(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, weight, bias, output, parts, *tensors):
-        ctx.places = [(part.start, part.mask) for part in parts]
-        ctx.runs = max(len(tensor) for tensor in tensors if tensor is not None)
+    def forward(ctx, x, output, weight, bias, places, *factors):
+        ctx.places, ctx.shape = places, x.shape
+        ctx.runs = max(len(factor) for factor in factors if factor is not None)
         out = torch.nn.functional.linear(x, weight, bias) if output is None else output.clone()
         rows, outputs = _by_run(x, ctx.runs), _by_run(out, ctx.runs)
         hidden = []
-        for (start, mask), (A, B, C, v) in zip(ctx.places, _fours(tensors), strict=True):
+        for (start, mask), (A, B, C, v) in zip(places, _by_part(factors), strict=True):
             hidden.append(_times(_masked(rows, mask), A.mT))
             _add_product(outputs.narrow(-1, start, B.shape[1]), _inner(hidden[-1], C), _scaled(B, v).mT)
-        # x is needed for the gradient of an A alone.
-        kept = x if any(ctx.needs_input_grad[5 + 4 * place] for place in range(len(parts))) else None
-        ctx.save_for_backward(kept, weight, *tensors, *hidden)
-        ctx.shape = x.shape
+        trains_A = any(needed[0] for needed in _by_part(ctx.needs_input_grad[_GIVEN:]))
+        ctx.save_for_backward(x if trains_A else None, weight, *factors, *hidden)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
         x, weight, *saved = ctx.saved_tensors
-        count = len(ctx.places)
-        tensors, hidden = saved[: 4 * count], saved[4 * count :]
-        needs_x, needs_output = ctx.needs_input_grad[0], ctx.needs_input_grad[3]
+        factors, hidden = saved[: -len(ctx.places)], saved[-len(ctx.places) :]
+        needs_x, needs_output, *_ = ctx.needs_input_grad
         outputs = _by_run(gradient, ctx.runs)
         rows = None if x is None else _by_run(x, ctx.runs)
         of_x = _times(outputs, weight[None]) if needs_x and weight is not None else None
-        of_tensors: list[Tensor | None] = []
-        for place, ((start, mask), (A, B, C, v), thin) in enumerate(
-            zip(ctx.places, _fours(tensors), hidden, strict=True)
-        ):
-            needs_A, needs_B, needs_C, needs_v = ctx.needs_input_grad[5 + 4 * place :][:4]
-            of_out = outputs.narrow(-1, start, B.shape[1])
-            of_inner = _times(of_out, _scaled(B, v))
-            of_B = of_v = of_C = of_A = None
-            if needs_B or needs_v:
-                summed = of_out.mT @ _inner(thin, C)  # (S, d_out, r), over the rows
-                of_v = (summed * B).sum(-1) if needs_v else None
-                of_B = (summed if v is None else summed * v[..., None]) if needs_B else None
-            if needs_C:
-                of_C = (of_inner * thin).sum(1) if C.ndim == 2 else of_inner.mT @ thin
-            of_hidden = _inner(of_inner, C if C is None or C.ndim == 2 else C.mT)
-            if needs_A:
-                of_A = of_hidden.mT @ _masked(rows, mask)
+        of_factors: list[Tensor | None] = []
+        parts = zip(ctx.places, _by_part(factors), _by_part(ctx.needs_input_grad[_GIVEN:]), hidden, strict=True)
+        for (start, mask), own, needed, thin in parts:
+            of_out = outputs.narrow(-1, start, own[1].shape[1])
+            of_hidden, *of_part = _of_thin(of_out, thin, Factors(*own), Factors(*needed))
+            of_A = of_hidden.mT @ _masked(rows, mask) if needed[0] else None
+            of_factors += [of_A, *of_part]
             if needs_x:
-                of_x = _with_change(of_x, of_hidden, A, mask)
-            of_tensors += [of_A, of_B, of_C, of_v]
+                of_x = _with_change(of_x, of_hidden, own[0], mask)
         of_x = None if of_x is None else of_x.reshape(ctx.shape)
-        return of_x, None, None, gradient if needs_output else None, None, *of_tensors
+        return of_x, gradient if needs_output else None, None, None, None, *of_factors
 
 
-def _fours(tensors: Sequence[Tensor | None]) -> list[Sequence[Tensor | None]]:
-    return [tensors[place : place + 4] for place in range(0, len(tensors), 4)]
+def _of_thin(of_out: Tensor, thin: Tensor, factors: Factors, needed: Factors) -> tuple[Tensor | None, ...]:
+    """Return the gradients of A x, B, C and v from that of v * (B (C (A x))); None for a factor that needs none.
+
+    of_out: (S, n, d_out). thin: A x, (S, n, r).
+    """
+    _, B, C, v = factors
+    of_inner = _times(of_out, _scaled(B, v))
+    of_B = of_C = of_v = None
+    if needed.B or needed.v:
+        summed = of_out.mT @ _inner(thin, C)  # over the rows: (S, d_out, r)
+        of_B = _scaled(summed, v) if needed.B else None
+        of_v = (summed * B).sum(-1) if needed.v else None
+    if needed.C:
+        of_C = (of_inner * thin).sum(1) if C.ndim == 2 else of_inner.mT @ thin
+    of_hidden = _inner(of_inner, C.mT if C is not None and C.ndim == 3 else C)
+    return of_hidden, of_B, of_C, of_v
+
+
+def _by_part(values: Sequence) -> list[Sequence]:
+    """Return what stands for the factors of all parts in a row, part by part."""
+    return [values[place : place + _EACH] for place in range(0, len(values), _EACH)]
 
 
 def _by_run(x: Tensor, runs: int) -> Tensor:
@@ -129,9 +143,8 @@ def _add_product(to: Tensor, rows: Tensor, matrix: Tensor) -> None:
 
 def _with_change(of_x: Tensor | None, of_hidden: Tensor, A: Tensor, mask: Callable[[], Tensor] | None) -> Tensor:
     """Return x's gradient with what comes through A added to it."""
-    if of_x is None or mask is not None:
-        change = _times(of_hidden, A)
-        change = change if mask is None else change * mask().view_as(change)
-        return change if of_x is None else of_x.add_(change)
-    _add_product(of_x, of_hidden, A)
-    return of_x
+    if of_x is not None and mask is None:
+        _add_product(of_x, of_hidden, A)
+        return of_x
+    change = _masked(_times(of_hidden, A), mask)
+    return change if of_x is None else of_x.add_(change)

@@ -26,8 +26,19 @@ Statistic = Literal["mean", "median", "one run", "not stated"]
 Epoch = Literal["best", "last", "held-out", "not stated"]
 Trust = Literal["medium", "low"]
 
+
 # libyaml's loader reads the same and takes a tenth of the time; a PyYAML that was built without it lacks it.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """YAML whose mappings have each key once: otherwise the last of two figures would stand, and nobody be told."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        """Return a mapping. Raises yaml.YAMLError for a key that stands twice."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key.value} stands twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 class PublishedScore(Settings):
@@ -201,22 +212,19 @@ def _rows(path: Path) -> list[PublishedRow]:
 
 
 def _with_digits(rows: Sequence[PublishedRow]) -> list[PublishedRow]:
-    """Give each score of one table's rows its ``digits``."""
+    """Return one table's rows with the ``digits`` of each score."""
     most: dict[str, int] = {}
     for row in rows:
         for name, score in row.scores.items():
             most[name] = max(most.get(name, 0), score.decimals)
     return [
-        row.model_copy(
-            update={
-                "scores": {
-                    name: score if score.digits is not None else score.model_copy(update={"digits": most[name]})
-                    for name, score in row.scores.items()
-                }
-            }
-        )
+        row.model_copy(update={"scores": {name: _printed_with(s, most[name]) for name, s in row.scores.items()}})
         for row in rows
     ]
+
+
+def _printed_with(score: PublishedScore, digits: int) -> PublishedScore:
+    return score if score.digits is not None else score.model_copy(update={"digits": digits})
 
 
 def runnable(rows: Iterable[PublishedRow]) -> list[PublishedRow]:

@@ -115,9 +115,7 @@ def tables() -> Page:
         [
             text_column("table", list(by_table)),
             text_column("benchmark", [rows[0].benchmark for rows in by_table.values()]),
-            text_column(
-                "experiment", [_joined({row.experiment for row in runnable(rows)}) for rows in by_table.values()]
-            ),
+            text_column("experiment", [_experiments(rows) for rows in by_table.values()]),
             Column("rows", [str(len(rows)) for rows in by_table.values()]),
             Column("with a recipe", [str(len(runnable(rows))) for rows in by_table.values()]),
             Column("begun", [str(begun) for begun, _ in counts.values()]),

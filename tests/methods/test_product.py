@@ -66,8 +66,8 @@ def test_output_and_gradients(case: str, own_output: bool) -> None:
 
     def output(x: Tensor, *_: Tensor) -> Tensor:
         if own_output:  # a map that computes its output itself, as a quantised one does
-            return adapted(x, None, None, x @ weight.T + bias, parts)
-        return adapted(x, weight, bias, None, parts)
+            return adapted(x, parts, output=x @ weight.T + bias)
+        return adapted(x, parts, weight=weight, bias=bias)
 
     torch.testing.assert_close(output(x), expected(x, weight, bias, parts), rtol=0, atol=1e-12)
     trained = [f for part in parts for f in part.factors if f is not None and f.requires_grad]
@@ -78,7 +78,7 @@ def test_rows_of_tokens_are_rows() -> None:
     torch.manual_seed(0)
     parts, x = [Part(factors("vector"))], draw(RUNS * ROWS, 7, INPUTS)
     weight, bias = draw(OUTPUTS, INPUTS, trained=False), draw(OUTPUTS, trained=False)
-    own = adapted(x, weight, bias, None, parts)
+    own = adapted(x, parts, weight=weight, bias=bias)
     torch.testing.assert_close(own, expected(x, weight, bias, parts), rtol=0, atol=1e-12)
 
 
@@ -87,7 +87,7 @@ def test_x_is_kept_only_for_an_a_that_is_trained() -> None:
     weight, x = draw(OUTPUTS, INPUTS, trained=False), draw(RUNS * ROWS, INPUTS)
     kept: list[Tensor] = []
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
-        adapted(x, weight, None, None, [Part(factors("matrix", shared=True))])
+        adapted(x, [Part(factors("matrix", shared=True))], weight=weight)
         assert not any(tensor.data_ptr() == x.data_ptr() for tensor in kept)
-        adapted(x, weight, None, None, [Part(factors())])
+        adapted(x, [Part(factors())], weight=weight)
     assert any(tensor.data_ptr() == x.data_ptr() for tensor in kept)

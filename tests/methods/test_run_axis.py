@@ -7,6 +7,7 @@ import torch
 
 from methods.adapter import Adapter
 from methods.dropout import Rows
+from methods.lora import LoRA
 from methods.sites import find_sites
 from methods.vera import VeRA
 
@@ -88,3 +89,15 @@ def test_veras_projections_are_never_copied(maps):
         assert B.shape == (1, site.out_features, 4)
         assert A.untyped_storage().data_ptr() == adapter.frozen["A"].untyped_storage().data_ptr()
         assert B.untyped_storage().data_ptr() == adapter.frozen["B"].untyped_storage().data_ptr()
+
+
+def test_a_second_adapter_adds_to_the_first(maps, randomised):
+    method = LoRA(rank=2, alpha=2)
+    maps.requires_grad_(False)
+    sites = find_sites(maps, ["up"], [])
+    x, (one, two) = torch.randn(ROWS, 8), (randomised(method, sites, seed) for seed in (0, 1))
+    expected = maps.up(x) + sum(x @ run["up.A"].T @ run["up.B"].T for run in (one, two))
+    for run in (one, two):
+        adapted(maps, method, sites, [run])
+    maps(x)
+    torch.testing.assert_close(maps.up(x), expected, rtol=1e-5, atol=1e-6)  # rounding of sums of 8 terms near 1

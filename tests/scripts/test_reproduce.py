@@ -22,8 +22,6 @@ benchmark: glue
 experiment: quickstart
 statistic: median
 epoch: best
-seeds: 5
-epoch: best
 seeds: 2
 train_rows: {cola: 48, sst2: 48}
 scored_rows: {cola: 40, sst2: 40}

@@ -226,6 +226,8 @@ def test_equal_to_the_transcription(rows):
         (("method: m, ", ""), "rows.0.method"),
         (("method: m, ", "method: m, colour: red, "), "rows.0.colour"),
         (("rows:", "rows: ["), "is not YAML"),
+        (("epoch: best", "epoch: best\nepoch: last"), "is not YAML: epoch stands twice"),
+        (("{value: 90.5", "{value: 90.5, value: 95.0"), "is not YAML: value stands twice"),
         (("epoch: best", "epoch: first"), "epoch: Input should be 'best', 'last', 'held-out' or 'not stated'"),
         (("epoch: best\n", ""), "epoch: Field required"),
         (("seeds: 5", "seeds: five"), "seeds"),
