@@ -44,9 +44,9 @@ def _cells(cells: Sequence[Cell]) -> Page:
         Column("papers", [str(len(cell.runs)) for cell in cells]),
         text_column("highest", [_named(cell.runs[0]) for cell in cells]),
         text_column("lowest", [_named(cell.runs[-1]) for cell in cells]),
-        Column("spread", [f"{cell.spread:g}" for cell in cells]),
+        Column("spread", [_as_printed(cell, cell.spread) for cell in cells]),
         Column("deviation", [f"{cell.deviation:.2f}" for cell in cells]),
-        Column("over seeds", [ABSENT if cell.over_seeds is None else f"{cell.over_seeds:g}" for cell in cells]),
+        Column("over seeds", [ABSENT if cell.over_seeds is None else f"{cell.over_seeds:.2f}" for cell in cells]),
     ]
     both = [cell for cell in cells if cell.over_seeds is not None]
     counted = (
@@ -55,6 +55,12 @@ def _cells(cells: Sequence[Cell]) -> Page:
     )
     figure = "![GLUE: how far each cell's figures lie below its highest](../figures/provenance.png)"
     return Page(columns, "Who ran the published figures", [counted, *_CELLS], _ORIGIN, figure)
+
+
+def _as_printed(cell: Cell, difference: float) -> str:
+    """Return a difference of a cell's figures with as many decimals as the finest of those compared."""
+    digits = max(figure.cell.decimals for figure in cell.runs)
+    return f"{difference:.{digits}f}"
 
 
 def _task(cell: Cell) -> str:
@@ -83,8 +89,8 @@ def _gains(gains: Sequence[Gain]) -> Page:
         text_column("task", [_task(gain.cell) for gain in gains]),
         text_column("own method", [f"{gain.own.row.method} {gain.own.cell.text}" for gain in gains]),
         text_column("baseline", [f"{gain.cell.method} {gain.baseline.cell.text}" for gain in gains]),
-        Column("gain", [f"{gain.value:g}" for gain in gains]),
-        Column("baseline's spread", [f"{gain.cell.spread:g}" for gain in gains]),
+        Column("gain", [_as_printed(gain.cell, gain.value) for gain in gains]),
+        Column("baseline's spread", [_as_printed(gain.cell, gain.cell.spread) for gain in gains]),
         text_column("smaller", ["yes" if gain.within_spread else ABSENT for gain in gains]),
     ]
     benchmarks = Counter(gain.own.row.benchmark for gain in gains)
@@ -98,11 +104,12 @@ def _gains(gains: Sequence[Gain]) -> Page:
 
 
 def listed(cell: Cell) -> Page:
-    """Return every figure that papers print for a cell, with who ran it and by what protocol."""
-    rows = [figure.row for figure in cell.figures]
+    """Return every figure that papers print for a cell, who ran it and how: those that are compared, then others."""
+    figures = sorted(cell.figures, key=lambda figure: (bool(figure.apart), -figure.value))
+    rows = [figure.row for figure in figures]
     columns = [
-        Column("figure", [figure.cell.printed for figure in cell.figures]),
-        text_column("run by", [_runner(figure) for figure in cell.figures]),
+        Column("figure", [figure.cell.printed for figure in figures]),
+        text_column("run by", [_runner(figure) for figure in figures]),
         text_column("printed in", [f"{row.source} {row.table}" for row in rows]),
         text_column("statistic", [row.statistic for row in rows]),
         text_column("epoch", [row.epoch for row in rows]),
@@ -110,7 +117,7 @@ def listed(cell: Cell) -> Page:
         text_column("targets", [row.target_names for row in rows]),
         text_column("rank", [str(row.rank or ABSENT) for row in rows]),
         text_column("parameters", [_parameters(row) for row in rows]),
-        text_column("apart", [_apart(figure) for figure in cell.figures]),
+        text_column("apart", [_apart(figure) for figure in figures]),
         text_column("reading", [row.source_trust or "first-hand" for row in rows]),
     ]
     return Page(columns, f"{cell.method}, {cell.backbone}, {_task(cell)}", [_summary(cell)])
@@ -131,8 +138,9 @@ def _apart(figure: Figure) -> str:
 def _summary(cell: Cell) -> str:
     if cell.spread is None:
         return "Fewer than two ran it in a way that compares, so there is no spread across papers."
-    seeds = "none prints a spread over seeds" if cell.over_seeds is None else f"over seeds {cell.over_seeds:g}"
-    return f"Across {len(cell.runs)} that ran it: spread {cell.spread:g}, deviation {cell.deviation:.2f}; {seeds}."
+    seeds = "none prints a spread over seeds" if cell.over_seeds is None else f"over seeds {cell.over_seeds:.2f}"
+    apart = f"spread {_as_printed(cell, cell.spread)}, deviation {cell.deviation:.2f}"
+    return f"Across {len(cell.runs)} that ran it: {apart}; {seeds}."
 
 
 def all_facts(rows: Sequence[PublishedRow]) -> dict[str, Any]:
