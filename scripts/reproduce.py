@@ -1,8 +1,9 @@
-"""python scripts/reproduce.py PAPER TABLE --plan                say how many runs it takes, how long, and how much disk
+"""python scripts/reproduce.py PAPER TABLE --plan [--warm-up]    say how many runs it takes, how long, and how much disk
 python scripts/reproduce.py PAPER TABLE [KEY=VALUE ...]       run every row that is not done yet
 
-Runs a published table row by row, each row by its recipe. The plan comes first; its times are from a short warm-up of
-each job. Records go to the folder that the recipe or results=DIR names, below the folder that the command is run in.
+Runs a published table row by row, each row by its recipe. The plan comes first. It trains nothing: its times are from
+rates that --warm-up has measured on the same hardware. precision=bf16 plans for machines that compute in it. Records go
+to the folder that the recipe or results=DIR names, below the folder that the command is run in.
 """
 
 import sys
@@ -31,7 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     narrowed = {"backbone": options.backbone, "method": options.method}
     rows = reproduction.chosen_rows(options.paper, options.table, narrowed, options.published)
-    plan = reproduction.planned(rows, options.task, options.settings, Console(stderr=True, highlight=False))
+    console = Console(stderr=True, highlight=False)
+    plan = reproduction.planned(
+        rows, options.task, options.settings, console, options.warm_up, _LAUNCHERS.get(options.launcher)
+    )
     command.show([reproduction.page(plan)], options.format, reproduction.facts(plan))
     return 0 if options.plan else reproduction.run(plan, _TRAIN, _LAUNCHERS.get(options.launcher))
 
@@ -44,7 +48,10 @@ def parser() -> command.Parser:
     made.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="for every run, as for scripts/train.py")
     for name, what in (("backbone", "backbones"), ("method", "methods"), ("task", "tasks of GLUE")):
         made.add_argument(f"--{name}", type=command.names, default=[], metavar="A,B", help=f"only these {what}")
-    made.add_argument("--plan", action="store_true", help="show the plan, and run only the warm-up")
+    made.add_argument("--plan", action="store_true", help="show the plan, and train nothing")
+    made.add_argument(
+        "--warm-up", action="store_true", help="train each job shortly for its time, and keep the rate in the cache"
+    )
     made.add_argument("--format", choices=markup.FORMATS, default="text", help="of the plan; default: %(default)s")
     made.add_argument(
         "--launcher", choices=_LAUNCHERS, help="a launcher of Hydra's that spreads the runs; submitit is for Slurm"

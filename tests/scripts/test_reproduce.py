@@ -3,11 +3,15 @@
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+import torch
 from support.hub import Hub, files_of
+from support.tiny import writing_job
 
 from benchmarks import conf
 from benchmarks.analysis import verdicts
+from benchmarks.models.precision import fast_at_bf16
 from benchmarks.papers import published, recipes
 from benchmarks.records import store
 from benchmarks.training import job as reading
@@ -73,10 +77,11 @@ def test_a_table_is_planned_then_run_and_then_done(
         ["lora", "qv", "glue/sst2", "2", "0", "2"],
         ["lora_xs", "query", "glue/sst2", "2", "0", "2"],
     ]
-    assert not (tmp_path / "results").exists()  # the warm-up lies in the cache
+    assert not list((tmp_path).rglob("records"))  # a plan trains nothing
     assert reproduce.main([*table, "--method", "lora", "--launcher", "joblib"]) == 0
     told = capsys.readouterr().out
-    assert "4 runs, 0 done, 4 to do: about 0:00:" in told
+    assert "4 runs, 0 done, 4 to do\n" in told
+    assert "a launcher's runs go elsewhere or side by side" in told
     records = [store.read(path) for path in (tmp_path / "results").rglob("*.json")]
     assert sorted((record.task, record.seed) for record in records) == [
         ("glue/cola", 0),
@@ -91,18 +96,88 @@ def test_a_table_is_planned_then_run_and_then_done(
         overrides = [*recipes.overrides(row, record.task), "train.epochs=1", "train.batch_size=16"]
         recipe = verdicts.recipe_of(reading.read(conf.composed(overrides)))
         assert verdicts.differences(record, row, task, recipe) == ["the suite's own data"]
-    assert reproduce.main([*table, "--plan", "--format", "json"]) == 0
-    assert [
-        (job["task"], job["runs"], job["done"], job["seconds"] > 0) for job in json.loads(capsys.readouterr().out)
-    ] == [
-        ("glue/cola", 2, 2, False),
-        ("glue/sst2", 2, 2, False),
-        ("glue/sst2", 2, 0, True),
+    assert seconds_of(capsys, *table) == [0.0, 0.0, None]
+    assert seconds_of(capsys, *table, "--warm-up")[2] > 0
+    assert not list((tmp_path / "results").rglob("lora_xs*"))  # the warm-up lies in the cache
+    (done_before,) = [
+        path.stat().st_mtime_ns for path in (tmp_path / "cache" / "rates").rglob("records/**/*seed0*.json")
     ]
+    assert seconds_of(capsys, *table)[2] > 0
+    (done_after,) = [
+        path.stat().st_mtime_ns for path in (tmp_path / "cache" / "rates").rglob("records/**/*seed0*.json")
+    ]
+    assert done_before == done_after
     assert [line[3:] for line in plan_of(capsys, *table)] == [["2", "2", "0"], ["2", "2", "0"], ["2", "0", "2"]]
     assert plan_of(capsys, *table, "--task", "sst2", "--method", "lora") == [["lora", "qv", "glue/sst2", "2", "2", "0"]]
 
 
+def seconds_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[float | None]:
+    capsys.readouterr()
+    assert reproduce.main([*arguments, "--plan", "--format", "json"]) == 0
+    return [job["seconds"] for job in json.loads(capsys.readouterr().out)]
+
+
+def test_runs_that_are_done_elsewhere_in_another_precision_are_found(
+    settings: list[str], capsys: pytest.CaptureFixture[str], machine: dict, monkeypatch
+) -> None:
+    for name, value in machine.items():
+        monkeypatch.setenv(name, value)
+    table = ["someone", "1", *settings, "--method", "lora_xs"]
+    here, other = ("bf16", "fp32") if fast_at_bf16(torch.device("cpu")) else ("fp32", "bf16")
+    assert reproduce.main([*table, f"precision={other}"]) == 0
+    capsys.readouterr()
+    assert reproduce.main([*table, "--plan"]) == 0
+    told = capsys.readouterr().out
+    assert f"2 of the runs to do are done in {other}: precision={other} asks for those" in told
+    assert "no rate measured on this machine: --warm-up measures one" in told
+    assert [line[3:] for line in plan_of(capsys, *table, f"precision={here}")] == [["2", "0", "2"]]
+    assert [line[3:] for line in plan_of(capsys, *table, f"precision={other}")] == [["2", "2", "0"]]
+
+
+def test_what_a_text_table_decodes_is_in_its_estimate(
+    gpt2: Path, restaurants: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "someone.yaml").write_text(E2E_TABLE)
+    job = writing_job(
+        "lora",
+        gpt2,
+        restaurants,
+        tmp_path,
+        "seeds=[0,1]",
+        "task.decode.instances=null",
+        "data.train_rows=null",
+        "data.validation_rows=null",
+    )
+    chosen = [setting for setting in job if setting.partition("=")[0] not in ("task", "backbone", "method", "targets")]
+    table = ["someone", "3", "--published", str(tmp_path / "published"), *chosen]
+    (seconds,) = seconds_of(capsys, *table, "--warm-up")
+    (rate,) = [json.loads(file.read_text()) for file in (tmp_path / "cache" / "rates").glob("*/*.json")]
+    (record, _) = (store.read(path) for path in (tmp_path / "cache" / "rates").rglob("records/**/*.json"))
+    assert len(record.generation.predictions) == 8
+    rows = record.data.train_rows + record.data.validation_rows / 3
+    asked = len({row["meaning_representation"] for row in pq.read_table(next(restaurants.rglob("test*"))).to_pylist()})
+    assert asked > 8
+    assert seconds == pytest.approx(2 * (rows * 2 / rate["rows"] + asked / rate["texts"]))
+
+
+E2E_TABLE = """
+source: someone
+arxiv: '2401.00001'
+table: 3
+benchmark: e2e
+experiment: quickstart-e2e
+statistic: mean
+epoch: best
+seeds: 2
+rows:
+- backbone: gpt2-tiny
+  method: lora
+  targets: all
+  parameters: 1
+  parameters_as_printed: 1K
+  scores: {bleu: {value: 50}}
+"""
 HUBS_TABLE = """
 source: someone
 arxiv: '2401.00001'
@@ -110,6 +185,8 @@ table: 2
 benchmark: glue
 experiment: quickstart
 statistic: median
+epoch: best
+seeds: 2
 train_rows: {rte: 43}
 scored_rows: {rte: 40}
 rows:
