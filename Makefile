@@ -45,8 +45,8 @@ GLUE = $(BIN)/python scripts/reproduce.py $(PAPER) $(if $(filter lora_xs,$(PAPER
 	$(if $(BACKBONE),--backbone $(BACKBONE)) $(if $(METHODS),--method $(METHODS)) $(if $(TASKS),--task $(TASKS)) \
 	$(if $(SEEDS),seeds=[$(SEEDS)]) $(if $(LAUNCHER),--launcher $(LAUNCHER))
 
-plan-glue: install  ## what reproduce-glue would take: runs done and to do, time (from a short warm-up), disk
-	$(GLUE) --plan
+plan-glue: install  ## what reproduce-glue would take: runs done and to do, time by rates measured here, disk
+	$(GLUE) --plan $(if $(WARM_UP),--warm-up)
 
 reproduce-glue: install  ## RoBERTa on GLUE, VB-LoRA's table 1, every row: the plan, then the runs; for a GPU
 	$(GLUE)
