@@ -122,6 +122,16 @@ def tasks_of(row: PublishedRow, wanted: Sequence[str]) -> list[str]:
     return [f"glue/{name}" for name in scored if not wanted or name in wanted]
 
 
+def extras(rows: Sequence[PublishedRow], settings: Sequence[str], launcher: str | None) -> list[str]:
+    """Return the extras of pyproject.toml that rows, with more settings for all of them, and a launcher need."""
+    needed = {launcher.partition("_")[0]} if launcher else set()
+    for row in rows:
+        needed |= {"e2e": {"meteor"}, "alpaca": {"judge"}}.get(row.benchmark, set())
+        if conf.composed([*recipes.overrides(row), *settings]).backbone.quantization not in (None, "none"):
+            needed.add("quantization")
+    return sorted(needed)
+
+
 def planned(
     rows: Sequence[PublishedRow],
     tasks: Sequence[str],
@@ -277,10 +287,17 @@ def _duration(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
 
 
-def run(made: Plan, script: Path, launcher: str | None) -> int:
+def roots(made: Plan) -> list[Path]:
+    """Return the folders that the records of a plan's rows lie in, without those that they begin from."""
+    starts = {planned.job.start.settings.results for planned in made.jobs if planned.job.start}
+    return list(dict.fromkeys(p.job.settings.results for p in made.jobs if p.job.settings.results not in starts))
+
+
+def run(made: Plan, script: Path, launcher: str | None, spread: Sequence[str]) -> int:
     """Run what is left of a plan, each row's tasks as one sweep; return the first exit status that is not 0.
 
-    ``script`` is scripts/train.py. ``launcher`` is one of Hydra's, which spreads a sweep, or None.
+    ``script`` is scripts/train.py. ``launcher`` is one of Hydra's, which spreads a sweep, or None;
+    ``spread`` are its settings.
     """
     status = 0
     tasks: dict[tuple[str, ...], list[str]] = {}
@@ -290,7 +307,7 @@ def run(made: Plan, script: Path, launcher: str | None) -> int:
             tasks.setdefault(shared, []).append(planned.task)
     for shared, names in tasks.items():
         sweep = ["--multirun", f"task={','.join(names)}", *shared]
-        spread = [f"hydra/launcher={launcher}"] if launcher else []
-        ended = subprocess.run([sys.executable, str(script), *sweep, *spread], check=False)
+        chosen = [f"hydra/launcher={launcher}", *spread] if launcher else []
+        ended = subprocess.run([sys.executable, str(script), *sweep, *chosen], check=False)
         status = status or ended.returncode
     return status

@@ -1,6 +1,8 @@
 """A published table run row by row, on a table made for this test: its plan, its runs, and that it goes on."""
 
 import json
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,6 @@ from benchmarks.papers import published, recipes
 from benchmarks.records import store
 from benchmarks.training import job as reading
 from scripts import reproduce
-from scripts import tables as make_tables
 
 TABLE = """
 source: someone
@@ -77,7 +78,7 @@ def test_a_table_is_planned_then_run_and_then_done(
         ["lora_xs", "query", "glue/sst2", "2", "0", "2"],
     ]
     assert not list((tmp_path).rglob("records"))  # a plan trains nothing
-    assert reproduce.main([*table, "--method", "lora", "--launcher", "joblib"]) == 0
+    assert reproduce.main([*table, "--method", "lora", "--launcher", "joblib", "hydra.launcher.n_jobs=2"]) == 0
     told = capsys.readouterr().out
     assert "4 runs, 0 done, 4 to do\n" in told
     assert "a launcher's runs go elsewhere or side by side" in told
@@ -191,7 +192,7 @@ README += "  - {split: validation, path: rte/validation*}\n---\n"
 
 
 def test_from_the_hub_to_a_verdict(
-    loopback: Hub, tables: Path, roberta: Path, glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    loopback: Hub, tables: Path, roberta: Path, glue: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A published row by the hub's own clients: plan, run, table, verdict; the second time nothing is trained."""
     (tables / "hubs.yaml").write_text(HUBS_TABLE)
@@ -212,10 +213,11 @@ def test_from_the_hub_to_a_verdict(
     records = [store.read(path) for path in (tmp_path / "results").rglob("records/**/*.json")]
     assert [(record.task, record.data.source) for record in records] == [("glue/rte", "hub")] * 2
     assert {(record.backbone.revision, record.data.revision) for record in records} == {(model, data)}
-    capsys.readouterr()
-    assert reproduce.main(command) == 0
-    assert "2 runs, 2 done, 0 to do" in capsys.readouterr().out
-    assert make_tables.main(["--root", str(tmp_path / "results")]) == 0
+    capfd.readouterr()
+    assert reproduce.main([*command, "--verdicts"]) == 0
+    told = capfd.readouterr().out
+    assert "2 runs, 2 done, 0 to do" in told
+    assert "A score on dev is of the epoch that the paper's is" in told
     (table,) = (tmp_path / "results" / "tables").glob("*.md")
     assert f"Backbone: FacebookAI/roberta-base at {model[:12]}: 2 runs." in table.read_text()
     assert f"of nyu-mll/glue/rte at {data[:12]} (hub, " in table.read_text()
@@ -223,6 +225,47 @@ def test_from_the_hub_to_a_verdict(
     (verdict,) = verdicts.verdicts(of_table, records)
     assert (verdict.score, verdict.runs, verdict.ruling) == ("rte", 2, "not comparable")
     assert "train.epochs" in verdict.reason and "data" not in verdict.reason
+
+
+def test_make_takes_every_table_one_way() -> None:
+    """The commands that make would run, without running them."""
+    narrowed = ["METHODS=lora", "TASKS=rte", "SEEDS=0,1", "LAUNCHER=joblib", "SETTINGS=precision=bf16 train.epochs=1"]
+    asked = [
+        "--method",
+        "lora",
+        "--task",
+        "rte",
+        "--launcher",
+        "joblib",
+        "seeds=[0,1]",
+        "precision=bf16",
+        "train.epochs=1",
+    ]
+    targets = {"reproduce-glue": "1", "reproduce-e2e": "2", "reproduce-instruct": "3", "reproduce-math": "4"}
+    for target, table in targets.items():
+        assert made(target, *narrowed) == [["vb_lora", table, *asked, end] for end in ("--extras", "--verdicts")]
+    assert made("plan", "TABLE=lora_xs GLUE") == [["lora_xs", "GLUE", "--plan"]]
+    assert made("reproduce", "TABLE=lora_xs GLUE")[1] == ["lora_xs", "GLUE", "--verdicts"]
+    assert made("plan-glue", "WARM_UP=1") == [["vb_lora", "1", "--plan", "--warm-up"]]
+
+
+def made(*arguments: str) -> list[list[str]]:
+    """Return the words after scripts/reproduce.py of each command that make would run."""
+    told = subprocess.run(["make", "-n", *arguments], cwd=conf.CONF.parent, capture_output=True, text=True, check=True)
+    lines = [line for line in told.stdout.splitlines() if "scripts/reproduce.py" in line]
+    commands = [line.partition("scripts/reproduce.py")[2].partition(")")[0] for line in lines]
+    for command in commands:
+        reproduce.parser().parse_intermixed_args(shlex.split(command))
+    return [shlex.split(command) for command in commands]
+
+
+def test_what_a_table_needs_installed_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = {"1": "", "2": "meteor", "3": "judge,quantization", "4": ""}
+    for table, extras in wanted.items():
+        assert reproduce.main(["vb_lora", table, "--extras"]) == 0
+        assert capsys.readouterr().out == f"{extras}\n"
+    assert reproduce.main(["vb_lora", "2", "--extras", "--launcher", "submitit"]) == 0
+    assert capsys.readouterr().out == "meteor,submitit\n"
 
 
 def test_submitits_local_executor_spreads_a_row_from_any_folder(
