@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if spread and not options.launcher:
         raise SuiteError(f"{spread[0]} is a launcher's setting: say --launcher, one of {', '.join(_LAUNCHERS)}")
     launcher = _LAUNCHERS.get(options.launcher)
+    if options.processes < 1 or (launcher and options.processes > 1):
+        raise SuiteError(f"--processes must be at least 1, and 1 with a launcher, got {options.processes}")
     narrowed = {"backbone": options.backbone, "method": options.method}
     rows = reproduction.chosen_rows(options.paper, options.table, narrowed, options.published)
     console = Console(stderr=True, highlight=False)
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.show([reproduction.page(plan)], options.format, reproduction.facts(plan))
     if options.plan:
         return 0
-    status = reproduction.run(plan, _TRAIN, launcher, spread)
+    status = reproduction.run(plan, _TRAIN, launcher, spread, options.processes)
     return _judged(reproduction.roots(plan), status) if options.verdicts else status
 
 
@@ -78,6 +80,9 @@ def parser() -> command.Parser:
     made.add_argument("--format", choices=markup.FORMATS, default="text", help="of the plan; default: %(default)s")
     made.add_argument(
         "--launcher", choices=_LAUNCHERS, help="a launcher of Hydra's that spreads the runs; submitit is for Slurm"
+    )
+    made.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="that share each batch, one for each GPU of this machine"
     )
     made.add_argument(
         "--published", type=Path, default=conf.PUBLISHED, metavar="DIR", help="the folder of published tables"

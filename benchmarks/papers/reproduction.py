@@ -18,7 +18,8 @@ from rich.console import Console
 from benchmarks import conf
 from benchmarks.errors import SuiteError
 from benchmarks.markup import ABSENT, Column, Page, text_column
-from benchmarks.papers import published, recipes
+from benchmarks.papers import cluster, published, recipes
+from benchmarks.papers.cluster import Order
 from benchmarks.papers.published import PublishedRow
 from benchmarks.records import files, store
 from benchmarks.records.schema import Record
@@ -32,6 +33,7 @@ _WARM_UP = ["train.epochs=1", "start=null", "adapter.save=false", "wandb.mode=di
 _WARM_UP_ROWS = {"train": 256, "validation": 64}
 _WARM_UP_PROMPTS = 8  # of each set, where a task decodes
 _SCORING = 1 / 3  # the time of a row of dev as a share of a row that is learnt: forward alone, without backward
+SLURM = "submitit_slurm"
 _UNMEASURED = "no rate measured on this machine: --warm-up measures one"
 _ELSEWHERE = (
     "a launcher's runs go elsewhere or side by side, so no time is told here; a plan on such a machine tells it"
@@ -293,12 +295,26 @@ def roots(made: Plan) -> list[Path]:
     return list(dict.fromkeys(p.job.settings.results for p in made.jobs if p.job.settings.results not in starts))
 
 
-def run(made: Plan, script: Path, launcher: str | None, spread: Sequence[str]) -> int:
-    """Run what is left of a plan, each row's tasks as one sweep; return the first exit status that is not 0.
+def _orders(made: Plan) -> list[Order]:
+    """Return what is left of a plan as jobs for a cluster, each after the one that it begins from, if that is left."""
+    orders: dict[Path, Order] = {}
+    for planned in made.jobs:
+        if planned.left:
+            start = planned.job.start and orders.get(plan.runs_of(planned.job.start)[0].path)
+            orders[planned.runs[0].path] = Order(planned.job.label, tuple(planned.overrides), start)
+    return list(orders.values())
+
+
+def run(made: Plan, script: Path, launcher: str | None, spread: Sequence[str], processes: int) -> int:
+    """Run what is left of a plan, each row's tasks as one sweep, or on Slurm every job at once.
+
+    Return the first exit status that is not 0.
 
     ``script`` is scripts/train.py. ``launcher`` is one of Hydra's, which spreads a sweep, or None;
-    ``spread`` are its settings.
+    ``spread`` are its settings. ``processes`` share each batch of a sweep without one.
     """
+    if launcher == SLURM:
+        return cluster.run(_orders(made), [f"cache={made.jobs[0].job.settings.cache}", *spread])
     status = 0
     tasks: dict[tuple[str, ...], list[str]] = {}
     for planned in made.jobs:
@@ -308,6 +324,12 @@ def run(made: Plan, script: Path, launcher: str | None, spread: Sequence[str]) -
     for shared, names in tasks.items():
         sweep = ["--multirun", f"task={','.join(names)}", *shared]
         chosen = [f"hydra/launcher={launcher}", *spread] if launcher else []
-        ended = subprocess.run([sys.executable, str(script), *sweep, *chosen], check=False)
+        ended = subprocess.run([*_command(script, processes), *sweep, *chosen], check=False)
         status = status or ended.returncode
     return status
+
+
+def _command(script: Path, processes: int) -> list[str]:
+    launch = ["-m", "accelerate.commands.launch", "--num_machines", "1", "--mixed_precision", "no"]
+    shared = [*launch, "--dynamo_backend", "no", "--num_processes", str(processes)] if processes > 1 else []
+    return [sys.executable, *shared, str(script)]
