@@ -330,6 +330,6 @@ def run(made: Plan, script: Path, launcher: str | None, spread: Sequence[str], p
 
 
 def _command(script: Path, processes: int) -> list[str]:
-    launch = ["-m", "accelerate.commands.launch", "--num_machines", "1", "--mixed_precision", "no"]
+    launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines", "1", "--mixed_precision", "no"]
     shared = [*launch, "--dynamo_backend", "no", "--num_processes", str(processes)] if processes > 1 else []
     return [sys.executable, *shared, str(script)]
