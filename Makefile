@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart quickstart-e2e quickstart-instruct reproduce-e2e reproduce-instruct reproduce-math plan-glue reproduce-glue test mutants lint audit tables report speed clean
+.PHONY: help install quickstart quickstart-e2e quickstart-instruct plan plan-glue reproduce reproduce-glue reproduce-e2e reproduce-instruct reproduce-math test mutants lint audit tables report speed clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,33 +30,30 @@ quickstart-instruct: install  ## Alpaca and MetaMathQA at embedded scale: every 
 	$(BIN)/python scripts/train.py --multirun experiment=quickstart-instruct
 	$(BIN)/python scripts/tables.py --print --root results/local/quickstart-instruct
 
-reproduce-instruct: install  ## VB-LoRA's table 3: Llama2 on cleaned Alpaca, from the hub; for a GPU, then a judge
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[quantization,judge]'
-	$(BIN)/python scripts/train.py --multirun experiment=vb_lora-table3
-	$(BIN)/python scripts/tables.py --print --root results/local/vb_lora-table3
+# BACKBONE, METHODS, TASKS (a,b) and SEEDS (0,1) narrow a table, LAUNCHER=joblib spreads it, SETTINGS="KEY=VALUE ..." are
+# further overrides.
+REPRODUCE = $(BIN)/python scripts/reproduce.py $(TABLE) $(if $(BACKBONE),--backbone $(BACKBONE)) \
+	$(if $(METHODS),--method $(METHODS)) $(if $(TASKS),--task $(TASKS)) $(if $(LAUNCHER),--launcher $(LAUNCHER)) \
+	$(if $(SEEDS),"seeds=[$(SEEDS)]") $(SETTINGS)
 
-reproduce-math: install  ## VB-LoRA's table 4: Mistral and Gemma on MetaMathQA, from the hub; for a large GPU
-	$(BIN)/python scripts/train.py --multirun experiment=vb_lora-table4
-	$(BIN)/python scripts/tables.py --print --root results/local/vb_lora-table4
+plan: install  ## what a table's reproduction would take, as TABLE="vb_lora 2": runs, disk, time (WARM_UP=1 measures it)
+	$(REPRODUCE) --plan $(if $(WARM_UP),--warm-up)
 
-PAPER ?= vb_lora
-# PAPER=lora_xs is LoRA-XS's table; BACKBONE, METHODS, TASKS (a,b) and SEEDS (0,1) narrow it, LAUNCHER=joblib spreads it.
-GLUE = $(BIN)/python scripts/reproduce.py $(PAPER) $(if $(filter lora_xs,$(PAPER)),GLUE,1) \
-	$(if $(BACKBONE),--backbone $(BACKBONE)) $(if $(METHODS),--method $(METHODS)) $(if $(TASKS),--task $(TASKS)) \
-	$(if $(SEEDS),seeds=[$(SEEDS)]) $(if $(LAUNCHER),--launcher $(LAUNCHER))
+reproduce: install  ## a published table, TABLE="vb_lora 2": its plan, what rows begin from, every row, tables, verdicts
+	extras=$$($(REPRODUCE) --extras) && { test -z "$$extras" || \
+		$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[$$extras]"; }
+	$(REPRODUCE) --verdicts
 
-plan-glue: install  ## what reproduce-glue would take: runs done and to do, time (from a short warm-up), disk
-	$(GLUE) --plan
+reproduce-glue plan-glue: TABLE = vb_lora 1
+reproduce-e2e: TABLE = vb_lora 2
+reproduce-instruct: TABLE = vb_lora 3
+reproduce-math: TABLE = vb_lora 4
 
-reproduce-glue: install  ## RoBERTa on GLUE, VB-LoRA's table 1, every row: the plan, then the runs; for a GPU
-	$(GLUE)
-	$(BIN)/python scripts/tables.py --print --root results/local/vb_lora-table1
-	$(BIN)/python scripts/verdicts.py --root results/local/vb_lora-table1
-
-reproduce-e2e: install  ## VB-LoRA's table 2: GPT-2 medium and large on E2E, from the hub; for a GPU
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[meteor]'
-	$(BIN)/python scripts/train.py --multirun experiment=vb_lora-table2
-	$(BIN)/python scripts/tables.py --print --root results/local/vb_lora-table2
+plan-glue: plan  ## the plan of reproduce-glue
+reproduce-glue: reproduce  ## RoBERTa on GLUE, VB-LoRA's table 1; for a GPU
+reproduce-e2e: reproduce  ## GPT-2 medium and large on E2E, VB-LoRA's table 2; for a GPU
+reproduce-instruct: reproduce  ## Llama2 on cleaned Alpaca, VB-LoRA's table 3; for a GPU, then a judge
+reproduce-math: reproduce  ## Mistral and Gemma on MetaMathQA, VB-LoRA's table 4; for a large GPU
 
 test: install  ## run the tests, on two cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

@@ -32,6 +32,16 @@ def composed(overrides: list[str], name: str = "run") -> "DictConfig":
         return compose(name, quoted(overrides))
 
 
+def launcher(name: str, overrides: list[str]) -> dict[str, Any]:
+    """Return the settings of one of Hydra's launchers, with ``overrides`` of hydra.launcher and of conf/run.yaml."""
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    with initialize_config_dir(str(CONF), job_name="reproduce", version_base="1.3"):
+        config = compose("run", quoted([f"hydra/launcher={name}", *overrides]), return_hydra_config=True)
+    return OmegaConf.to_container(config.hydra.launcher, resolve=True)
+
+
 def quoted(arguments: list[str]) -> list[str]:
     """Put paths that begin with ~ or hold a = in quotes, without which Hydra's grammar cannot read them."""
     return [_PATH.sub(r"\1'\2'", argument) for argument in arguments]

@@ -1,10 +1,14 @@
 """A paper's table, run row by row: which runs that takes, how long they take, and the runs themselves."""
 
+import contextlib
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +17,37 @@ from rich.console import Console
 
 from benchmarks import conf
 from benchmarks.errors import SuiteError
-from benchmarks.markup import Column, Page, text_column
-from benchmarks.papers import published, recipes
+from benchmarks.markup import ABSENT, Column, Page, text_column
+from benchmarks.papers import cluster, published, recipes
+from benchmarks.papers.cluster import Order
 from benchmarks.papers.published import PublishedRow
-from benchmarks.records import store
+from benchmarks.records import files, store
+from benchmarks.records.schema import Record
+from benchmarks.tasks import rows as data
+from benchmarks.tasks.text import Text
+from benchmarks.training import environment, plan, runner, warm_start
 from benchmarks.training import job as reading
-from benchmarks.training import plan, runner, warm_start
 from benchmarks.training.plan import Job, Run
 
 _WARM_UP = ["train.epochs=1", "start=null", "adapter.save=false", "wandb.mode=disabled"]
 _WARM_UP_ROWS = {"train": 256, "validation": 64}
+_WARM_UP_PROMPTS = 8  # of each set, where a task decodes
 _SCORING = 1 / 3  # the time of a row of dev as a share of a row that is learnt: forward alone, without backward
+SLURM = "submitit_slurm"
+_UNMEASURED = "no rate measured on this machine: --warm-up measures one"
+_ELSEWHERE = (
+    "a launcher's runs go elsewhere or side by side, so no time is told here; a plan on such a machine tells it"
+)
 _RECORD_BYTES = 50_000  # of a run's record and predictions, about
 _ADAPTER_BYTES = 10_000_000  # of an adapter that other runs begin from, with everything it trained, at most about
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How fast a group of a job goes on one machine: rows learnt in a second, and texts written, if it writes any."""
+
+    rows: float
+    texts: float | None
 
 
 @dataclass(frozen=True)
@@ -48,19 +70,31 @@ class Planned:
         """Return how many runs are still to do."""
         return len(self.runs) - len(self.done)
 
-    def seconds(self, rate: float) -> float:
-        """Return about how long the runs that are left take, when ``rate`` rows are learnt in a second."""
+    @cached_property
+    def prompts(self) -> dict[str, int]:
+        """Return how many prompts a run answers after its last epoch, by set."""
+        if not isinstance(self.job.task, Text):
+            return {}
+        return {name: len(asked) for name, asked in data.instances(self.job.rows, self.job.task).items()}
+
+    def seconds(self, rate: Rate) -> float:
+        """Return about how long the runs that are left take at a rate, learning, scoring dev and decoding."""
         splits = self.job.rows.splits
         rows = len(splits["train"]) + _SCORING * len(splits["validation"])
-        return self.left * rows * self.job.settings.train.epochs / rate
+        decoding = sum(self.prompts.values()) / rate.texts if rate.texts else 0.0
+        return self.left * (rows * self.job.settings.train.epochs / rate.rows + decoding)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs of a table, those that others begin from first, and about how many seconds each will take."""
+    """The jobs of a table, those that others begin from first, and about how many seconds each will take.
+
+    The seconds are None where no rate is known. ``notes`` say what the plan cannot know.
+    """
 
     jobs: list[Planned]
-    seconds: list[float]
+    seconds: list[float | None]
+    notes: list[str]
 
 
 def chosen_rows(paper: str, table: str, narrowed: dict[str, list[str]], root: Path) -> list[PublishedRow]:
@@ -90,16 +124,40 @@ def tasks_of(row: PublishedRow, wanted: Sequence[str]) -> list[str]:
     return [f"glue/{name}" for name in scored if not wanted or name in wanted]
 
 
-def planned(rows: Sequence[PublishedRow], tasks: Sequence[str], settings: Sequence[str], console: Console) -> Plan:
+def extras(rows: Sequence[PublishedRow], settings: Sequence[str], launcher: str | None) -> list[str]:
+    """Return the extras of pyproject.toml that rows, with more settings for all of them, and a launcher need."""
+    needed = {launcher.partition("_")[0]} if launcher else set()
+    for row in rows:
+        needed |= {"e2e": {"meteor"}, "alpaca": {"judge"}}.get(row.benchmark, set())
+        if conf.composed([*recipes.overrides(row), *settings]).backbone.quantization not in (None, "none"):
+            needed.add("quantization")
+    return sorted(needed)
+
+
+def planned(
+    rows: Sequence[PublishedRow],
+    tasks: Sequence[str],
+    settings: Sequence[str],
+    console: Console,
+    warm_up: bool = False,
+    launcher: str | None = None,
+) -> Plan:
     """Plan the runs of rows on some tasks, with more settings for all of them; an empty ``tasks`` takes every task.
 
-    It loads the rows and finds the backbones; each job that has runs left is warmed up for its time. ``console`` says
-    which runs failed before.
+    It loads the rows and finds the backbones. ``warm_up`` trains each job that has runs left for a short time where
+    this machine has no rate for it yet. With a ``launcher`` runs go elsewhere, so that no rate of this machine counts.
+    ``console`` says which runs failed before.
     """
     accelerator = Accelerator()
     jobs = [_planned(row, task, settings, accelerator, console) for row in rows for task in tasks_of(row, tasks)]
     jobs = _starts_of(jobs) + jobs
-    return Plan(jobs, [job.seconds(_warmed_up(job)) if job.left else 0.0 for job in jobs])
+    notes = _precision_notes(jobs)
+    if launcher:
+        told = "--warm-up is left out: " if warm_up else ""
+        return Plan(jobs, [None if job.left else 0.0 for job in jobs], [*notes, f"{told}{_ELSEWHERE}"])
+    rates = [_rate(job, warm_up) if job.left else None for job in jobs]
+    seconds = [job.seconds(rate) if rate else None if job.left else 0.0 for job, rate in zip(jobs, rates, strict=True)]
+    return Plan(jobs, seconds, notes + ([_UNMEASURED] if None in seconds else []))
 
 
 def _planned(row: PublishedRow, task: str, more: Sequence[str], accelerator: Accelerator, console: Console) -> Planned:
@@ -127,20 +185,62 @@ def _start_of(planned: Planned) -> Planned:
     return Planned(planned.row, [f"task={start.task.name}", *kept, *changed], start, runs, done)
 
 
-def _warmed_up(planned: Planned) -> float:
-    """Return how many rows a second a group of this job learns, from a short run of it that is kept in the cache."""
+def _precision_notes(jobs: Sequence[Planned]) -> list[str]:
+    """Say which runs are done in another precision than this machine's, which is where runs of a GPU look undone."""
+    undone = [planned for planned in jobs if planned.left and planned.job.settings.precision == "auto"]
+    notes = []
+    for other in ("bf16", "fp32"):
+        found = sum(_done_in(planned.job, other) for planned in undone if planned.job.precision != other)
+        if found:
+            notes.append(f"{found} of the runs to do are done in {other}: precision={other} asks for those")
+    return notes
+
+
+def _done_in(job: Job, precision: str) -> int:
+    start = job.start and replace(job.start, precision=precision)
+    return sum(run.path.exists() for run in plan.runs_of(replace(job, precision=precision, start=start)))
+
+
+def _rate(planned: Planned, warm_up: bool) -> Rate | None:
+    """Return the rate of a job's group on this machine from the cache, or from a warm-up; None without either."""
     job = planned.job
-    cache, splits = job.settings.cache / "warm-up", job.rows.splits
+    machine = f"{environment.hardware(job.accelerator)}, {job.accelerator.num_processes} processes"
+    folder = job.settings.cache / "rates" / re.sub(r"\W+", "-", machine)
+    kept = folder / f"{store.identity_of({'runs': [run.identity for run in planned.runs]})}.json"
+    if kept.exists():
+        return Rate(**json.loads(kept.read_text()))
+    if not warm_up:
+        return None
+    measured = _measured(planned, folder)
+    files.write_atomic(kept, json.dumps(asdict(measured)).encode())
+    return measured
+
+
+def _measured(planned: Planned, folder: Path) -> Rate:
+    """Train a job on a few rows, and decode a few prompts; what that leaves lies below ``folder``."""
+    job, splits = planned.job, planned.job.rows.splits
     few = [f"data.{split}_rows={min(rows, len(splits[split]))}" for split, rows in _WARM_UP_ROWS.items()]
-    settings = reading.read(conf.composed([*planned.overrides, *_WARM_UP, *few, f"results={cache}"]))
-    quiet = Console(quiet=True)
-    runs = plan.runs_of(plan.prepare(settings, job.accelerator, quiet))
-    if not all(plan.is_done(run, quiet) for run in runs):
+    if planned.prompts:
+        few.append(f"task.decode.instances={min(_WARM_UP_PROMPTS, *planned.prompts.values())}")
+    settings = reading.read(conf.composed([*planned.overrides, *_WARM_UP, *few, f"results={folder}", "force=true"]))
+    with contextlib.redirect_stdout(sys.stderr):  # standard output is the plan's
         runner.run_job(settings)
-    record = store.read(runs[0].path)
+    (run, *_) = plan.runs_of(plan.prepare(settings, job.accelerator, Console(quiet=True)))
+    record = store.read(run.path)
     if record.cost is None:
         raise SuiteError(f"the warm-up of {job.label} failed: {record.error}")
-    return record.cost.samples_per_second
+    return Rate(record.cost.samples_per_second, _texts_per_second(record))
+
+
+def _texts_per_second(record: Record) -> float | None:
+    """Return how many texts a record's group wrote in a second; None where it wrote none."""
+    decoded = [(len(solved.predictions), solved.seconds) for solved in record.exams.values()]
+    if record.generation:
+        decoded.append((len(record.generation.predictions), record.generation.seconds))
+    if not decoded:
+        return None
+    texts, seconds = (sum(column) for column in zip(*decoded, strict=True))
+    return texts * len(record.group) / seconds
 
 
 def page(made: Plan) -> Page:
@@ -154,11 +254,18 @@ def page(made: Plan) -> Page:
         Column("runs", [str(len(planned.runs)) for planned in jobs]),
         Column("done", [str(len(planned.done)) for planned in jobs]),
         Column("to do", [str(planned.left) for planned in jobs]),
-        Column("about", [_duration(seconds) for seconds in made.seconds]),
+        Column("about", [ABSENT if seconds is None else _duration(seconds) for seconds in made.seconds]),
     ]
+    return Page(columns, notes=[_summary(made), _disk(jobs), *made.notes])
+
+
+def _summary(made: Plan) -> str:
+    jobs, known = made.jobs, [seconds for seconds in made.seconds if seconds is not None]
     runs, left = sum(len(planned.runs) for planned in jobs), sum(planned.left for planned in jobs)
-    time = f"{runs} runs, {runs - left} done, {left} to do: about {_duration(sum(made.seconds))} one after another"
-    return Page(columns, notes=[time, _disk(jobs)])
+    counts = f"{runs} runs, {runs - left} done, {left} to do"
+    if len(known) == len(jobs):
+        return f"{counts}: about {_duration(sum(known))} one after another"
+    return counts
 
 
 def facts(made: Plan) -> list[dict[str, Any]]:
@@ -182,11 +289,32 @@ def _duration(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
 
 
-def run(made: Plan, script: Path, launcher: str | None) -> int:
-    """Run what is left of a plan, each row's tasks as one sweep; return the first exit status that is not 0.
+def roots(made: Plan) -> list[Path]:
+    """Return the folders that the records of a plan's rows lie in, without those that they begin from."""
+    starts = {planned.job.start.settings.results for planned in made.jobs if planned.job.start}
+    return list(dict.fromkeys(p.job.settings.results for p in made.jobs if p.job.settings.results not in starts))
 
-    ``script`` is scripts/train.py. ``launcher`` is one of Hydra's, which spreads a sweep, or None.
+
+def _orders(made: Plan) -> list[Order]:
+    """Return what is left of a plan as jobs for a cluster, each after the one that it begins from, if that is left."""
+    orders: dict[Path, Order] = {}
+    for planned in made.jobs:
+        if planned.left:
+            start = planned.job.start and orders.get(plan.runs_of(planned.job.start)[0].path)
+            orders[planned.runs[0].path] = Order(planned.job.label, tuple(planned.overrides), start)
+    return list(orders.values())
+
+
+def run(made: Plan, script: Path, launcher: str | None, spread: Sequence[str], processes: int) -> int:
+    """Run what is left of a plan, each row's tasks as one sweep, or on Slurm every job at once.
+
+    Return the first exit status that is not 0.
+
+    ``script`` is scripts/train.py. ``launcher`` is one of Hydra's, which spreads a sweep, or None;
+    ``spread`` are its settings. ``processes`` share each batch of a sweep without one.
     """
+    if launcher == SLURM:
+        return cluster.run(_orders(made), [f"cache={made.jobs[0].job.settings.cache}", *spread])
     status = 0
     tasks: dict[tuple[str, ...], list[str]] = {}
     for planned in made.jobs:
@@ -195,7 +323,13 @@ def run(made: Plan, script: Path, launcher: str | None) -> int:
             tasks.setdefault(shared, []).append(planned.task)
     for shared, names in tasks.items():
         sweep = ["--multirun", f"task={','.join(names)}", *shared]
-        spread = [f"hydra/launcher={launcher}"] if launcher else []
-        ended = subprocess.run([sys.executable, str(script), *sweep, *spread], check=False)
+        chosen = [f"hydra/launcher={launcher}", *spread] if launcher else []
+        ended = subprocess.run([*_command(script, processes), *sweep, *chosen], check=False)
         status = status or ended.returncode
     return status
+
+
+def _command(script: Path, processes: int) -> list[str]:
+    launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines", "1", "--mixed_precision", "no"]
+    shared = [*launch, "--dynamo_backend", "no", "--num_processes", str(processes)] if processes > 1 else []
+    return [sys.executable, *shared, str(script)]

@@ -16,18 +16,21 @@ _CODE = ("benchmarks", "methods", "conf", "pyproject.toml")
 
 def describe(accelerator: Accelerator, precision: str) -> Environment:
     """Return the environment of a run; outside a git checkout the revision is 'none'."""
-    if accelerator.device.type == "cuda":
-        hardware = torch.cuda.get_device_name(accelerator.device)
-    else:
-        hardware = f"{torch.cpu.get_capabilities()['cpu_name']}, {torch.get_num_threads()} threads"
     return Environment(
-        hardware=hardware,
+        hardware=hardware(accelerator),
         processes=accelerator.num_processes,
         precision=precision,
         packages={"python": platform.python_version()} | {name: version(name) for name in _PACKAGES},
         git_revision=_git("rev-parse", "HEAD") or "none",
         git_dirty=bool(_git("status", "--porcelain", "--", *_CODE)),
     )
+
+
+def hardware(accelerator: Accelerator) -> str:
+    """Return the name of the device that runs compute on, and of a CPU how many threads."""
+    if accelerator.device.type == "cuda":
+        return torch.cuda.get_device_name(accelerator.device)
+    return f"{torch.cpu.get_capabilities()['cpu_name']}, {torch.get_num_threads()} threads"
 
 
 def _git(*arguments: str) -> str:

@@ -17,7 +17,7 @@ from benchmarks.tasks import rows as data
 from benchmarks.tasks.base import Task
 from benchmarks.tasks.build import build
 from benchmarks.training import rates
-from benchmarks.training.settings import PAGED, JobSettings, Point, RunSettings
+from benchmarks.training.settings import JobSettings, Point, RunSettings
 from methods.base import Method
 
 
@@ -88,11 +88,6 @@ def prepare(settings: JobSettings, accelerator: Accelerator, console: Console) -
     task = build(settings.task)
     _check_fit(settings, task, method)
     quantization.check(settings.backbone.quantization)
-    if settings.train.optimizer == PAGED and accelerator.device.type != "cuda":
-        raise SuiteError(
-            f"train.optimizer={PAGED} keeps its state on a GPU, and this device is {accelerator.device.type}: "
-            "train.optimizer=null is the same AdamW without paging"
-        )
     if not method.trains:  # after one epoch it is what it is after all
         settings = settings.for_one_epoch()
     backbone = settings.backbone

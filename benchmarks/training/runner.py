@@ -12,7 +12,7 @@ from benchmarks.records.files import check_writable
 from benchmarks.records.schema import Start
 from benchmarks.training import checkpoint, plan, warm_start
 from benchmarks.training.plan import Job, Run
-from benchmarks.training.settings import JobSettings
+from benchmarks.training.settings import PAGED, JobSettings
 from benchmarks.training.warm_start import Began
 
 
@@ -20,6 +20,7 @@ def run_job(settings: JobSettings) -> int:
     """Train every run of one job that is not done, and leave its records; return how many were not done."""
     accelerator = Accelerator()
     console = Console(quiet=not accelerator.is_main_process, soft_wrap=True, highlight=False)
+    _check_device(settings, accelerator)
     job = plan.prepare(settings, accelerator, console)
     runs = plan.runs_of(job)
     done = [] if settings.force else [run for run in runs if plan.is_done(run, console)]
@@ -49,6 +50,15 @@ def run_job(settings: JobSettings) -> int:
     if failed:
         raise RunsFailed(f"{job.label}: {len(failed)} of {len(runs)} runs failed, and their records say why")
     return len(runs) - len(done)
+
+
+def _check_device(settings: JobSettings, accelerator: Accelerator) -> None:
+    """Raise SuiteError where the device cannot train as it is told. A plan may be made on another machine."""
+    if settings.train.optimizer == PAGED and accelerator.device.type != "cuda":
+        raise SuiteError(
+            f"train.optimizer={PAGED} keeps its state on a GPU, and this device is {accelerator.device.type}: "
+            "train.optimizer=null is the same AdamW without paging"
+        )
 
 
 def _say_what_is_done(job: Job, runs: list[Run], done: list[Run]) -> None:

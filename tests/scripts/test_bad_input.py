@@ -308,6 +308,14 @@ OTHERS: dict[str, dict[str, Case]] = {
         "an unknown task": (["vb_lora", "1", "--task", "mnly", "--plan"], ["no task mnly", "cola"]),
         "an unknown backbone": (["vb_lora", "1", "--backbone", "bert", "--plan"], ["no backbone bert", "roberta-base"]),
         "an unknown launcher": (["vb_lora", "1", "--launcher", "slurm"], ["invalid choice: 'slurm'"]),
+        "no processes": (
+            ["vb_lora", "1", "--processes", "0"],
+            ["--processes must be at least 1, and 1 with a launcher"],
+        ),
+        "a launcher's setting without one": (
+            ["vb_lora", "1", "hydra.launcher.n_jobs=2"],
+            ["say --launcher, one of joblib"],
+        ),
         "an unknown setting": (["vb_lora", "1", "--plan", "train.epoch=3"], ["train.epoch", "nearest: train.epochs"]),
         "no epochs": (["vb_lora", "1", "--plan", "train.epochs=0"], ["train.epochs must be at least 1, got 0"]),
     },

@@ -1,18 +1,22 @@
 """A published table run row by row, on a table made for this test: its plan, its runs, and that it goes on."""
 
 import json
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 from support.hub import Hub, files_of
+from support.tiny import writing_job
 
 from benchmarks import conf
 from benchmarks.analysis import verdicts
+from benchmarks.models.precision import fast_at_bf16
 from benchmarks.papers import published, recipes
 from benchmarks.records import store
 from benchmarks.training import job as reading
 from scripts import reproduce
-from scripts import tables as make_tables
 
 TABLE = """
 source: someone
@@ -73,10 +77,11 @@ def test_a_table_is_planned_then_run_and_then_done(
         ["lora", "qv", "glue/sst2", "2", "0", "2"],
         ["lora_xs", "query", "glue/sst2", "2", "0", "2"],
     ]
-    assert not (tmp_path / "results").exists()  # the warm-up lies in the cache
-    assert reproduce.main([*table, "--method", "lora", "--launcher", "joblib"]) == 0
+    assert not list((tmp_path).rglob("records"))  # a plan trains nothing
+    assert reproduce.main([*table, "--method", "lora", "--launcher", "joblib", "hydra.launcher.n_jobs=2"]) == 0
     told = capsys.readouterr().out
-    assert "4 runs, 0 done, 4 to do: about 0:00:" in told
+    assert "4 runs, 0 done, 4 to do\n" in told
+    assert "a launcher's runs go elsewhere or side by side" in told
     records = [store.read(path) for path in (tmp_path / "results").rglob("*.json")]
     assert sorted((record.task, record.seed) for record in records) == [
         ("glue/cola", 0),
@@ -91,18 +96,78 @@ def test_a_table_is_planned_then_run_and_then_done(
         overrides = [*recipes.overrides(row, record.task), "train.epochs=1", "train.batch_size=16"]
         recipe = verdicts.recipe_of(reading.read(conf.composed(overrides)))
         assert verdicts.differences(record, row, task, recipe) == ["the suite's own data"]
-    assert reproduce.main([*table, "--plan", "--format", "json"]) == 0
-    assert [
-        (job["task"], job["runs"], job["done"], job["seconds"] > 0) for job in json.loads(capsys.readouterr().out)
-    ] == [
-        ("glue/cola", 2, 2, False),
-        ("glue/sst2", 2, 2, False),
-        ("glue/sst2", 2, 0, True),
+    assert seconds_of(capsys, *table) == [0.0, 0.0, None]
+    assert seconds_of(capsys, *table, "--warm-up")[2] > 0
+    assert not list((tmp_path / "results").rglob("lora_xs*"))  # the warm-up lies in the cache
+    (done_before,) = [
+        path.stat().st_mtime_ns for path in (tmp_path / "cache" / "rates").rglob("records/**/*seed0*.json")
     ]
+    assert seconds_of(capsys, *table)[2] > 0
+    (done_after,) = [
+        path.stat().st_mtime_ns for path in (tmp_path / "cache" / "rates").rglob("records/**/*seed0*.json")
+    ]
+    assert done_before == done_after
     assert [line[3:] for line in plan_of(capsys, *table)] == [["2", "2", "0"], ["2", "2", "0"], ["2", "0", "2"]]
     assert plan_of(capsys, *table, "--task", "sst2", "--method", "lora") == [["lora", "qv", "glue/sst2", "2", "2", "0"]]
 
 
+def seconds_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[float | None]:
+    capsys.readouterr()
+    assert reproduce.main([*arguments, "--plan", "--format", "json"]) == 0
+    return [job["seconds"] for job in json.loads(capsys.readouterr().out)]
+
+
+def test_runs_that_are_done_elsewhere_in_another_precision_are_found(
+    settings: list[str], capsys: pytest.CaptureFixture[str], machine: dict, monkeypatch
+) -> None:
+    for name, value in machine.items():
+        monkeypatch.setenv(name, value)
+    table = ["someone", "1", *settings, "--method", "lora_xs"]
+    here, other = ("bf16", "fp32") if fast_at_bf16(torch.device("cpu")) else ("fp32", "bf16")
+    assert reproduce.main([*table, f"precision={other}"]) == 0
+    capsys.readouterr()
+    assert reproduce.main([*table, "--plan"]) == 0
+    told = capsys.readouterr().out
+    assert f"2 of the runs to do are done in {other}: precision={other} asks for those" in told
+    assert "no rate measured on this machine: --warm-up measures one" in told
+    assert [line[3:] for line in plan_of(capsys, *table, f"precision={here}")] == [["2", "0", "2"]]
+    assert [line[3:] for line in plan_of(capsys, *table, f"precision={other}")] == [["2", "2", "0"]]
+
+
+def test_what_a_text_table_decodes_is_in_its_estimate(
+    gpt2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "someone.yaml").write_text(E2E_TABLE)
+    sizes = ["task.decode.instances=12", "data.train_rows=24", "data.validation_rows=24"]
+    job = writing_job("lora", gpt2, "embedded", tmp_path, "seeds=[0,1]", *sizes)
+    chosen = [setting for setting in job if setting.partition("=")[0] not in ("task", "backbone", "method", "targets")]
+    table = ["someone", "3", "--published", str(tmp_path / "published"), *chosen]
+    (seconds,) = seconds_of(capsys, *table, "--warm-up")
+    (rate,) = [json.loads(file.read_text()) for file in (tmp_path / "cache" / "rates").glob("*/*.json")]
+    (record, _) = (store.read(path) for path in (tmp_path / "cache" / "rates").rglob("records/**/*.json"))
+    assert len(record.generation.predictions) == 8
+    rows = record.data.train_rows + record.data.validation_rows / 3
+    assert seconds == pytest.approx(2 * (rows * 2 / rate["rows"] + 12 / rate["texts"]))
+
+
+E2E_TABLE = """
+source: someone
+arxiv: '2401.00001'
+table: 3
+benchmark: e2e
+experiment: quickstart-e2e
+statistic: mean
+epoch: best
+seeds: 2
+rows:
+- backbone: gpt2-tiny
+  method: lora
+  targets: all
+  parameters: 1
+  parameters_as_printed: 1K
+  scores: {bleu: {value: 50}}
+"""
 HUBS_TABLE = """
 source: someone
 arxiv: '2401.00001'
@@ -127,7 +192,7 @@ README += "  - {split: validation, path: rte/validation*}\n---\n"
 
 
 def test_from_the_hub_to_a_verdict(
-    loopback: Hub, tables: Path, roberta: Path, glue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    loopback: Hub, tables: Path, roberta: Path, glue: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A published row by the hub's own clients: plan, run, table, verdict; the second time nothing is trained."""
     (tables / "hubs.yaml").write_text(HUBS_TABLE)
@@ -148,10 +213,11 @@ def test_from_the_hub_to_a_verdict(
     records = [store.read(path) for path in (tmp_path / "results").rglob("records/**/*.json")]
     assert [(record.task, record.data.source) for record in records] == [("glue/rte", "hub")] * 2
     assert {(record.backbone.revision, record.data.revision) for record in records} == {(model, data)}
-    capsys.readouterr()
-    assert reproduce.main(command) == 0
-    assert "2 runs, 2 done, 0 to do" in capsys.readouterr().out
-    assert make_tables.main(["--root", str(tmp_path / "results")]) == 0
+    capfd.readouterr()
+    assert reproduce.main([*command, "--verdicts"]) == 0
+    told = capfd.readouterr().out
+    assert "2 runs, 2 done, 0 to do" in told
+    assert "A score on dev is of the epoch that the paper's is" in told
     (table,) = (tmp_path / "results" / "tables").glob("*.md")
     assert f"Backbone: FacebookAI/roberta-base at {model[:12]}: 2 runs." in table.read_text()
     assert f"of nyu-mll/glue/rte at {data[:12]} (hub, " in table.read_text()
@@ -159,6 +225,58 @@ def test_from_the_hub_to_a_verdict(
     (verdict,) = verdicts.verdicts(of_table, records)
     assert (verdict.score, verdict.runs, verdict.ruling) == ("rte", 2, "not comparable")
     assert "train.epochs" in verdict.reason and "data" not in verdict.reason
+
+
+def test_make_takes_every_table_one_way() -> None:
+    """The commands that make would run, without running them."""
+    narrowed = ["METHODS=lora", "TASKS=rte", "SEEDS=0,1", "LAUNCHER=joblib", "SETTINGS=precision=bf16 train.epochs=1"]
+    asked = [
+        "--method",
+        "lora",
+        "--task",
+        "rte",
+        "--launcher",
+        "joblib",
+        "seeds=[0,1]",
+        "precision=bf16",
+        "train.epochs=1",
+    ]
+    targets = {"reproduce-glue": "1", "reproduce-e2e": "2", "reproduce-instruct": "3", "reproduce-math": "4"}
+    for target, table in targets.items():
+        assert made(target, *narrowed) == [["vb_lora", table, *asked, end] for end in ("--extras", "--verdicts")]
+    assert made("plan", "TABLE=lora_xs GLUE") == [["lora_xs", "GLUE", "--plan"]]
+    assert made("reproduce", "TABLE=lora_xs GLUE")[1] == ["lora_xs", "GLUE", "--verdicts"]
+    assert made("plan-glue", "WARM_UP=1") == [["vb_lora", "1", "--plan", "--warm-up"]]
+
+
+def made(*arguments: str) -> list[list[str]]:
+    """Return the words after scripts/reproduce.py of each command that make would run."""
+    told = subprocess.run(["make", "-n", *arguments], cwd=conf.CONF.parent, capture_output=True, text=True, check=True)
+    lines = [line for line in told.stdout.splitlines() if "scripts/reproduce.py" in line]
+    commands = [line.partition("scripts/reproduce.py")[2].partition(")")[0] for line in lines]
+    for command in commands:
+        reproduce.parser().parse_intermixed_args(shlex.split(command))
+    return [shlex.split(command) for command in commands]
+
+
+def test_what_a_table_needs_installed_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = {"1": "", "2": "meteor", "3": "judge,quantization", "4": ""}
+    for table, extras in wanted.items():
+        assert reproduce.main(["vb_lora", table, "--extras"]) == 0
+        assert capsys.readouterr().out == f"{extras}\n"
+    assert reproduce.main(["vb_lora", "2", "--extras", "--launcher", "submitit"]) == 0
+    assert capsys.readouterr().out == "meteor,submitit\n"
+
+
+def test_processes_share_a_tables_batches(settings: list[str], tmp_path: Path, machine: dict, monkeypatch) -> None:
+    for name, value in (machine | {"ACCELERATE_USE_CPU": "true"}).items():
+        monkeypatch.setenv(name, value)
+    assert reproduce.main(["someone", "1", *settings, "--method", "lora", "seeds=[0]", "--processes", "2"]) == 0
+    records = [store.read(path) for path in (tmp_path / "results").rglob("*.json")]
+    assert sorted((record.task, record.environment.processes) for record in records) == [
+        ("glue/cola", 2),
+        ("glue/sst2", 2),
+    ]
 
 
 def test_submitits_local_executor_spreads_a_row_from_any_folder(

@@ -1,0 +1,157 @@
+"""Jobs of a plan on a Slurm cluster: all submitted at once, those that begin from another's run after that one."""
+
+import contextlib
+import io
+import pickle
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks import command, conf
+from benchmarks.errors import SuiteError, first_line
+from benchmarks.training import job as reading
+from benchmarks.training import runner
+
+PAUSE = 10.0  # seconds between two looks at the queue
+_LAUNCHERS_OWN = ("_target_", "submitit_folder", "max_num_timeout")
+_OF_ANY_CLUSTER = (
+    "timeout_min",
+    "cpus_per_task",
+    "gpus_per_node",
+    "tasks_per_node",
+    "mem_gb",
+    "nodes",
+    "name",
+    "stderr_to_stdout",
+)
+
+
+@dataclass(frozen=True)
+class Order:
+    """One job to be submitted, by the overrides of ``scripts/train.py``.
+
+    ``after`` is the one that must have ended well before it begins.
+    """
+
+    label: str
+    overrides: tuple[str, ...]
+    after: "Order | None" = None
+
+    def __call__(self) -> None:
+        """Train the job on the node that it was given; a fault is one line in its log, and fails the job."""
+        try:
+            runner.run_job(reading.read(conf.composed(list(self.overrides))))
+        except (*command.bad_input(), OSError) as error:
+            raise RuntimeError(command.line_of(error)) from None
+
+    def checkpoint(self) -> Any:
+        """Return what a job that is requeued does, which is the same: it goes on from its last epoch."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """An order in Slurm's queue; ``job`` is submitit's."""
+
+    order: Order
+    job: Any
+
+
+def run(orders: Sequence[Order], settings: Sequence[str]) -> int:
+    """Submit orders to Slurm, say where they are, wait for all of them, and say how each ended; return 1 if one failed.
+
+    ``settings`` are overrides of hydra.launcher, and of the cache that logs lie in. Raises SuiteError where there is
+    no Slurm, or where it refuses a job.
+    """
+    if shutil.which("sbatch") is None:
+        raise SuiteError("--launcher submitit needs Slurm's sbatch, which is not here: run it on a login node")
+    chosen = conf.launcher("submitit_slurm", settings)
+    jobs: dict[Order, Submitted] = {}
+    try:
+        for after in dict.fromkeys(order.after for order in orders):
+            array = [order for order in orders if order.after == after]
+            waits_for = jobs[after].job.job_id if after else None
+            jobs |= {each.order: each for each in _submitted(array, chosen, waits_for)}
+    finally:
+        _say_where(list(jobs.values()))
+    failed = [each for each in _ended(list(jobs.values())) if _told(each)]
+    return 1 if failed else 0
+
+
+def _submitted(array: Sequence[Order], chosen: dict[str, Any], waits_for: str | None) -> list[Submitted]:
+    """Submit orders as one array, which begins once the job ``waits_for`` has ended well."""
+    import submitit
+
+    executor = submitit.AutoExecutor(
+        chosen["submitit_folder"], cluster="slurm", slurm_max_num_timeout=chosen["max_num_timeout"]
+    )
+    parameters = {key: value for key, value in chosen.items() if key not in _LAUNCHERS_OWN}
+    if waits_for:
+        # Without the second one, jobs whose dependency failed would wait in the queue for ever.
+        depends = {"dependency": f"afterok:{waits_for}", "kill-on-invalid-dep": "yes"}
+        parameters["additional_parameters"] = {**(parameters["additional_parameters"] or {}), **depends}
+    executor.update_parameters(
+        **{key if key in _OF_ANY_CLUSTER else f"slurm_{key}": value for key, value in parameters.items()}
+    )
+    try:
+        with contextlib.redirect_stderr(io.StringIO()), executor.batch():  # submitit prints what it raises too
+            jobs = [executor.submit(order) for order in array]
+    except submitit.core.utils.FailedJobError as error:
+        raise SuiteError(f"Slurm refuses {array[0].label}: {' '.join(str(error).split())}") from error
+    return [Submitted(order, job) for order, job in zip(array, jobs, strict=True)]
+
+
+def _say_where(jobs: Sequence[Submitted]) -> None:
+    for each in jobs:
+        after = f", after {each.order.after.label}" if each.order.after else ""
+        print(f"{each.job.job_id}: {each.order.label}{after}")
+    if jobs:
+        folder = jobs[0].job.paths.folder.parent
+        numbers = dict.fromkeys(each.job.job_id.partition("_")[0] for each in jobs)
+        print(
+            f"logs: {folder}/JOB/*_log.out and *_log.err; to end all of them: scancel {' '.join(numbers)}", flush=True
+        )
+
+
+def _ended(jobs: Sequence[Submitted]) -> Iterator[Submitted]:
+    """Give each job once it has ended. The queue is asked, and not the accounting, which a cluster may do without."""
+    left = {each.job.job_id: each for each in jobs}
+    gone: set[str] = set()  # what was not in the queue the last time: its result may take a while to be seen
+    while left:
+        queue = _queue()
+        for name, each in list(left.items()):
+            absent = queue is not None and name not in queue
+            if each.job.paths.result_pickle.exists() or (absent and name in gone):
+                yield left.pop(name)
+            elif absent:
+                gone.add(name)
+        if left:
+            time.sleep(PAUSE)
+
+
+def _queue() -> set[str] | None:
+    """Return the jobs of this person that wait or run, or None where Slurm does not answer."""
+    asked = subprocess.run(
+        ["squeue", "--me", "--noheader", "--array", "--format=%i"], capture_output=True, text=True, check=False
+    )
+    return set(asked.stdout.split()) if asked.returncode == 0 else None
+
+
+def _told(each: Submitted) -> bool:
+    """Say how a job ended, in a line; return whether it failed."""
+    paths = each.job.paths
+    if not paths.result_pickle.exists():
+        how = f"ended without a result (cancelled, or out of time or memory): see {paths.folder}"
+    else:
+        status, result = pickle.loads(paths.result_pickle.read_bytes())
+        if status == "success":
+            print(f"{each.job.job_id}: {each.order.label}: done", flush=True)
+            return False
+        how = first_line(result.strip().splitlines()[-1].removeprefix("RuntimeError: "))
+    print(f"{each.job.job_id}: {each.order.label}: {how}", flush=True)
+    return True
