@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,17 +108,20 @@ def test_jobs_that_fail_or_are_cancelled_are_named_and_what_waits_for_them_ends(
 def test_a_job_that_is_requeued_goes_on(table: list[str], tmp_path: Path, node: dict[str, str]) -> None:
     """As on a time limit: Slurm signals the job, which asks to be requeued, and trains again what it had not done."""
     chosen = ["train.epochs=40", "--task", "cola", "hydra.launcher.max_num_timeout=2"]
-    command = ["python", "-c", "import sys; from scripts import reproduce; sys.exit(reproduce.main())"]
-    child = subprocess.Popen(
-        [*command, *table, *chosen], env=node | _here(), cwd=HOUSE, stdout=subprocess.PIPE, text=True
-    )
-    checkpoints, limit = tmp_path / "cache", time.monotonic() + 120
-    while not list(checkpoints.rglob("*.pt")) and time.monotonic() < limit:
-        time.sleep(0.1)
-    job = next(checkpoints.rglob("*_submitted.pkl")).name.partition("_submitted")[0]
-    subprocess.run(["scancel", "--signal=USR2", job], env=node, check=True)
-    slurm.begin_now(job, node)
-    told = child.communicate(timeout=240)[0]
+    command = [sys.executable, "-c", "import sys; from scripts import reproduce; sys.exit(reproduce.main())"]
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen([*command, *table, *chosen], env=node | _here(), cwd=HOUSE, **pipe) as child:
+        try:
+            checkpoints, limit = tmp_path / "cache", time.monotonic() + 120
+            while not list(checkpoints.rglob("*.pt")) and child.poll() is None and time.monotonic() < limit:
+                time.sleep(0.1)
+            assert child.poll() is None, child.stdout.read()
+            job = next(checkpoints.rglob("*_submitted.pkl")).name.partition("_submitted")[0]
+            subprocess.run(["scancel", "--signal=USR2", job], env=node, check=True)
+            slurm.begin_now(job, node)
+            told = child.communicate(timeout=240)[0]
+        finally:
+            child.kill()
     assert child.returncode == 0, told
     log = (
         next(checkpoints.rglob(f"{job}_0_log.out")).read_text()
