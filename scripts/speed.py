@@ -1,8 +1,9 @@
 """python scripts/speed.py [KEY=VALUE ...] [--methods A,B] [--targets A,B] [--runs 1,3] [--rows N] [--steps N]
 
 Times training steps: each method beside the same frozen model without an adapter, and beside peft's (pip install peft).
-Settings are those of scripts/train.py: backbone, task, data.root, precision, train.max_length. Writes
-results/tables/speed-<device>.md and its figure where --write is given.
+Settings are those of scripts/train.py: backbone, task, data.root, precision, train.max_length. The backbone's dropout
+is off, unless backbone.dropout says otherwise (null: the model's own). --write leaves the table and its figure in
+results/, under the names of device and backbone.
 """
 
 import sys
@@ -37,13 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             settings = job.read(conf.composed(overrides))
             jobs += [(settings, runs) for runs in options.runs]
     printer = command.console()
-    timed = speed.all_of(jobs, options.rows, options.steps, printer.print)
-    settings = jobs[0][0]
-    machine = speed.machine(settings.precision)
-    page = speed_table.page(timed, machine, settings.backbone_name, options.rows, options.steps)
+    size = speed.Size(options.rows, options.tokens)
+    timed = speed.all_of(jobs, size, options.steps, printer.print)
+    subject = speed.subject(jobs[0][0], size, options.steps)
+    page = speed_table.page(timed, subject)
     command.show([page], options.format)
     if options.write:
-        for path in speed_table.write(page, timed, machine, conf.ROOT):
+        for path in speed_table.write(page, timed, subject, conf.ROOT):
             print(f"written: {path}", file=sys.stderr)
     return 0
 
@@ -56,6 +57,9 @@ def parser() -> command.Parser:
     made.add_argument("--targets", type=command.names, default=["qv", "all"], metavar="A,B")
     made.add_argument("--runs", type=_counts, default=[1], metavar="1,3", help="how many runs train in one pass")
     made.add_argument("--rows", type=_count, default=32, help="of a batch of one run; default: %(default)s")
+    made.add_argument(
+        "--tokens", type=_count, metavar="N", help="of each row, drawn at random; default: rows of the task's own"
+    )
     made.add_argument("--steps", type=_count, default=24, help="that are timed; default: %(default)s")
     made.add_argument("--format", choices=markup.FORMATS, default="text", help="default: %(default)s")
     made.add_argument("--write", action="store_true", help="also write tables/speed-*.md and figures/speed-*.png")

@@ -55,9 +55,14 @@ def describe(kind: str | None) -> str | None:
     return None if kind is None else f"{_DESCRIBED[kind]}, bitsandbytes {library().__version__}"
 
 
+def be_quiet() -> None:
+    """Keep bitsandbytes, when it is imported, from announcing kernels that it would fetch from the hub."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
+
 def library() -> ModuleType:
     """Return bitsandbytes, which only the extra ``quantization`` installs."""
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it announces kernels that it would fetch from the hub
+    be_quiet()
     try:
         import bitsandbytes  # slow to import, and most runs do without
     except ImportError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks import markup
 from benchmarks.markup import ABSENT, Column, Page, text_column
 from benchmarks.records.files import write_atomic
-from benchmarks.training.speed import Ratio, Timed
+from benchmarks.training.speed import Ratio, Subject, Timed
 
 _WHAT = (
     "Floor: forward and backward through the same frozen model, from the loss to the embeddings, without adapter or "
@@ -18,8 +18,13 @@ _WHAT = (
     "GPU of its tensors.",
 )
 
+_DROPOUT = (
+    "With the backbone's dropout: of the floor and of what stands beside it torch's own, fused into attention where "
+    "torch can; of ours the masks that are keyed by run and row, which make a run in a group equal the run alone."
+)
 
-def page(timed: Sequence[Timed], machine: str, backbone: str, rows: int, steps: int) -> Page:
+
+def page(timed: Sequence[Timed], subject: Subject) -> Page:
     """Return the timed steps as a table, a line for each method, targets and number of runs."""
     return Page(
         columns=[
@@ -36,10 +41,23 @@ def page(timed: Sequence[Timed], machine: str, backbone: str, rows: int, steps: 
                 for name in ("floor", "ours", "beside")
             ),
         ],
-        title=f"Speed of a training step: {backbone}, {rows} rows a run",
-        notes=[f"On {machine}; {steps} steps of each, after a few that do not count.", *_WHAT],
+        title=f"Speed of a training step: {_named(subject)}",
+        notes=[
+            f"On {subject.machine}, {subject.software}; {subject.steps} steps of each, after a few that do not count.",
+            *_WHAT,
+            *([] if subject.dropout == 0 else [_DROPOUT]),
+        ],
         origin="Made by `python scripts/speed.py`; do not edit by hand.",
     )
+
+
+def _named(subject: Subject) -> str:
+    held = f" in {subject.quantization}" if subject.quantization else ""
+    size, dropout = subject.size, ""
+    if subject.dropout != 0:
+        dropout = f", dropout {'as it comes' if subject.dropout is None else f'{subject.dropout:g}'}"
+    tokens = "" if size.tokens is None else f" of {size.tokens} random tokens"
+    return f"{subject.backbone}{held}, {size.rows} rows a run{tokens}{dropout}"
 
 
 def _ratio(ratio: Ratio | None) -> str:
@@ -51,11 +69,12 @@ def _peak(timed: Timed, name: str) -> str:
     return ABSENT if peak is None else f"{peak / 2**20:,.0f}"
 
 
-def write(made: Page, timed: Sequence[Timed], machine: str, root: Path) -> list[Path]:
-    """Write the table and the figure below ``root``, under the name of the machine; return their paths."""
+def write(made: Page, timed: Sequence[Timed], subject: Subject, root: Path) -> list[Path]:
+    """Write the table and the figure below ``root``, named by machine and backbone; return their paths."""
     from benchmarks.report.figures import canvas, speed  # here, so that printing does not wait for matplotlib
 
-    stem = "speed-" + "-".join(re.findall(r"[a-z0-9]+", machine.partition(",")[0].lower()))
+    named = [subject.machine.partition(",")[0], subject.backbone, "" if subject.dropout == 0 else "dropout"]
+    stem = "-".join(["speed", *re.findall(r"[a-z0-9]+", " ".join(named).lower())])
     table = root / "tables" / f"{stem}.md"
     write_atomic(table, markup.document([made], "markdown").encode())
     return [table, canvas.write(speed.draw(timed, made.title), root / "figures" / f"{stem}.png")]

@@ -123,13 +123,8 @@ class RunGroup:
                 groups.append({"params": [view], "lr": rate, "weight_decay": decay})
         # A group that trains nothing is stepped all the same, for its loss; an optimizer wants something to hold.
         groups = groups or [{"params": [nn.Parameter(torch.empty(0))], "lr": 0.0, "weight_decay": 0.0}]
-        self._optimizer = self._optimizer_over(_joined(groups))
+        self._optimizer = optimizer_over(_joined(groups), settings.optimizer)
         self._scheduler = transformers.get_scheduler(settings.schedule, self._optimizer, warmup, self.steps)
-
-    def _optimizer_over(self, groups: list[dict]) -> torch.optim.Optimizer:
-        if self.train_settings.optimizer is None:
-            return torch.optim.AdamW(groups, fused=True)
-        return quantization.library().optim.PagedAdamW32bit(groups)
 
     def step(self, task: Task, batches: Sequence[Batch], epoch: int, alive: list[bool]) -> Tensor:
         """Train one step on the parts of a batch. Returns the (S,) losses.
@@ -235,6 +230,13 @@ def cast(model: nn.Module) -> None:
     for parameter in model.parameters():  # and no buffer: the tables of rotary positions need their digits
         if parameter.is_floating_point():  # which quantised weights are not
             parameter.data = parameter.data.to(torch.bfloat16)
+
+
+def optimizer_over(groups: list[dict], chosen: str | None) -> torch.optim.Optimizer:
+    """Return AdamW over groups of parameters, or the paged one that ``train.optimizer`` chose."""
+    if chosen is None:
+        return torch.optim.AdamW(groups, fused=True)
+    return quantization.library().optim.PagedAdamW32bit(groups)
 
 
 def _rate(lr: float | dict[str, float], name: str) -> float:

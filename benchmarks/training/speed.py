@@ -5,9 +5,11 @@ import math
 import multiprocessing
 import resource
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,11 +20,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.errors import SuiteError
-from benchmarks.models import backbones
+from benchmarks.models import backbones, quantization
 from benchmarks.models.peft import formats
 from benchmarks.tasks import order
-from benchmarks.training import allocator, feed, plan
-from benchmarks.training.group import Adaptation, Batch, RunGroup, cast
+from benchmarks.training import allocator, environment, feed, plan
+from benchmarks.training.group import Adaptation, Batch, RunGroup, cast, optimizer_over
 from benchmarks.training.plan import Job
 from benchmarks.training.settings import JobSettings, RunSettings
 from methods.sites import find_sites
@@ -78,31 +80,40 @@ class Timed:
         return Ratio(float(np.median(ratios)), float(low), float(high))
 
 
-def timed(settings: JobSettings, runs: int, rows: int, steps: int, memory: bool = True) -> Timed:
-    """Time the steps of a job's method on its own rows, each run with a batch of ``rows``.
+@dataclass(frozen=True)
+class Size:
+    """What a step takes: ``rows`` of each run, of ``tokens`` drawn at random; None: rows of the task's own."""
+
+    rows: int
+    tokens: int | None = None
+
+
+def timed(settings: JobSettings, runs: int, size: Size, steps: int, memory: bool = True) -> Timed:
+    """Time the steps of a job's method, each run with a batch of this size.
 
     All variants take the same batches in one process, one after another within each step and in turning order, so that
-    whatever slows the machine down slows all of them. ``memory`` measures each one's peak too, in a process of its own.
-    Raises SuiteError for settings that cannot be timed.
+    whatever slows the machine down slows all of them. ``memory`` measures each one's peak too: on a GPU of the tensors
+    that belong to it, elsewhere of a process of its own. Raises SuiteError for settings that cannot be timed.
     """
-    if settings.backbone.dropout != 0:
-        given = settings.backbone.dropout
-        raise SuiteError(f"steps are timed without the backbone's dropout: pass backbone.dropout=0, got {given}")
     job = plan.prepare(settings, Accelerator(), Console(quiet=True))
     if job.accelerator.device.type == "cpu":
         allocator.keep_memory()
     if not job.method.trains or (job.method.trains_backbone and runs > 1):
         raise SuiteError(f"method={job.method_name} has no step of {runs} runs to time: take another, or --runs 1")
-    batches = _batches(job, runs, rows, steps + WARM)
-    variants = _variants(job, runs, rows)
+    batches = _batches(job, runs, size, steps + WARM)
+    makers = _makers(job, partial(copy.deepcopy, _model(job)), runs, size)
+    tensors = _Tensors(job.accelerator.device)
+    variants = {name: tensors.of(name, make) for name, make in makers.items()}
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for number, batch in enumerate(batches):
         names = list(variants)
         turned = names[number % len(names) :] + names[: number % len(names)]
         for name in turned:
-            taken = _seconds(variants[name], batch, job.accelerator.device)
+            taken = tensors.of(name, partial(_seconds, variants[name], batch, job.accelerator.device))
             if number >= WARM:
                 seconds[name].append(taken)
+    if memory:
+        peak = tensors.peak or {name: _peak(settings, runs, size, name) for name in variants}
     return Timed(
         method=job.method_name,
         targets=job.targets,
@@ -110,8 +121,27 @@ def timed(settings: JobSettings, runs: int, rows: int, steps: int, memory: bool 
         seconds=seconds,
         tokens=float(np.mean([batch.inputs["input_ids"].numel() for batch in batches[WARM:]])),
         limit=_operations(variants["ours"], batches[0]) / _operations(variants["floor"], batches[0]),
-        peak={name: _peak(settings, runs, rows, name) for name in variants} if memory else {},
+        peak=peak if memory else {},
     )
+
+
+class _Tensors:
+    """Tells whose the tensors on a GPU are: ``of`` does something for a variant, and ``peak`` has its most bytes."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device, self._own = device, Counter()
+        self.peak: dict[str, int] = {}
+
+    def of(self, name: str, work: Callable[[], Any]) -> Any:
+        if self._device.type != "cuda":
+            return work()
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        made = work()
+        most = self._own[name] + torch.cuda.max_memory_allocated() - before
+        self.peak[name] = max(self.peak.get(name, 0), most)
+        self._own[name] += torch.cuda.memory_allocated() - before
+        return made
 
 
 def _seconds(step: Step, batch: Batch, device: torch.device) -> float:
@@ -137,7 +167,10 @@ def _added(_: Sequence[int], rows: Sequence[int], matrix: Sequence[int], **__: A
 _IN_PLACE = {torch.ops.aten.addmm_: _added, torch.ops.aten.baddbmm_: _added}  # which torch's counter leaves out
 
 
-def _batches(job: Job, runs: int, rows: int, count: int) -> list[Batch]:
+def _batches(job: Job, runs: int, size: Size, count: int) -> list[Batch]:
+    if size.tokens is not None:
+        return [_drawn(job, runs, size.rows, size.tokens, seed) for seed in range(count)]
+    rows = size.rows
     train = feed.feed_of(job).train
     per_epoch = len(train.examples) // rows
     if per_epoch < 1:
@@ -150,33 +183,67 @@ def _batches(job: Job, runs: int, rows: int, count: int) -> list[Batch]:
     return made
 
 
+def _drawn(job: Job, runs: int, rows: int, tokens: int, seed: int) -> Batch:
+    """Return a batch of random tokens, all of which count."""
+    backbone, generator = job.settings.backbone, torch.Generator().manual_seed(seed)
+    config = backbones.configuration(job.directory, job.task, backbone.shape, random=backbone.random)
+    limit = backbones.positions(config, job.task)
+    if limit is not None and tokens > limit:
+        raise SuiteError(f"tokens must be at most the {limit} that {job.settings.backbone_name} can take, got {tokens}")
+    drawn = torch.randint(config.vocab_size, (runs * rows, tokens), generator=generator)
+    labels = torch.randint(config.num_labels, (runs * rows,), generator=generator) if job.task.has_head else drawn
+    device = job.accelerator.device
+    return Batch(
+        inputs={"input_ids": drawn.to(device), "attention_mask": torch.ones_like(drawn, device=device)},
+        labels=labels.to(device),
+        weights=torch.full((runs, rows), 1 / rows, device=device),
+        examples=torch.arange(runs * rows, device=device).view(runs, rows),
+    )
+
+
 def _model(job: Job) -> nn.Module:
     backbone = job.settings.backbone
-    return backbones.load(job.directory, job.task, backbone.shape, backbone.head, backbone.dropout, backbone.random)
+    quantized = quantization.settings(backbone.quantization, job.precision, job.accelerator.device, backbone.head)
+    return backbones.load(
+        job.directory, job.task, backbone.shape, backbone.head, backbone.dropout, backbone.random, quantized
+    )
 
 
-def _frozen(job: Job) -> nn.Module:
+def _makers(job: Job, model: Callable[[], nn.Module], runs: int, size: Size) -> dict[str, Callable[[], Step]]:
+    """Return what makes each variant's step; peft's is there where peft is installed and has the method.
+
+    ``model`` gives each of them a backbone of its own.
+    """
+    makers = {"floor": lambda: _floor(job, model()), "ours": lambda: _ours(job, model(), runs, size)}
+    if job.method.trains_backbone:
+        makers["plain"] = lambda: _trained(job, _as_shipped(job, model()), runs)
+    elif (form := formats.find().get(job.method_name)) and not job.settings.backbone.fused and (peft := _peft()):
+        # Of a fused map peft cannot adapt a part, and so has no like of this.
+        config = form.settings(job.method) | {"peft_type": form.PEFT_TYPE, "target_modules": job.target_names}
+        config = peft.get_peft_config(config | {"task_type": "SEQ_CLS" if job.task.has_head else "CAUSAL_LM"})
+        makers["peft"] = lambda: _trained(job, peft.get_peft_model(_frozen(job, model()), config), runs)
+    return makers
+
+
+def _as_shipped(job: Job, model: nn.Module) -> nn.Module:
+    """Return the model as transformers would train it: with torch's own dropout, and attention that can fuse it."""
+    if job.settings.backbone.dropout != 0:
+        model.set_attn_implementation("sdpa")
+    if job.settings.train.gradient_checkpointing:
+        model.activation_checkpointing_enable({"use_reentrant": False})
+    return model.to(job.accelerator.device).train()
+
+
+def _frozen(job: Job, model: nn.Module) -> nn.Module:
     """Return the backbone as a group holds it where it is not trained: in bf16 if that was asked for."""
-    model = _model(job).requires_grad_(False)
+    model.requires_grad_(False)
     if job.precision == "bf16":
         cast(model)
-    return model
-
-
-def _variants(job: Job, runs: int, rows: int) -> dict[str, Step]:
-    """Return each variant's step; peft's is there where peft is installed and has the method."""
-    variants = {"floor": _floor(job), "ours": _ours(job, runs, rows)}
-    if job.method.trains_backbone:
-        variants["plain"] = _trained(job, _model(job), runs)
-    elif (form := formats.find().get(job.method_name)) and (peft := _peft()):
-        config = form.settings(job.method) | {"peft_type": form.PEFT_TYPE, "target_modules": job.target_names}
-        task_type = "SEQ_CLS" if job.task.has_head else "CAUSAL_LM"
-        adapted = peft.get_peft_model(_frozen(job), peft.get_peft_config(config | {"task_type": task_type}))
-        variants["peft"] = _trained(job, adapted, runs)
-    return variants
+    return _as_shipped(job, model)
 
 
 def _peft() -> Any:
+    quantization.be_quiet()  # peft imports bitsandbytes where it is installed
     try:
         import peft
     except ImportError:  # an extra: without it there is no such column
@@ -184,9 +251,9 @@ def _peft() -> Any:
     return peft
 
 
-def _floor(job: Job) -> Step:
+def _floor(job: Job, model: nn.Module) -> Step:
     """Return a forward and backward pass through the frozen model alone, from the loss to the embeddings."""
-    model = _frozen(job).to(job.accelerator.device).train()
+    model = _frozen(job, model)
     model.enable_input_require_grads()
 
     def step(batch: Batch) -> None:
@@ -196,13 +263,13 @@ def _floor(job: Job) -> Step:
     return step
 
 
-def _ours(job: Job, runs: int, rows: int) -> Step:
-    model, backbone = _model(job), job.settings.backbone
+def _ours(job: Job, model: nn.Module, runs: int, size: Size) -> Step:
+    backbone = job.settings.backbone
     sites = find_sites(model, job.target_names, backbone.head, backbone.fused) if job.method.adapts_sites else []
     adaptation = Adaptation(model, backbone.head, job.method, sites, job.method.frozen(sites))
     rates = job.settings.method
     chosen = [RunSettings(seed, rates["lr"], rates["lr_head"]) for seed in range(runs)]
-    group = RunGroup(adaptation, chosen, job.settings.train, 1000 * rows, job.accelerator, job.precision)
+    group = RunGroup(adaptation, chosen, job.settings.train, 1000 * size.rows, job.accelerator, job.precision)
 
     def step(batch: Batch) -> None:
         group.step(job.task, [batch], 0, [True] * runs)
@@ -212,9 +279,8 @@ def _ours(job: Job, runs: int, rows: int) -> Step:
 
 def _trained(job: Job, model: nn.Module, runs: int) -> Step:
     """Return a plain step: forward, backward, clipping and AdamW. Several runs are as many steps of one model."""
-    model = model.to(job.accelerator.device).train()
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=1e-4, fused=True)
+    optimizer = optimizer_over([{"params": parameters, "lr": 1e-4}], job.settings.train.optimizer)
     limit = job.settings.train.max_grad_norm
 
     def step(batch: Batch) -> None:
@@ -231,36 +297,53 @@ def _trained(job: Job, model: nn.Module, runs: int) -> Step:
     return step
 
 
-def _peak(settings: JobSettings, runs: int, rows: int, variant: str) -> int:
+def _peak(settings: JobSettings, runs: int, size: Size, variant: str) -> int:
     """Return the peak of memory of a process that does nothing but one variant's steps, in bytes."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(_peak_here, copy.deepcopy(settings), runs, rows, variant).result()
+        return pool.submit(_peak_here, copy.deepcopy(settings), runs, size, variant).result()
 
 
-def _peak_here(settings: JobSettings, runs: int, rows: int, variant: str) -> int:
+def _peak_here(settings: JobSettings, runs: int, size: Size, variant: str) -> int:
     job = plan.prepare(settings, Accelerator(), Console(quiet=True))
-    makers = {"floor": lambda: _floor(job), "ours": lambda: _ours(job, runs, rows)}
-    step = makers[variant]() if variant in makers else _variants(job, runs, rows)[variant]
-    for batch in _batches(job, runs, rows, 2):
+    step = _makers(job, lambda: _model(job), runs, size)[variant]()
+    for batch in _batches(job, runs, size, 2):
         step(batch)
-    if job.accelerator.device.type == "cuda":
-        return torch.cuda.max_memory_allocated()
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def machine(precision: str) -> str:
-    """Return the processor, its threads and the precision, in a few words."""
-    from benchmarks.training.environment import describe
+@dataclass(frozen=True)
+class Subject:
+    """What was timed, and where: ``machine`` is a processor with its threads, ``dropout`` None for the model's own."""
 
-    made = describe(Accelerator(), precision)
-    return f"{made.hardware}, {precision}, torch {made.packages['torch']}, code {made.git_revision[:12]}"
+    backbone: str
+    quantization: str | None
+    dropout: float | None
+    size: Size
+    steps: int
+    machine: str
+    software: str
 
 
-def all_of(jobs: Sequence[tuple[JobSettings, int]], rows: int, steps: int, say: Callable[[str], None]) -> list[Timed]:
+def subject(settings: JobSettings, size: Size, steps: int) -> Subject:
+    """Return what the timing of jobs with these settings is of."""
+    made = environment.describe(Accelerator(), settings.precision)
+    backbone = settings.backbone
+    return Subject(
+        backbone=settings.backbone_name,
+        quantization=backbone.quantization,
+        dropout=backbone.dropout,
+        size=size,
+        steps=steps,
+        machine=made.hardware,
+        software=f"{settings.precision}, torch {made.packages['torch']}, code {made.git_revision[:12]}",
+    )
+
+
+def all_of(jobs: Sequence[tuple[JobSettings, int]], size: Size, steps: int, say: Callable[[str], None]) -> list[Timed]:
     """Time each job with its number of runs, one after another."""
     made = []
     for settings, runs in jobs:
         say(f"{settings.method['name']} {settings.targets}, {runs} in one pass")
-        made.append(timed(settings, runs, rows, steps))
+        made.append(timed(settings, runs, size, steps))
     return made

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is d
 
 def timed(method: str, bert: Path, glue: Path, root: Path, runs: int = 1) -> speed.Timed:
     settings = tiny.settings(tiny.job(method, bert, glue, root, "targets=qv", DRY))
-    return speed.timed(settings, runs, rows=4, steps=3, memory=False)
+    return speed.timed(settings, runs, speed.Size(4), steps=3, memory=False)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_the_limit_grows_with_the_rank(bert: Path, glue: Path, tmp_path: Path) -
     limits = []
     for rank in (1, 9):
         settings = tiny.settings(tiny.job("lora", bert, glue, tmp_path, f"method.rank={rank}", DRY))
-        limits.append(speed.timed(settings, 1, 4, 1, memory=False).limit)
+        limits.append(speed.timed(settings, 1, speed.Size(4), 1, memory=False).limit)
     assert limits[0] < limits[1] < 2
 
 
@@ -68,7 +68,8 @@ def test_without_peft_its_column_is_empty(
 ) -> None:
     monkeypatch.setattr(speed, "_peft", lambda: None)
     made = timed("lora", bert, glue, tmp_path)
-    page = speed_table.page([made], "a machine", "tiny", 4, 3)
+    settings = tiny.settings(tiny.job("lora", bert, glue, tmp_path, DRY))
+    page = speed_table.page([made], speed.subject(settings, speed.Size(4), 3))
     (cell,) = next(column.cells for column in page.columns if column.heading == "ours / beside")
     assert "peft" not in made.seconds and cell == "-"
 
