@@ -128,8 +128,8 @@ class Task(Settings):
         """Return (rows,): the weight of each row in a batch's mean loss, before division by the batch's sum."""
 
     @abstractmethod
-    def collate(self, examples: list[Example], tokenizer: Any) -> tuple[dict[str, Any], Tensor]:
-        """Return the model's inputs and the labels of n rows, padded to the longest row.
+    def collate(self, examples: list[Example], tokenizer: Any, multiple: int = 1) -> tuple[dict[str, Any], Tensor]:
+        """Return the model's inputs and the labels of n rows, padded to a ``multiple`` of tokens.
 
         Inputs: keyword arguments of the model's forward pass, among them (n, tokens) tensors. Labels: (n,) or
         (n, tokens), as ``loss`` and ``predict`` take them.

@@ -103,10 +103,11 @@ class Classification(Task):
         """Return (rows,) of ones: all rows count alike."""
         return np.ones(len(examples))
 
-    def collate(self, examples: list[Example], tokenizer: Any) -> tuple[dict[str, Tensor], Tensor]:
-        """Return n rows padded to the longest, as (n, tokens) tensors, and the labels (n,)."""
+    def collate(self, examples: list[Example], tokenizer: Any, multiple: int = 1) -> tuple[dict[str, Tensor], Tensor]:
+        """Return n padded rows as (n, tokens) tensors, and the labels (n,)."""
         inputs = [{key: value for key, value in example.items() if key != "labels"} for example in examples]
-        return dict(tokenizer.pad(inputs, return_tensors="pt")), torch.tensor(self.labels_of(examples))
+        padded = tokenizer.pad(inputs, return_tensors="pt", pad_to_multiple_of=multiple)
+        return dict(padded), torch.tensor(self.labels_of(examples))
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return (n,) losses: cross-entropy in nats, or squared errors. logits: (n, outputs), labels: (n,)."""

@@ -124,18 +124,19 @@ class Text(Task):
         """Return (rows,): the number of tokens, since a batch's mean loss is taken over its tokens."""
         return self.labels_of(examples)
 
-    def collate(self, examples: list[Example], tokenizer: Any) -> tuple[dict[str, Any], Tensor]:
-        """Return n rows padded to the longest, as (n, tokens) tensors, and the labels (n, last tokens).
+    def collate(self, examples: list[Example], tokenizer: Any, multiple: int = 1) -> tuple[dict[str, Any], Tensor]:
+        """Return n padded rows as (n, tokens) tensors, and the labels (n, last tokens).
 
         ``logits_to_keep`` among the inputs asks the model for the logits from the end of the shortest prompt on, and
         no more; the labels are those of the same tokens.
         """
         from transformers import DataCollatorForSeq2Seq  # slow to import, and needed where a model is loaded anyway
 
-        collator = DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=IGNORED)
+        collator = DataCollatorForSeq2Seq(tokenizer, label_pad_token_id=IGNORED, pad_to_multiple_of=multiple)
         padded = dict(collator([dict(example) for example in examples]))
         labels = padded.pop("labels")
         needed = labels.shape[1] - int((labels != IGNORED).any(0).int().argmax()) + 1
+        needed = min(labels.shape[1], -(-needed // multiple) * multiple)
         return padded | {"logits_to_keep": needed}, labels[:, -needed:]
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """What a job's runs learn from and are asked: rows as tokens, batches of them, prompts."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,18 +19,24 @@ from benchmarks.tasks import rows as data
 from benchmarks.tasks.base import Example, Task
 from benchmarks.tasks.text import Decoding, Instance, Text
 from benchmarks.tasks.tokens import tokenise
-from benchmarks.training.group import Batch
+from benchmarks.training.passes import Batch
 from benchmarks.training.plan import Job
+
+_PADDED = 16  # tokens, whose multiples batches are padded to on a GPU, so that few shapes of them have to be recorded
 
 
 @dataclass(frozen=True)
 class Split:
-    """A task's rows as tokens; ``halves`` tells dev's two halves apart, and train has none."""
+    """A task's rows as tokens; ``halves`` tells dev's two halves apart, and train has none.
+
+    Batches are padded to a ``multiple`` of tokens.
+    """
 
     task: Task
     examples: list[Example]
     tokenizer: Any
     halves: np.ndarray | None = None
+    multiple: int = 1
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -73,8 +80,8 @@ class Split:
         )
 
     def collate(self, rows: Sequence[int]) -> tuple[dict[str, Any], Tensor]:
-        """Return these rows' tokens, padded to the longest, and their labels."""
-        return self.task.collate([self.examples[row] for row in rows], self.tokenizer)
+        """Return these rows' tokens, padded to the longest's multiple, and their labels."""
+        return self.task.collate([self.examples[row] for row in rows], self.tokenizer, self.multiple)
 
 
 @dataclass(frozen=True)
@@ -113,17 +120,18 @@ def feed_of(job: Job) -> Feed:
     if isinstance(job.task, Text):
         context = backbones.context(job.directory, job.settings.backbone.shape)
         asked = questions(job.rows, job.task, tokenizer, context)
-    train, dev = (_split(job, name, tokenizer) for name in ("train", "validation"))
+    multiple = 1 if job.accelerator.device.type == "cpu" else math.gcd(_PADDED, limit or _PADDED)
+    train, dev = (_split(job, name, tokenizer, multiple) for name in ("train", "validation"))
     check_tokenizer(tokenizer, config, job.task.has_head, [*train.examples, *dev.examples], backbone.random)
     return Feed(tokenizer, train, dev, asked)
 
 
-def _split(job: Job, name: str, tokenizer: Any) -> Split:
+def _split(job: Job, name: str, tokenizer: Any, multiple: int) -> Split:
     length = job.settings.train.max_length
     with job.accelerator.main_process_first():
         examples = tokenise(job.rows, name, job.task, tokenizer, job.fingerprint, length)
     if name == "train":
-        return Split(job.task, examples, tokenizer)
+        return Split(job.task, examples, tokenizer, multiple=multiple)
     halves = data.halves(job.task, job.rows.splits[name])
     if len(set(halves)) < 2:
         raise SuiteError(
@@ -131,7 +139,7 @@ def _split(job: Job, name: str, tokenizer: Any) -> Split:
             "raise data.validation_rows"
         )
     _check_scorable(job.task, examples, halves)
-    return Split(job.task, examples, tokenizer, halves)
+    return Split(job.task, examples, tokenizer, halves, multiple)
 
 
 def _check_scorable(task: Task, examples: list[Example], halves: np.ndarray) -> None:

@@ -14,24 +14,12 @@ from torch import Tensor, nn
 from benchmarks.errors import SuiteError
 from benchmarks.models import heads, quantization
 from benchmarks.tasks.base import Task
+from benchmarks.training import passes
+from benchmarks.training.passes import Batch
 from benchmarks.training.settings import RunSettings, TrainSettings
 from methods.adapter import Adapter
 from methods.base import Method, Site, Tensors, kind
 from methods.dropout import Rows
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The S runs' rows of one step, or of a part of it, run by run.
-
-    inputs: (S * n, tokens); labels: (S * n, ...); the rest: (S, n). ``weights`` are the rows' shares of their run's
-    loss in the whole step; a row that only fills up a process's share has 0.
-    """
-
-    inputs: dict[str, Any]
-    labels: Tensor
-    weights: Tensor
-    examples: Tensor
 
 
 @dataclass(frozen=True)
@@ -85,9 +73,13 @@ class RunGroup:
         self.heads = self._install_heads(model, adaptation.head, heads_drawn)
         self.model = model.to(accelerator.device)
         if train.gradient_checkpointing:
-            self.model.activation_checkpointing_enable({"use_reentrant": False})
+            # Nothing that is computed again is random: dropout is keyed, and the noise of factors is drawn before.
+            self.model.activation_checkpointing_enable({"use_reentrant": False, "preserve_rng_state": False})
         self.adapter = Adapter(self.model, method, adaptation.sites, initial, adaptation.frozen, self.rows)
         self._collect()
+        self._is_recorded = self._can_be_recorded(method, adaptation.sites)
+        self._pass = passes.recorded(self._do, self.rows) if self._is_recorded else self._do
+        self._forget_gradients()
 
     def _install_heads(self, model: nn.Module, names: list[str], drawn: list[dict[str, Tensors]]) -> dict[str, Any]:
         """Put the runs' heads, and dropout that is keyed by rows, in the place of the model's own."""
@@ -136,12 +128,7 @@ class RunGroup:
         for batch in batches:
             seeds = torch.tensor([[run.seed] for run in self.runs], device=batch.examples.device)
             self.rows.enter(seeds, epoch, batch.examples, self._scheduler.last_epoch)
-            with self._autocast:
-                logits = self.model(**batch.inputs).logits
-            part = (task.loss(logits, batch.labels).view_as(batch.weights) * batch.weights).sum(1)
-            if part.requires_grad:  # not where nothing is trained
-                part.sum().backward()
-            losses += part.detach()
+            losses += self._pass(task, batch)
         losses = self.accelerator.reduce(losses, "sum")
         self._share_gradients()
         for index, views in enumerate(self._views):
@@ -151,9 +138,33 @@ class RunGroup:
                     view.grad = None
         self._optimizer.step()
         self._scheduler.step()
-        for parameter in (*self._stacked.values(), *self._backbone.values()):
-            parameter.grad = None
+        self._forget_gradients()
         return losses
+
+    def _do(self, task: Task, batch: Batch) -> Tensor:
+        """Go forward and backward through the model; add to the gradients, and return the runs' losses (S,)."""
+        with self._autocast:
+            logits = self.model(**batch.inputs).logits
+        losses = (task.loss(logits, batch.labels).view_as(batch.weights) * batch.weights).sum(1)
+        if losses.requires_grad:  # not where nothing is trained
+            losses.sum().backward()
+        return losses.detach()
+
+    def _can_be_recorded(self, method: Method, sites: list[Site]) -> bool:
+        """Say whether passes are recorded: on a GPU, unless a pass draws noise or the backbone is trained."""
+        if self.accelerator.device.type != "cuda" or self.train_settings.cuda_graphs is False:
+            return False
+        return bool(self._stacked) and not method.trains_backbone and not (sites and method.noise(sites))
+
+    def _forget_gradients(self) -> None:
+        """Let the next pass begin without gradients; one that is recorded adds to the very tensors that are there."""
+        for parameter in (*self._stacked.values(), *self._backbone.values()):
+            if not self._is_recorded:
+                parameter.grad = None
+            elif parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            else:
+                parameter.grad.zero_()
 
     def _share_gradients(self) -> None:
         """Sum the processes' gradients and hand each run's slices to its views."""
@@ -161,7 +172,7 @@ class RunGroup:
         if self.accelerator.num_processes > 1 and parameters:
             flat = self.accelerator.reduce(torch.cat([p.grad.flatten() for p in parameters]), "sum")
             for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-                parameter.grad = part.view_as(parameter)
+                parameter.grad.copy_(part.view_as(parameter))
         stacked = list(self._stacked.values())
         for index, views in enumerate(self._views):
             for view, parameter in zip(views, stacked, strict=False):

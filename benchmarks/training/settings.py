@@ -47,6 +47,7 @@ class TrainSettings(Settings):
     accumulate: Count | None = None  # in how many parts a batch goes through the model; None: in one
     optimizer: Literal["paged_adamw_32bit"] | None = None  # None: AdamW; or one whose state can leave a full GPU
     gradient_checkpointing: bool | None = None  # compute activations again where they are needed, to hold fewer
+    cuda_graphs: Literal[False] | None = None  # None: a GPU is told of a pass once for each shape of a batch
 
 
 class BackboneSettings(Settings):

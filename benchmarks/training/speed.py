@@ -1,6 +1,7 @@
 """How fast a training step is: the suite's beside the same frozen model without an adapter, and beside peft's."""
 
 import copy
+import gc
 import math
 import multiprocessing
 import resource
@@ -16,17 +17,20 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from rich.console import Console
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.errors import SuiteError
 from benchmarks.models import backbones, quantization
 from benchmarks.models.peft import formats
 from benchmarks.tasks import order
-from benchmarks.training import allocator, environment, feed, plan
-from benchmarks.training.group import Adaptation, Batch, RunGroup, cast, optimizer_over
+from benchmarks.tasks.base import Task
+from benchmarks.training import allocator, environment, feed, passes, plan
+from benchmarks.training.group import Adaptation, RunGroup, cast, optimizer_over
+from benchmarks.training.passes import Batch
 from benchmarks.training.plan import Job
 from benchmarks.training.settings import JobSettings, RunSettings
+from methods.dropout import Rows
 from methods.sites import find_sites
 
 WARM = 3  # steps before those that are timed
@@ -100,6 +104,7 @@ def timed(settings: JobSettings, runs: int, size: Size, steps: int, memory: bool
         allocator.keep_memory()
     if not job.method.trains or (job.method.trains_backbone and runs > 1):
         raise SuiteError(f"method={job.method_name} has no step of {runs} runs to time: take another, or --runs 1")
+    gc.collect()  # what another method's steps have left
     batches = _batches(job, runs, size, steps + WARM)
     makers = _makers(job, partial(copy.deepcopy, _model(job)), runs, size)
     tensors = _Tensors(job.accelerator.device)
@@ -256,9 +261,19 @@ def _floor(job: Job, model: nn.Module) -> Step:
     model = _frozen(job, model)
     model.enable_input_require_grads()
 
+    def do(task: Task, batch: Batch) -> Tensor:
+        losses = task.loss(model(**batch.inputs).logits, batch.labels) * batch.weights.flatten()
+        losses.sum().backward()
+        return losses.detach()
+
+    if job.accelerator.device.type == "cpu" or job.settings.train.cuda_graphs is False:
+        return partial(do, job.task)
+    rows = Rows()
+    recorded = passes.recorded(do, rows)
+
     def step(batch: Batch) -> None:
-        logits = model(**batch.inputs).logits
-        (job.task.loss(logits, batch.labels) * batch.weights.flatten()).sum().backward()
+        rows.enter(torch.zeros_like(batch.examples[:, :1]), 0, batch.examples, 0)
+        recorded(job.task, batch)
 
     return step
 

@@ -84,6 +84,17 @@ def test_no_more_logits_are_asked_for_than_are_needed(task: Generation, tokenize
     assert (labels[:, 0] == IGNORED).all()
 
 
+def test_padding_to_a_multiple_changes_no_loss(task: Generation, tokenizer, gpt2: Path) -> None:
+    model = transformers.AutoModelForCausalLM.from_pretrained(gpt2).eval()
+    lost = []
+    for multiple in (1, 16):
+        inputs, labels = task.collate(examples(task, tokenizer), tokenizer, multiple)
+        assert inputs["input_ids"].shape[1] % multiple == labels.shape[1] % multiple == 0
+        with torch.no_grad():
+            lost.append(task.loss(model(**inputs).logits, labels))
+    torch.testing.assert_close(lost[0], lost[1], rtol=1e-6, atol=1e-6)
+
+
 def test_a_long_reference_is_cut_and_a_long_prompt_refused(task: Generation, tokenizer) -> None:
     whole = examples(task, tokenizer)
     longest_prompt = max(row["labels"].count(IGNORED) for row in whole)

@@ -8,7 +8,8 @@ from accelerate import Accelerator
 from support import method_cases
 
 from benchmarks.tasks.classification import Classification
-from benchmarks.training.group import Adaptation, Batch, RunGroup
+from benchmarks.training.group import Adaptation, RunGroup
+from benchmarks.training.passes import Batch
 from benchmarks.training.settings import RunSettings, TrainSettings
 from methods.base import digest
 from methods.sites import find_sites

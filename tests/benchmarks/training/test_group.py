@@ -24,11 +24,12 @@ from benchmarks.tasks import rows as data
 from benchmarks.tasks.base import Task
 from benchmarks.tasks.build import build
 from benchmarks.tasks.tokens import tokenise
-from benchmarks.training import loop
+from benchmarks.training import loop, passes
 from benchmarks.training.checkpoint import Progress
 from benchmarks.training.feed import Feed, Split
-from benchmarks.training.group import Adaptation, Batch, RunGroup
+from benchmarks.training.group import Adaptation, RunGroup
 from benchmarks.training.loop import Watch
+from benchmarks.training.passes import Batch
 from benchmarks.training.runner import run_job
 from benchmarks.training.settings import RunSettings, TrainSettings
 from methods import dropout
@@ -203,6 +204,26 @@ def step(group: Watched, task: Task, splits: dict, tokenizer, rows: list[list[in
         examples=chosen,
     )
     return group.step(task, [batch], epoch, [True] * len(rows)).tolist()
+
+
+@pytest.mark.parametrize("method", ["lora", "head"])
+def test_a_recorded_pass_trains_what_a_pass_does(method: str, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the bit, with dropout; only a GPU can record, so here what is recorded is the work itself."""
+    runs, epochs, done = bench.runs(method, [0, 1]), "train.epochs=3", []
+
+    def recorder(work):
+        filled = torch.empty(len(runs))
+        done.append(lambda: filled.copy_(work()))
+        return done[-1], filled
+
+    launched, _ = bench.train(method, runs, epochs)
+    monkeypatch.setattr(RunGroup, "_can_be_recorded", lambda *_: True)
+    monkeypatch.setattr(passes, "recorded", lambda do, rows: passes.Recorded(do, rows, recorder))
+    recorded, _ = bench.train(method, runs, epochs)
+    assert 0 < len(done) < len(recorded.losses) - len(done)  # some shape came a third time
+    for index in range(len(runs)):
+        assert torch.equal(losses(recorded, index), losses(launched, index))
+        torch.testing.assert_close(weights(recorded, index), weights(launched, index), atol=0, rtol=0)
 
 
 def test_masks_differ_between_the_seeds_of_a_group(bench: Bench) -> None:
