@@ -15,7 +15,8 @@ _WHAT = (
     "plain loop over transformers' model; several runs are as many steps of it. Each ratio is the median over steps of "
     "two times of the same step, [its 95% interval], from one process in which all take turns.",
     "Limit: the matrix products of our step over the floor's. Peak MiB: of a process that does nothing else, or on a "
-    "GPU of its tensors.",
+    "GPU of its tensors. There floor and ours are recorded as CUDA graphs, unless the title says otherwise, and what "
+    "stands beside them is as it comes.",
 )
 
 _DROPOUT = (
@@ -57,7 +58,8 @@ def _named(subject: Subject) -> str:
     if subject.dropout != 0:
         dropout = f", dropout {'as it comes' if subject.dropout is None else f'{subject.dropout:g}'}"
     tokens = "" if size.tokens is None else f" of {size.tokens} random tokens"
-    return f"{subject.backbone}{held}, {size.rows} rows a run{tokens}{dropout}"
+    launched = ", every kernel launched anew" if subject.launched else ""
+    return f"{subject.backbone}{held}, {size.rows} rows a run{tokens}{dropout}{launched}"
 
 
 def _ratio(ratio: Ratio | None) -> str:
@@ -73,7 +75,8 @@ def write(made: Page, timed: Sequence[Timed], subject: Subject, root: Path) -> l
     """Write the table and the figure below ``root``, named by machine and backbone; return their paths."""
     from benchmarks.report.figures import canvas, speed  # here, so that printing does not wait for matplotlib
 
-    named = [subject.machine.partition(",")[0], subject.backbone, "" if subject.dropout == 0 else "dropout"]
+    named = [subject.machine.partition(",")[0], subject.backbone]
+    named += ["" if subject.dropout == 0 else "dropout", "launched" if subject.launched else ""]
     stem = "-".join(["speed", *re.findall(r"[a-z0-9]+", " ".join(named).lower())])
     table = root / "tables" / f"{stem}.md"
     write_atomic(table, markup.document([made], "markdown").encode())

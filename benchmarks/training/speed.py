@@ -109,6 +109,8 @@ def timed(settings: JobSettings, runs: int, size: Size, steps: int, memory: bool
     makers = _makers(job, partial(copy.deepcopy, _model(job)), runs, size)
     tensors = _Tensors(job.accelerator.device)
     variants = {name: tensors.of(name, make) for name, make in makers.items()}
+    # Before all other steps, since the operations of one that is recorded are not seen.
+    operations = {name: _operations(variants[name], batches[0]) for name in ("floor", "ours")}
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for number, batch in enumerate(batches):
         names = list(variants)
@@ -125,7 +127,7 @@ def timed(settings: JobSettings, runs: int, size: Size, steps: int, memory: bool
         runs=runs,
         seconds=seconds,
         tokens=float(np.mean([batch.inputs["input_ids"].numel() for batch in batches[WARM:]])),
-        limit=_operations(variants["ours"], batches[0]) / _operations(variants["floor"], batches[0]),
+        limit=operations["ours"] / operations["floor"],
         peak=peak if memory else {},
     )
 
@@ -329,11 +331,15 @@ def _peak_here(settings: JobSettings, runs: int, size: Size, variant: str) -> in
 
 @dataclass(frozen=True)
 class Subject:
-    """What was timed, and where: ``machine`` is a processor with its threads, ``dropout`` None for the model's own."""
+    """What was timed, and where: ``machine`` is a processor with its threads, ``dropout`` None for the model's own.
+
+    ``launched`` says of a GPU that it was told of every kernel anew.
+    """
 
     backbone: str
     quantization: str | None
     dropout: float | None
+    launched: bool
     size: Size
     steps: int
     machine: str
@@ -348,6 +354,7 @@ def subject(settings: JobSettings, size: Size, steps: int) -> Subject:
         backbone=settings.backbone_name,
         quantization=backbone.quantization,
         dropout=backbone.dropout,
+        launched=settings.train.cuda_graphs is False,
         size=size,
         steps=steps,
         machine=made.hardware,
