@@ -77,8 +77,11 @@ class RunGroup:
             self.model.activation_checkpointing_enable({"use_reentrant": False, "preserve_rng_state": False})
         self.adapter = Adapter(self.model, method, adaptation.sites, initial, adaptation.frozen, self.rows)
         self._collect()
-        self._is_recorded = self._can_be_recorded(method, adaptation.sites)
-        self._pass = passes.recorded(self._do, self.rows) if self._is_recorded else self._do
+        self._gradients: list[Tensor] | None = None  # where a recorded pass adds its own, always the same tensors
+        self._pass = self._do
+        if self._can_be_recorded(method, adaptation.sites):
+            self._gradients = [torch.zeros_like(p) for p in self._stacked.values()]
+            self._pass = passes.recorded(self._do, self.rows)
         self._forget_gradients()
 
     def _install_heads(self, model: nn.Module, names: list[str], drawn: list[dict[str, Tensors]]) -> dict[str, Any]:
@@ -123,7 +126,8 @@ class RunGroup:
 
         A run that is not ``alive``, or whose loss or gradient is not finite, is left as it was, and its loss is nan.
         """
-        self.model.train()
+        if not self.model.training:  # to tell every module again would take as long as some hundred kernels
+            self.model.train()
         losses = torch.zeros(len(self.runs), device=self.accelerator.device)
         for batch in batches:
             seeds = torch.tensor([[run.seed] for run in self.runs], device=batch.examples.device)
@@ -131,8 +135,10 @@ class RunGroup:
             losses += self._pass(task, batch)
         losses = self.accelerator.reduce(losses, "sum")
         self._share_gradients()
+        norms = torch.stack([self._clip(views).to(losses.device) for views in self._views])
+        finite = (losses.isfinite() & norms.isfinite()).tolist()  # waits for a GPU, and so once for all runs
         for index, views in enumerate(self._views):
-            if not (alive[index] and losses[index].isfinite() and self._clip(views)):
+            if not (alive[index] and finite[index]):
                 losses[index] = torch.nan
                 for view in views:
                     view.grad = None
@@ -158,13 +164,11 @@ class RunGroup:
 
     def _forget_gradients(self) -> None:
         """Let the next pass begin without gradients; one that is recorded adds to the very tensors that are there."""
-        for parameter in (*self._stacked.values(), *self._backbone.values()):
-            if not self._is_recorded:
-                parameter.grad = None
-            elif parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-            else:
-                parameter.grad.zero_()
+        parameters = (*self._stacked.values(), *self._backbone.values())
+        if self._gradients is not None:
+            torch._foreach_zero_(self._gradients)
+        for parameter, gradient in zip(parameters, self._gradients or [None] * len(parameters), strict=True):
+            parameter.grad = gradient
 
     def _share_gradients(self) -> None:
         """Sum the processes' gradients and hand each run's slices to its views."""
@@ -178,11 +182,10 @@ class RunGroup:
             for view, parameter in zip(views, stacked, strict=False):
                 view.grad = None if parameter.grad is None else parameter.grad[index]
 
-    def _clip(self, views: list[Tensor]) -> bool:
-        """Clip a run's gradients, if they are to be; say whether they are finite."""
+    def _clip(self, views: list[Tensor]) -> Tensor:
+        """Clip a run's gradients, if they are to be; return their norm."""
         limit = self.train_settings.max_grad_norm
-        norm = nn.utils.clip_grad_norm_(views, math.inf if limit is None else limit)
-        return bool(norm.isfinite())
+        return nn.utils.clip_grad_norm_(views, math.inf if limit is None else limit)
 
     @contextmanager
     def answering(self) -> Iterator[None]:
