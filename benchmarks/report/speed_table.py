@@ -59,7 +59,9 @@ def _named(subject: Subject) -> str:
         dropout = f", dropout {'as it comes' if subject.dropout is None else f'{subject.dropout:g}'}"
     tokens = "" if size.tokens is None else f" of {size.tokens} random tokens"
     launched = ", every kernel launched anew" if subject.launched else ""
-    return f"{subject.backbone}{held}, {size.rows} rows a run{tokens}{dropout}{launched}"
+    return (
+        f"{subject.backbone}{held}, {size.rows} {'row' if size.rows == 1 else 'rows'} a run{tokens}{dropout}{launched}"
+    )
 
 
 def _ratio(ratio: Ratio | None) -> str:

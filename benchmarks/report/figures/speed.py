@@ -27,7 +27,7 @@ def draw(timed: Sequence[Timed], title: str) -> Figure:
     axes.set_yticks(range(len(timed)), [_label(each) for each in timed])
     axes.set_ylim(len(timed) - 0.5, -0.5)
     axes.set_xlabel("times as long as the other's step (95% interval); less is faster")
-    axes.set_title(title)
+    figure.suptitle(title, fontsize=10, wrap=True)  # a title of the axes would be cut at the page's edge
     canvas.grid(axes)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return figure
