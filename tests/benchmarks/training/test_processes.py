@@ -43,14 +43,14 @@ def test_two_processes_write_as_one(
 
 def test_two_processes_go_on_after_a_kill(bert: Path, glue: Path, machine: dict[str, str], tmp_path: Path) -> None:
     def job(root: Path) -> list[str]:
-        return tiny.job("lora", bert, glue, root, "task=glue/stsb", *MORE, "train.epochs=40")
+        return tiny.job("lora", bert, glue, root, "task=glue/stsb", *MORE, "train.epochs=16")
 
     run_job(tiny.settings(job(tmp_path / "one")))
     checkpoints = tmp_path / "two" / "cache" / "checkpoints"
     with started(job(tmp_path / "two"), machine) as child:
         kill_at(child, checkpoints)
     (checkpoint,) = checkpoints.glob("*.pt")
-    assert 1 <= torch.load(checkpoint, weights_only=True)["progress"]["epoch"] < 40
+    assert 1 <= torch.load(checkpoint, weights_only=True)["progress"]["epoch"] < 16
     with started(job(tmp_path / "two"), machine) as again:
         said, errors = again.communicate(timeout=200)
     assert said.count("seed 0:") == 1, errors
