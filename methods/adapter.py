@@ -29,7 +29,7 @@ class Adapter:
         self.trained = {
             name: nn.Parameter(torch.stack([run[name] for run in runs]).to(weight.device)) for name in runs[0]
         }
-        self.frozen = {name: tensor.to(weight.device, self.dtype) for name, tensor in frozen.items()}
+        self.frozen = {name: _cast(tensor, self.dtype).to(weight.device) for name, tensor in frozen.items()}
         self._factors: dict[str, Factors] = {}
         self._original: Tensors = {}
         self._lifted = self._lift(runs[0])
@@ -58,7 +58,8 @@ class Adapter:
         for site in self.sites:
             if is_quantised(self.model.get_submodule(_module(site))):
                 raise MethodError(f"{site.name} is quantised, so that nothing can be merged into it: leave it unmerged")
-        factors = self.method.factors(self.run(index), {n: t.float() for n, t in self.frozen.items()}, self.sites)
+        frozen = {name: _cast(tensor, torch.float32) for name, tensor in self.frozen.items()}
+        factors = self.method.factors(self.run(index), frozen, self.sites)
         for site in self.sites:
             module = self.model.get_submodule(_module(site))
             self._original.setdefault(_module(site), module.weight.detach().clone())
@@ -141,6 +142,11 @@ class Adapter:
             return adapted(x, parts, weight=weight, bias=module.bias)
 
         return forward
+
+
+def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """Cast what is not made of whole numbers, which number other tensors' entries."""
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
 
 def _module(site: Site) -> str:

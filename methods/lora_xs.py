@@ -13,7 +13,8 @@ from typing import ClassVar
 
 import torch
 
-from methods.base import Factors, Method, MethodError, Site, Tensors
+from methods.base import Factors, Method, Site, Tensors
+from methods.svd import check_rank, singular
 
 
 @dataclass(frozen=True)
@@ -29,19 +30,17 @@ class LoRAXS(Method):
 
     def frozen(self, sites: list[Site]) -> Tensors:
         """Return A = S V^T (r, d_in) and B = U (d_out, r) of every site."""
-        self._check(sites)
         frozen = {}
         for site in sites:
-            U, S, Vh = torch.linalg.svd(site.weight(), full_matrices=False)
-            U, S, Vh = U[:, : self.rank], S[: self.rank], Vh[: self.rank]
-            sign = torch.sign(U.gather(0, U.abs().argmax(0, keepdim=True)))
-            frozen[f"{site.name}.A"] = S[:, None] * Vh * sign.mT
-            frozen[f"{site.name}.B"] = U * sign
+            U, S, Vh = singular(site, self.rank)
+            frozen[f"{site.name}.A"] = (S[:, None] * Vh)[: self.rank]
+            frozen[f"{site.name}.B"] = U[:, : self.rank]
         return frozen
 
     def init(self, sites: list[Site], generator: torch.Generator | None) -> Tensors:
         """Return R (r, r) of every site."""
-        self._check(sites)
+        for site in sites:
+            check_rank(site, self.rank)
         return {f"{s.name}.R": torch.empty(self.rank, self.rank).normal_(0.0, 1e-5, generator=generator) for s in sites}
 
     def factors(self, trained: Tensors, frozen: Tensors, sites: list[Site]) -> dict[str, Factors]:
@@ -51,12 +50,3 @@ class LoRAXS(Method):
             s.name: Factors(A=frozen[f"{s.name}.A"], C=scale * trained[f"{s.name}.R"], B=frozen[f"{s.name}.B"])
             for s in sites
         }
-
-    def _check(self, sites: list[Site]) -> None:
-        for site in sites:
-            largest = min(site.in_features, site.out_features)
-            if self.rank > largest:
-                raise MethodError(
-                    f"rank must be at most {largest} for the SVD of {site.name} "
-                    f"({site.out_features} x {site.in_features}), got {self.rank}"
-                )

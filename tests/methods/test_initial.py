@@ -8,8 +8,11 @@ from torch import Tensor
 
 from methods.base import Method, MethodError, Site
 from methods.lora import LoRA
+from methods.lora_fa import LoRAFA
 from methods.lora_xs import LoRAXS
+from methods.pissa import STARTS, PiSSA
 from methods.tied_lora import TiedLoRA
+from methods.uni_lora import UniLoRA
 from methods.vera import VeRA
 
 WIDE, TALL = Site("wide", 300, 200, lambda: torch.eye(200, 300)), Site("tall", 200, 400, lambda: torch.eye(400, 200))
@@ -59,6 +62,40 @@ def test_lora_xs_takes_every_singular_value_and_no_more() -> None:
     torch.testing.assert_close(factors["wide.B"] @ factors["wide.A"], WIDE.weight())
     with pytest.raises(MethodError, match="rank must be at most 200"):
         LoRAXS(rank=201, alpha=16).frozen([WIDE])
+
+
+def test_uni_loras_theta_is_within_a_fiftieth_and_its_projection_keeps_lengths() -> None:
+    method = UniLoRA(rank=40, length=2000)  # of 44,000 numbers, so that each entry is used
+    drawn = initial(method)["theta"]
+    assert is_uniform(drawn, 0.02)
+    factors = method.factors({"theta": drawn}, method.frozen([WIDE, TALL]), [WIDE, TALL])
+    squares = sum(side.square().sum() for site in factors.values() for side in (site.A, site.B))
+    torch.testing.assert_close(squares, drawn.square().sum())
+
+
+def test_lora_fas_frozen_a_begins_as_loras() -> None:
+    frozen = LoRAFA(rank=8, alpha=16).frozen([WIDE, TALL])
+    assert is_uniform(frozen["wide.A"], 300**-0.5) and is_uniform(frozen["tall.A"], 200**-0.5)
+    assert not initial(LoRAFA(rank=8, alpha=16))["wide.B"].any()
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_pissas_parts_are_of_the_weight_and_what_is_left_has_the_other_singular_values(start: str) -> None:
+    W = torch.randn(12, 20, generator=torch.Generator().manual_seed(0))
+    site = Site("w", 20, 12, lambda: W)
+    frozen = PiSSA(rank=5, start=start).frozen([site])
+    A0, B0, values = frozen["w.A0"], frozen["w.B0"], torch.linalg.svdvals(W)
+    left = torch.linalg.svdvals(W - B0 @ A0)
+    if start == "orthonormal":
+        torch.testing.assert_close(B0.T @ B0, torch.eye(5), atol=1e-5, rtol=0)
+        assert (A0.diagonal() > 0).all()
+        assert (left[7:] < 1e-4).all()  # of twelve
+    else:
+        others = values[5:] if start == "principal" else values[:7]
+        torch.testing.assert_close(left[:7], others, atol=1e-4, rtol=0)
+        torch.testing.assert_close(A0.norm(dim=1), B0.norm(dim=0))
+    with pytest.raises(MethodError, match="rank must be at most 12 for the SVD of w"):
+        PiSSA(rank=13, start=start).frozen([site])
 
 
 def test_hyperparameters_that_were_checked_stay_as_they_are(method: Method) -> None:

@@ -1,4 +1,4 @@
-"""LoRA, VeRA and VB-LoRA against peft 0.21.2, given the same tensors: equal outputs, equal gradients.
+"""LoRA, VeRA, VB-LoRA, Uni-LoRA and PiSSA against peft 0.21.2, given the same tensors: equal outputs, equal gradients.
 
 The two multiply in different orders, so they differ by rounding: in float64 1e-12 on numbers near 1. In float32 1e-5 of
 a number, or 1e-6 beside numbers near 1: some ten units in the last place, what sums of up to 64 terms leave.
@@ -15,7 +15,9 @@ from torch.nn.functional import cross_entropy
 from methods.adapter import Adapter
 from methods.dropout import Rows
 from methods.lora import LoRA
+from methods.pissa import PiSSA
 from methods.sites import find_sites
+from methods.uni_lora import UniLoRA
 from methods.vb_lora import VBLoRA
 from methods.vera import VeRA
 
@@ -51,7 +53,37 @@ def vb_lora_tensors(method, model, sites):
         start = end
 
 
+def uni_lora_tensors(method, model, sites):
+    yield model.get_submodule(sites[0].name).unilora_theta_d["default"], "theta", lambda t: t
+
+
+def share_vera(model, sites, frozen):
+    for side, tensor in frozen.items():
+        shared = getattr(model, f"vera_{side}")
+        assert shared["default"].shape == tensor.shape
+        shared["default"] = tensor
+
+
+def share_uni_lora(model, sites, frozen):
+    """Give peft our projection: the place in theta of each of its numbers, and what each is multiplied by."""
+    scale, start = frozen["uses"].double().rsqrt()[frozen["places"]], 0
+    for site in sites:
+        layer = model.model.get_submodule(site.name)
+        for side in ("A", "B"):
+            indices, scales = (getattr(layer, f"unilora_{what}_{side}") for what in ("indices", "scales"))
+            shape = indices["default"].shape
+            mine = slice(start, start := start + shape.numel())
+            indices["default"] = frozen["places"][mine].view(shape)
+            scales["default"] = scale[mine].view(shape).to(scales["default"].dtype)
+
+
+SHARED = {"vera": share_vera, "uni_lora": share_uni_lora}
 CASES = {
+    "uni_lora": (
+        UniLoRA(rank=3, length=1000),
+        uni_lora_tensors,
+        lambda t: peft.UniLoraConfig(r=3, theta_d_length=1000, target_modules=t),
+    ),
     "lora": (LoRA(rank=3, alpha=16), lora_tensors, lambda t: peft.LoraConfig(r=3, lora_alpha=16, target_modules=t)),
     "vera": (VeRA(rank=6), vera_tensors, lambda t: peft.VeraConfig(r=6, target_modules=t)),
     "vb_lora": (
@@ -105,17 +137,15 @@ def test_outputs_and_gradients_equal_pefts(case, dtype, build, randomised):
     model = model.to(dtype)
     sites = find_sites(model, targets, ["classifier"])
     trained = randomised(method, sites, 1, dtype, std=0.3)
-    frozen = {name: tensor.to(dtype) for name, tensor in method.frozen(sites).items()}
+    frozen = {name: t.to(dtype) if t.is_floating_point() else t for name, t in method.frozen(sites).items()}
 
     wrapped = peft.get_peft_model(copy.deepcopy(model), config(targets))
     other = wrapped.base_model.model
     assert {n for n, m in other.named_modules() if isinstance(m, wrapped.base_model.tuner_layer_cls)} == {
         site.name for site in sites
     }
-    for side, tensor in frozen.items():
-        shared = getattr(wrapped.base_model, f"vera_{side}")
-        assert shared["default"].shape == tensor.shape
-        shared["default"] = tensor
+    if frozen:
+        SHARED[case](wrapped.base_model, sites, frozen)
     pairs = list(tensors_of(method, other, sites))
     assert sum(p.numel() for p, _, _ in pairs) == sum(t.numel() for t in trained.values())
     for parameter, name, layout in pairs:
@@ -134,3 +164,41 @@ def test_outputs_and_gradients_equal_pefts(case, dtype, build, randomised):
     for parameter, name, layout in pairs:
         assert parameter.grad.any()
         torch.testing.assert_close(layout(adapter.trained[name].grad[0]), parameter.grad, **TOLERANCE[dtype])
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+@pytest.mark.parametrize(("start", "theirs"), [("principal", "pissa"), ("orthonormal", "olora")])
+def test_pissas_outputs_and_gradients_equal_pefts(start, theirs, build, randomised):
+    """Peft takes B0 A0 from the weights and trains A and B themselves, and computes the SVD in float32."""
+    method = PiSSA(rank=3, start=start)
+    torch.manual_seed(0)
+    model, targets, forward, loss = build()
+    sites = find_sites(model, targets, ["classifier"])
+    trained, frozen = randomised(method, sites, 1, std=0.3), method.frozen(sites)
+    config = peft.LoraConfig(r=3, lora_alpha=3, init_lora_weights=theirs, target_modules=targets)
+    wrapped = peft.get_peft_model(copy.deepcopy(model), config)
+    signs = {}
+    for site in sites:
+        layer = wrapped.base_model.model.get_submodule(site.name)
+        A, B = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+        signs[site.name] = sign = torch.sign((A.detach() * frozen[f"{site.name}.A0"]).sum(1))
+        close = {"rtol": 1e-4, "atol": 1e-5}
+        torch.testing.assert_close(sign[:, None] * A.detach(), frozen[f"{site.name}.A0"], **close)
+        torch.testing.assert_close(B.detach() * sign, frozen[f"{site.name}.B0"], **close)
+        A.data += sign[:, None] * trained[f"{site.name}.A"]
+        B.data += trained[f"{site.name}.B"] * sign
+
+    expected = forward(wrapped)
+    loss(expected).backward()
+    before = forward(model)
+    adapter = Adapter(model, method, sites, [trained], frozen, Rows())
+    output = forward(model)
+    loss(output).backward()
+    assert (output - before).abs().max() > 1e-2
+    torch.testing.assert_close(output, expected, rtol=1e-4, atol=1e-5)
+    for site in sites:
+        layer, sign = wrapped.base_model.model.get_submodule(site.name), signs[site.name]
+        expected = {"A": sign[:, None] * layer.lora_A["default"].weight.grad}
+        expected["B"] = layer.lora_B["default"].weight.grad * sign
+        for side, gradient in expected.items():
+            torch.testing.assert_close(adapter.trained[f"{site.name}.{side}"].grad[0], gradient, rtol=1e-3, atol=1e-5)
