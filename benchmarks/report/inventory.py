@@ -75,14 +75,21 @@ def _joined(names: Iterable[str]) -> str:
 def methods() -> Page:
     """Return the methods of conf/method: their hyperparameters, and the formula of how many numbers each stores."""
     every = {name: conf.facts("method", name) for name in conf.options("method")}
+    facts = [_declared(name) for name in every]
     return Page(
         [
             text_column("method", list(every)),
             text_column("hyperparameters", [_hyperparameters(facts) for facts in every.values()]),
-            text_column("numbers stored", [_formula(name) for name in every]),
+            text_column("numbers stored", [each if isinstance(each, str) else _formula(each) for each in facts]),
+            text_column("starts at", [ABSENT if isinstance(each, str) else _start(each) for each in facts]),
+            text_column("made again from", list(map(_origin, facts, every.values()))),
         ],
         "Methods: method=NAME",
-        [FORMULAS],
+        [
+            FORMULAS,
+            "A method starts at zero where the adapted model is the backbone before the first step. What is frozen is "
+            "in no file: it is made again from a seed, or from the backbone's weights.",
+        ],
     )
 
 
@@ -97,12 +104,28 @@ def _value(value: Any) -> str:
     return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _formula(name: str) -> str:
+def _declared(name: str) -> dict[str, Any] | str:
+    """Return what a method's file says of it, or why it does not."""
     try:
-        facts = declared.facts(name)
+        return declared.facts(name)
     except MethodError as error:
         return str(error)
+
+
+def _formula(facts: dict[str, Any]) -> str:
     return "all of the backbone" if facts["trains_backbone"] else facts["formula"]
+
+
+def _start(facts: dict[str, Any]) -> str:
+    if not facts["adapts_sites"]:
+        return ABSENT
+    return "zero" if facts["starts_at_zero"] else "near zero"
+
+
+def _origin(facts: dict[str, Any] | str, settings: dict[str, Any]) -> str:
+    if isinstance(facts, dict) and facts["frozen_from_weights"]:
+        return "the weights"
+    return ", ".join(key for key in settings if key.endswith("_seed")) or ABSENT
 
 
 def tables() -> Page:

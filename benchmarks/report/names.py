@@ -11,8 +11,11 @@ from methods import declared
 from methods.errors import MethodError
 
 INK = "#000000"  # drawn in the colour of text where that is not black
-# Okabe and Ito's colours, which colour-blind readers can tell apart, without the yellow, which is hard to see on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", INK)
+# Okabe and Ito's colours, which colour-blind readers can tell apart, without the yellow, which is hard to see on white;
+# then two of Tol's.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", INK, "#882255", "#999933")
+# These come first, so that a new method does not change how figures of them look.
+_FIRST = ("lora", "lora_xs", "tied_lora", "vb_lora", "vera")
 BASELINES = {"ceiling": "#6E6E6E", "floor": "#A6A6A6"}  # greys, which differ in lightness from each other and the rest
 
 
@@ -65,11 +68,11 @@ def _named(page: Page) -> Page:
 def styles(methods: Iterable[str]) -> dict[str, Style]:
     """Return the style of each method. Those of conf/method have the same one in every figure.
 
-    There are 7 colours. A figure that gives places 8 markers tells 56 methods apart.
+    There are 9 colours. A figure that gives places 8 markers tells 72 methods apart.
     """
     known = conf.options("method")
     baseline = [name for name in known if baselines.role(name)]
-    adapting = [name for name in known if name not in baseline]
+    adapting = sorted(set(known) - set(baseline), key=lambda name: (name not in _FIRST, name))
     others = sorted(set(methods) - set(known))
     places = {name: place for place, name in enumerate([*adapting, *baseline, *others])}
     colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate([*adapting, *others])}

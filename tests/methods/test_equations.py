@@ -4,6 +4,8 @@ All is in float64, where two right ways to compute a number near 1 differ by som
 sums here have some hundred terms, so 1e-12 leaves room for rounding and for nothing else.
 """
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -28,6 +30,11 @@ TOLERANCE = {"rtol": 1e-12, "atol": 1e-12}
 def lora(method, W0, t, frozen):
     """2106.09685, equation 3: Delta W = (alpha / r) B A."""
     return {s: method.alpha / method.rank * t[f"{s}.B"] @ t[f"{s}.A"] for s in SITES}
+
+
+def rank_stabilized(method, W0, t, frozen):
+    """2312.03732: LoRA's change with alpha / sqrt(r)."""
+    return {s: method.alpha / math.sqrt(method.rank) * t[f"{s}.B"] @ t[f"{s}.A"] for s in SITES}
 
 
 def vera(method, W0, t, frozen):
@@ -133,6 +140,7 @@ def pissa(method, W0, t, frozen):
 
 CASES = {
     "lora": (LoRA(rank=3, alpha=16), lora),
+    "lora, rank_stabilized": (LoRA(rank=3, alpha=4, rank_stabilized=True), rank_stabilized),
     "vera": (VeRA(rank=5), vera),
     "tied_lora": (TiedLoRA(rank=3), tied_lora),
     "lora_xs": (LoRAXS(rank=3, alpha=16), lora_xs),

@@ -84,6 +84,11 @@ CASES = {
         uni_lora_tensors,
         lambda t: peft.UniLoraConfig(r=3, theta_d_length=1000, target_modules=t),
     ),
+    "lora, rank_stabilized": (
+        LoRA(rank=3, alpha=16, rank_stabilized=True),
+        lora_tensors,
+        lambda t: peft.LoraConfig(r=3, lora_alpha=16, use_rslora=True, target_modules=t),
+    ),
     "lora": (LoRA(rank=3, alpha=16), lora_tensors, lambda t: peft.LoraConfig(r=3, lora_alpha=16, target_modules=t)),
     "vera": (VeRA(rank=6), vera_tensors, lambda t: peft.VeraConfig(r=6, target_modules=t)),
     "vb_lora": (

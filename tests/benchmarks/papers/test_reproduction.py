@@ -10,7 +10,8 @@ from benchmarks.papers import published, recipes, reproduction
 def test_every_published_row_composes_on_each_of_its_tasks() -> None:
     runnable = published.runnable(published.load())
     jobs = [(row, task) for row in runnable for task in reproduction.tasks_of(row, [])]
-    assert len(jobs) == 28 * 6 + 14 + 15 + 10 + 8  # of GLUE, of its ablations, of E2E, Alpaca and MetaMathQA
+    # Of GLUE, of its ablations, of Uni-LoRA's records, of E2E, Alpaca and MetaMathQA.
+    assert len(jobs) == 29 * 6 + 14 + 11 + 15 + 10 + 8
     for row, task in jobs[::7]:  # a sample: every row is composed for the ledger
         config = conf.composed(recipes.overrides(row, task))
         assert len(config.seeds) == {"glue": 5, "e2e": 3, "alpaca": 1, "math": 1}[row.benchmark]

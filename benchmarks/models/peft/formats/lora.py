@@ -47,7 +47,8 @@ class Config(folder.Config):
 
 def settings(method: LoRA) -> dict[str, Any]:
     """Return what peft's config says of the method."""
-    return {"r": method.rank, "lora_alpha": method.alpha, "lora_dropout": method.dropout}
+    settings = {"r": method.rank, "lora_alpha": method.alpha, "lora_dropout": method.dropout}
+    return settings | ({"use_rslora": True} if method.rank_stabilized else {})
 
 
 def read(config: Config, tensors: Tensors, sites: list[Site]) -> tuple[LoRA, Tensors]:
