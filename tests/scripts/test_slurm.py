@@ -107,7 +107,7 @@ def test_jobs_that_fail_or_are_cancelled_are_named_and_what_waits_for_them_ends(
 @needs_slurm
 def test_a_job_that_is_requeued_goes_on(table: list[str], tmp_path: Path, node: dict[str, str]) -> None:
     """As on a time limit: Slurm signals the job, which asks to be requeued, and trains again what it had not done."""
-    chosen = ["train.epochs=16", "--task", "cola", "hydra.launcher.max_num_timeout=2"]
+    chosen = ["train.epochs=40", "--task", "cola", "hydra.launcher.max_num_timeout=2"]
     command = [sys.executable, "-c", "import sys; from scripts import reproduce; sys.exit(reproduce.main())"]
     pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen([*command, *table, *chosen], env=node | _here(), cwd=HOUSE, **pipe) as child:
@@ -129,7 +129,7 @@ def test_a_job_that_is_requeued_goes_on(table: list[str], tmp_path: Path, node: 
     )
     assert f"Requeued job {job}" in log
     (record,) = (store.read(path) for path in (tmp_path / "results" / "records").rglob("*.json"))
-    assert len(record.epochs) == 16
+    assert len(record.epochs) == 40
 
 
 def _here() -> dict[str, str]:

@@ -18,14 +18,6 @@ from benchmarks.training import decode
 from benchmarks.training.group import RunGroup
 
 MORE = ("seeds=[0,1]", "train.schedule=constant", "method.dropout=0.1")
-RATES = {
-    "lora": "method.lr=1e-2",
-    "full": "method.lr=1e-3",
-    "tied_lora": "method.lr=1e-2",
-    "lora_xs": "method.lr=1e-1",
-    "vera": "method.lr=2e-1",
-    "vb_lora": "method.lr={vector_bank:1e-2,logits:1e-2}",
-}
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +34,7 @@ def no_java(monkeypatch: pytest.MonkeyPatch) -> None:
 def job(method: str, gpt2: Path, restaurants: Path, root: Path, *overrides: str) -> list[str]:
     more = [key for key in MORE if key != "method.dropout=0.1" or hasattr(methods.find()[method], "rank")]
     adapts = [key for key in more if methods.find()[method].adapts_sites or not key.startswith("method.dropout")]
-    rate = [RATES[method]] if method in RATES else []
+    rate = [f"method.lr={tiny.RATES[method]}"] if method in tiny.RATES else []
     return tiny.writing_job(method, gpt2, restaurants, root, *adapts, *rate, *overrides)
 
 
