@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,14 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     torch.set_num_threads(threads)
 
 
+@pytest.fixture(autouse=True)
+def nothing_remembered_of_the_hub() -> Iterator[None]:
+    """Let no test find what another one's hub, or a client's cache that it laid out, has answered."""
+    yield
+    if "benchmarks.hub" in sys.modules:
+        sys.modules["benchmarks.hub"].snapshot.cache_clear()
+
+
 @pytest.fixture
 def own_datasets_cache(machine: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep what ``datasets`` caches in this test out of the other tests."""
@@ -60,10 +69,8 @@ def loopback(machine: dict[str, str], tmp_path: Path, monkeypatch: pytest.Monkey
         monkeypatch.setattr(hub, "PAUSE", 0.01)
         for name, value in (("HF_ENDPOINT", server.address), ("HF_HUB_CACHE", str(tmp_path / "kept"))):
             monkeypatch.setenv(name, value)  # for processes that a test starts
-        hub.snapshot.cache_clear()
         huggingface_hub.close_session()
         yield server
-        hub.snapshot.cache_clear()
         huggingface_hub.close_session()
 
 
