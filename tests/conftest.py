@@ -4,7 +4,7 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,23 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         patch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
         yield os.environ | environment
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def found_of_meteor() -> Iterator[Callable[[], str | None]]:
+    """Score without METEOR, a Java program that takes seconds to start; give what says whether it can run."""
+    from benchmarks.tasks.scoring.e2e import meteor
+
+    found = meteor.missing
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(meteor, "missing", lambda: "these tests go without")
+        yield found
+
+
+@pytest.fixture
+def java(found_of_meteor: Callable[[], str | None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Score with METEOR, where it can run."""
+    monkeypatch.setattr("benchmarks.tasks.scoring.e2e.meteor.missing", found_of_meteor)
 
 
 @pytest.fixture(autouse=True)

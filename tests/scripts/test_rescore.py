@@ -9,7 +9,6 @@ from support import tiny
 
 from benchmarks.records import predictions, store
 from benchmarks.tasks import embedded
-from benchmarks.tasks.scoring.e2e import meteor
 from scripts import rescore
 
 COMMITTED = Path(__file__).parents[2] / "results" / "records" / "glue" / "mrpc" / "minilm"
@@ -18,12 +17,6 @@ COMMITTED = Path(__file__).parents[2] / "results" / "records" / "glue" / "mrpc" 
 @pytest.fixture(autouse=True)
 def own_cache(own_datasets_cache: None) -> None:
     pass
-
-
-@pytest.fixture(autouse=True)
-def no_java(monkeypatch: pytest.MonkeyPatch) -> None:
-    """METEOR has its own tests, and each of these would start Java."""
-    monkeypatch.setattr(meteor, "missing", lambda: "these tests go without")
 
 
 @pytest.mark.parametrize("kind", ["text", "markdown", "json", "latex"])

@@ -19,6 +19,7 @@ def run(tmp_path: Path, references: str, predictions: str, *more: str) -> int:
     return score_e2e.main([*files, *more])
 
 
+@pytest.mark.usefixtures("java")
 def test_json_holds_the_scores_and_how_each_was_computed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, REFERENCES, "A cheap pub.\nA dear pub by the river.\n", "--format", "json") == 0
     printed = json.loads(capsys.readouterr().out)
@@ -102,6 +103,7 @@ def test_files_that_do_not_fit_are_one_line(
     assert all(fragment in line for fragment in fragments)
 
 
+@pytest.mark.usefixtures("java")
 def test_no_file_and_no_java_are_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +115,7 @@ def test_no_file_and_no_java_are_one_line(
     assert "no Java runtime was found" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("java")
 @pytest.mark.skipif(meteor.missing() is not None, reason=f"METEOR cannot run: {meteor.missing()}")
 def test_a_java_that_stops_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

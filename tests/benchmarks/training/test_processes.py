@@ -34,6 +34,7 @@ def test_two_processes_write_as_one(
     # Enough beams that a batch holds two prompts, so that each process has some to answer.
     more = ("task.decode.instances=null", "task.decode.beams=80", "task.decode.max_new_tokens=4", "method.lr=1e-2")
     assert decode._SEQUENCES // (2 * 80) == 2
+    machine = machine | {"PATH": str(tmp_path)}  # and so without Java, as this process
     one, two = both(lambda root: tiny.writing_job("lora", gpt2, restaurants, root, *MORE, *more), machine, tmp_path)
     for seed, alone in one.items():
         assert len(alone.generation.predictions) == 6

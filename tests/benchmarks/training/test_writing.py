@@ -13,7 +13,7 @@ from support import tiny
 import methods
 from benchmarks.records import schema
 from benchmarks.tasks.embedded import e2e_nlg
-from benchmarks.tasks.scoring.e2e import e2e, meteor
+from benchmarks.tasks.scoring.e2e import e2e
 from benchmarks.training import decode
 from benchmarks.training.group import RunGroup
 
@@ -23,12 +23,6 @@ MORE = ("seeds=[0,1]", "train.schedule=constant", "method.dropout=0.1")
 @pytest.fixture(autouse=True)
 def own_cache(own_datasets_cache: None) -> None:
     pass
-
-
-@pytest.fixture(autouse=True)
-def no_java(monkeypatch: pytest.MonkeyPatch) -> None:
-    """METEOR has its own tests, and each of these would start Java."""
-    monkeypatch.setattr(meteor, "missing", lambda: "these tests go without")
 
 
 def job(method: str, gpt2: Path, restaurants: Path, root: Path, *overrides: str) -> list[str]:

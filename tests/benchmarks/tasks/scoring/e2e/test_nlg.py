@@ -22,6 +22,7 @@ def assert_scored_as_printed(predictions: list[str], references: list[list[str]]
         assert found[name] == pytest.approx(printed[name], abs=0.51e-4), name
 
 
+@pytest.mark.usefixtures("java")
 @pytest.mark.parametrize("system", OFFICIAL["systems"])
 def test_odd_predictions_score_as_the_official_script_scores_them(system: str) -> None:
     case = OFFICIAL["systems"][system]
@@ -29,6 +30,7 @@ def test_odd_predictions_score_as_the_official_script_scores_them(system: str) -
     assert_scored_as_printed(case["predictions"], OFFICIAL["references"], case["scores"])
 
 
+@pytest.mark.usefixtures("java")
 @pytest.mark.skipif(not PUBLISHED, reason="the challenge's outputs (../shared/data/e2e_systems) are not here")
 @pytest.mark.parametrize("system", PUBLISHED)
 def test_the_challenge_systems_score_as_its_site_prints(system: str) -> None:
