@@ -76,6 +76,8 @@ def complaint(error: ValidationError, model: type[BaseModel], where: str) -> str
         return f"{key} {first['ctx']['error']}"
     must = _MUST.get(first["type"])
     must = must.format(**first.get("ctx", {})) if must else f"is wrong ({first['msg']})"
+    if first["type"] == "literal_error":
+        must = must.replace("False", "false")  # as YAML has it
     given = "" if first["type"] == "missing" else f", got {_shown(first['input'])}"
     if first["type"] == "string_type" and isinstance(first["input"], bool):
         given += ", which YAML also makes of yes, no, on and off: put the word in quotes"

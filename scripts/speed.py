@@ -6,6 +6,7 @@ is off, unless backbone.dropout says otherwise (null: the model's own). --write 
 results/, under the names of device and backbone.
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 
@@ -68,7 +69,7 @@ def parser() -> command.Parser:
 
 def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise ValueError(f"must be a whole number of at least 1, got {text}")
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text}")
     return int(text)
 
 

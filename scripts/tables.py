@@ -3,6 +3,7 @@
 Makes the tables and figures of the records below each DIR: DIR/tables/*.md and DIR/figures/* from DIR/records.
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,7 +65,10 @@ def parser() -> command.Parser:
 
 def _level(text: str) -> tuple[str, float]:
     task, _, score = text.partition("=")
-    return task, float(score)
+    try:
+        return task, float(score)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be TASK=SCORE, such as mrpc=85, got {text}") from None
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ class Batch:
         return Batch(inputs, self.labels.clone(), self.weights.clone(), self.examples.clone())
 
 
+MOST = 64  # recordings, each of which takes some megabytes
+
 # What a pass does with a task's batch: adds to the gradients, and returns the runs' losses (S,), which need none.
 Pass = Callable[[Task, Batch], Tensor]
 
@@ -60,6 +62,8 @@ class Recorder(Protocol):
 class Recorded:
     """A pass that is recorded once a shape of a batch comes the second time, and from then on replayed.
 
+    Of more shapes than ``MOST``, those that come late are done as they come.
+
     Every tensor that the pass reads or adds to stays where it is: the trained parameters, their gradients, the keys of
     the rows; of a batch, and of its keys, there is a copy for each shape.
     """
@@ -73,9 +77,10 @@ class Recorded:
         """Do the pass on a batch, whose rows have been entered."""
         shape = (task.name, *batch.shape())
         self._seen[shape] += 1
-        if self._seen[shape] == 1:  # what kernels choose and keep for a shape is there before it is recorded
-            return self._do(task, batch)
         if shape not in self._replays:
+            # What kernels choose and keep for a shape is there before it is recorded.
+            if self._seen[shape] == 1 or len(self._replays) == MOST:
+                return self._do(task, batch)
             self._replays[shape] = self._record(task, batch.copy())
         mine, keys, replay, losses = self._replays[shape]
         keys.copy_(self._rows.keys)
@@ -113,6 +118,8 @@ class Graphs:
         try:
             with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
                 made = work()
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             raise SuiteError(
                 f"a training step of this backbone cannot be recorded as a CUDA graph ({first_line(error)}): pass "

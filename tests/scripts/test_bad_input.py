@@ -115,6 +115,10 @@ TRAIN: dict[str, Case] = {
         job("lora", {"method": "vera", "method.rank": None, "task": "glue/mnli", "recipe": "roberta-base/vera"}),
         ["recipe has no", "for mnli", "method.lr=VALUE", "'~recipe'"],
     ),
+    "graphs that are asked for": (
+        job("lora", {"train.cuda_graphs": "true"}),
+        ["train.cuda_graphs must be false, or null, got true"],
+    ),
     "no epochs": (job("lora", {"train.epochs": "0"}), ["train.epochs must be at least 1, got 0"]),
     "no rows in a batch": (job("lora", {"train.batch_size": "0"}), ["train.batch_size must be at least 1, got 0"]),
     "a seed that is true": (job("lora", {"seeds": "[true]"}), ["seeds.0 must be a whole number, got true"]),
@@ -346,7 +350,20 @@ OTHERS: dict[str, dict[str, Case]] = {
             [*job("none", {"method": None, "targets": None}), "--methods", "none", "--targets", "qv"],
             ["none"],
         ),
-        "steps that are no number": (["--steps", "many"], ["--steps", "many"]),
+        "steps that are no number": (["--steps", "many"], ["--steps: must be a whole number of at least 1, got many"]),
+        "no tokens": (["--tokens", "0"], ["--tokens: must be a whole number of at least 1, got 0"]),
+        "more tokens than fit": (
+            [
+                *job("lora", {"method": None, "targets": None}),
+                "--methods",
+                "lora",
+                "--targets",
+                "qv",
+                "--tokens",
+                "999",
+            ],
+            ["tokens must be at most the ", ", got 999"],
+        ),
         "more rows than there are": (
             [*job("lora", {"method": None, "targets": None}), "--methods", "lora", "--targets", "qv", "--rows", "99"],
             ["rows must be at most the 43 rows of train, got 99"],
