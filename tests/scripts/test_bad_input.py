@@ -371,7 +371,10 @@ OTHERS: dict[str, dict[str, Case]] = {
         "unknown method": (["--methods", "loar", "data.root=embedded"], ["loar", "nearest: lora"]),
     },
     "tables": {
-        "a level that is no number": (["--root", RESULTS, "--reach", "mrpc=high"], ["--reach", "mrpc=high"]),
+        "a level that is no number": (
+            ["--root", RESULTS, "--reach", "mrpc=high"],
+            ["--reach: must be TASK=SCORE, such as mrpc=85, got mrpc=high"],
+        ),
         "a level of an unknown task": (["--root", RESULTS, "--reach", "mprc=85"], ["--reach mprc", "mrpc"]),
         "no records": (["--root", "{tmp}"], ["no records below {tmp}"]),
         "nothing there": (["--root", "{tmp}/nowhere", "--print"], ["no records below {tmp}/nowhere"]),
