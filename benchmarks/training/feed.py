@@ -80,7 +80,7 @@ class Split:
         )
 
     def collate(self, rows: Sequence[int]) -> tuple[dict[str, Any], Tensor]:
-        """Return these rows' tokens, padded to the longest's multiple, and their labels."""
+        """Return these rows' tokens, padded to a ``multiple`` that holds the longest, and their labels."""
         return self.task.collate([self.examples[row] for row in rows], self.tokenizer, self.multiple)
 
 

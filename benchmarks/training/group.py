@@ -126,7 +126,7 @@ class RunGroup:
 
         A run that is not ``alive``, or whose loss or gradient is not finite, is left as it was, and its loss is nan.
         """
-        if not self.model.training:  # to tell every module again would take as long as some hundred kernels
+        if not self.model.training:  # it tells every module, one by one
             self.model.train()
         losses = torch.zeros(len(self.runs), device=self.accelerator.device)
         for batch in batches:

@@ -30,6 +30,7 @@ from benchmarks.training.group import Adaptation, RunGroup, cast, optimizer_over
 from benchmarks.training.passes import Batch
 from benchmarks.training.plan import Job
 from benchmarks.training.settings import JobSettings, RunSettings
+from benchmarks.training.trainer import backbone_of
 from methods.dropout import Rows
 from methods.sites import find_sites
 
@@ -106,7 +107,7 @@ def timed(settings: JobSettings, runs: int, size: Size, steps: int, memory: bool
         raise SuiteError(f"method={job.method_name} has no step of {runs} runs to time: take another, or --runs 1")
     gc.collect()  # what another method's steps have left
     batches = _batches(job, runs, size, steps + WARM)
-    makers = _makers(job, partial(copy.deepcopy, _model(job)), runs, size)
+    makers = _makers(job, partial(copy.deepcopy, backbone_of(job)), runs, size)
     tensors = _Tensors(job.accelerator.device)
     variants = {name: tensors.of(name, make) for name, make in makers.items()}
     # Before all other steps, since the operations of one that is recorded are not seen.
@@ -205,14 +206,6 @@ def _drawn(job: Job, runs: int, rows: int, tokens: int, seed: int) -> Batch:
         labels=labels.to(device),
         weights=torch.full((runs, rows), 1 / rows, device=device),
         examples=torch.arange(runs * rows, device=device).view(runs, rows),
-    )
-
-
-def _model(job: Job) -> nn.Module:
-    backbone = job.settings.backbone
-    quantized = quantization.settings(backbone.quantization, job.precision, job.accelerator.device, backbone.head)
-    return backbones.load(
-        job.directory, job.task, backbone.shape, backbone.head, backbone.dropout, backbone.random, quantized
     )
 
 
@@ -323,7 +316,7 @@ def _peak(settings: JobSettings, runs: int, size: Size, variant: str) -> int:
 
 def _peak_here(settings: JobSettings, runs: int, size: Size, variant: str) -> int:
     job = plan.prepare(settings, Accelerator(), Console(quiet=True))
-    step = _makers(job, lambda: _model(job), runs, size)[variant]()
+    step = _makers(job, lambda: backbone_of(job), runs, size)[variant]()
     for batch in _batches(job, runs, size, 2):
         step(batch)
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from benchmarks import hub
 from benchmarks.errors import SuiteError, first_line
@@ -96,13 +97,21 @@ def _memory_errors_named(job: Job) -> Iterator[None]:
 def _adaptation(job: Job) -> Adaptation:
     """Load the backbone, find the maps that are adapted, and make what the method freezes."""
     backbone, head = job.settings.backbone, job.settings.backbone.head
-    quantized = quantization.settings(backbone.quantization, job.precision, job.accelerator.device, head)
-    model = backbones.load(job.directory, job.task, backbone.shape, head, backbone.dropout, backbone.random, quantized)
+    model = backbone_of(job)
     sites = find_sites(model, job.target_names, head, backbone.fused) if job.method.adapts_sites else []
     described = quantization.describe(backbone.quantization)
     with job.accelerator.main_process_first():
         kept = frozen(job.method, job.method_name, sites, job.settings.cache, job.fingerprint, described, job.precision)
     return Adaptation(model, head, job.method, sites, kept)
+
+
+def backbone_of(job: Job) -> nn.Module:
+    """Load a job's backbone, quantised if it is to be."""
+    backbone = job.settings.backbone
+    quantized = quantization.settings(backbone.quantization, job.precision, job.accelerator.device, backbone.head)
+    return backbones.load(
+        job.directory, job.task, backbone.shape, backbone.head, backbone.dropout, backbone.random, quantized
+    )
 
 
 def _described(job: Job, adaptation: Adaptation, counts: schema.Parameters) -> schema.Backbone:

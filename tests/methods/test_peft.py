@@ -131,6 +131,17 @@ def dtype_of(model: nn.Module) -> torch.dtype:
     return next(model.parameters()).dtype
 
 
+def both(wrapped, model, method, sites, trained, frozen, forward, loss):
+    """Go forward and backward through peft's model and ours; return both outputs, the backbone's, and our adapter."""
+    expected = forward(wrapped)
+    loss(expected).backward()
+    before = forward(model)
+    adapter = Adapter(model, method, sites, [trained], frozen, Rows())
+    output = forward(model)
+    loss(output).backward()
+    return expected, output, before, adapter
+
+
 # peft 0.21.2 asks transformers for a property under its old name; nothing here can change that.
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
@@ -157,12 +168,7 @@ def test_outputs_and_gradients_equal_pefts(case, dtype, build, randomised):
         assert parameter.shape == layout(trained[name]).shape
         parameter.data = layout(trained[name]).clone()
 
-    expected = forward(wrapped)
-    loss(expected).backward()
-    before = forward(model)
-    adapter = Adapter(model, method, sites, [trained], frozen, Rows())
-    output = forward(model)
-    loss(output).backward()
+    expected, output, before, adapter = both(wrapped, model, method, sites, trained, frozen, forward, loss)
 
     assert (output - before).abs().max() > 1e-3
     torch.testing.assert_close(output, expected, **TOLERANCE[dtype])
@@ -193,12 +199,7 @@ def test_pissas_outputs_and_gradients_equal_pefts(start, theirs, build, randomis
         A.data += sign[:, None] * trained[f"{site.name}.A"]
         B.data += trained[f"{site.name}.B"] * sign
 
-    expected = forward(wrapped)
-    loss(expected).backward()
-    before = forward(model)
-    adapter = Adapter(model, method, sites, [trained], frozen, Rows())
-    output = forward(model)
-    loss(output).backward()
+    expected, output, before, adapter = both(wrapped, model, method, sites, trained, frozen, forward, loss)
     assert (output - before).abs().max() > 1e-2
     torch.testing.assert_close(output, expected, rtol=1e-4, atol=1e-5)
     for site in sites:

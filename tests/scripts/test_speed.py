@@ -37,6 +37,38 @@ def test_every_variant_takes_each_step(
     assert made.ratio("ours", "nothing") is None
 
 
+@pytest.mark.parametrize("dropout", ["0.0", "0.1"])
+def test_random_rows_have_the_length_that_was_asked_for(dropout: str, bert: Path, glue: Path, tmp_path: Path) -> None:
+    settings = tiny.settings(tiny.job("lora", bert, glue, tmp_path, f"backbone.dropout={dropout}"))
+    made = speed.timed(settings, 2, speed.Size(4, 24), steps=3, memory=False)
+    assert made.tokens == 2 * 4 * 24
+    assert [len(taken) for taken in made.seconds.values()] == [3, 3, 3]
+
+
+def test_a_gpus_peak_is_of_the_variants_own_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a stand-in for the allocator: what another variant holds counts for nobody else, nor does what went before."""
+    held, most = 100, 0
+
+    def take(kept: int, beside: int) -> None:
+        nonlocal held, most
+        most = max(most, held + kept + beside)
+        held += kept
+
+    def forget() -> None:
+        nonlocal most
+        most = held
+
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: held)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: most)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", forget)
+    tensors = speed._Tensors(torch.device("cuda"))
+    tensors.of("floor", lambda: take(20, 5))
+    tensors.of("ours", lambda: take(30, 0))
+    tensors.of("floor", lambda: take(0, 40))
+    tensors.of("ours", lambda: take(2, 10))
+    assert tensors.peak == {"floor": 20 + 40, "ours": 30 + 2 + 10}
+
+
 def test_the_limit_grows_with_the_rank(bert: Path, glue: Path, tmp_path: Path) -> None:
     limits = []
     for rank in (1, 9):
