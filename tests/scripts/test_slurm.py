@@ -118,7 +118,7 @@ def test_a_job_that_is_requeued_goes_on(table: list[str], tmp_path: Path, node: 
             assert child.poll() is None, child.stdout.read()
             job = next(checkpoints.rglob("*_submitted.pkl")).name.partition("_submitted")[0]
             subprocess.run(["scancel", "--signal=USR2", job], env=node, check=True)
-            slurm.begin_now(job, node)
+            slurm.begin_soon(job, node)
             told = child.communicate(timeout=240)[0]
         finally:
             child.kill()

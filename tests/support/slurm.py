@@ -56,14 +56,17 @@ def cluster(root: Path) -> Iterator[dict[str, str]]:
             process.wait(30)
 
 
-def begin_now(job: str, environment: dict[str, str]) -> None:
-    """Let a requeued job begin at once, where Slurm makes it wait for two minutes."""
+def begin_soon(job: str, environment: dict[str, str]) -> None:
+    """Let a requeued job begin in three seconds, where Slurm makes it wait for two minutes.
+
+    Not at once: slurmd counts in whole seconds, and refuses a job that begins in the second in which it was killed.
+    """
     limit = time.monotonic() + 30
     while time.monotonic() < limit:
         asked = ["squeue", "--noheader", "--format=%T %r", f"--jobs={job}"]
         told = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False)
         if told.stdout.strip() == "PENDING BeginTime":
-            subprocess.run(["scontrol", "update", f"job={job}", "StartTime=now"], env=environment, check=True)
+            subprocess.run(["scontrol", "update", f"job={job}", "StartTime=now+3"], env=environment, check=True)
             return
         time.sleep(0.2)
     raise AssertionError(f"job {job} was not requeued: {told.stdout}")
