@@ -59,9 +59,9 @@ def _check_rows(row: Row, by_task: Kept, usual: dict[str, bytes], root: Path) ->
     for task, by_seed in by_task.items():
         for run in row.cells[task]:
             if _rows_scored(by_seed[run.seed]) != usual[task]:
+                path = predictions.place(store.path_of(run, root))
                 raise SuiteError(
-                    f"{predictions.place(_path(run, root))} has other labels or halves than most runs on {task}: "
-                    "force=true trains the run again"
+                    f"{path} has other labels or halves than most runs on {task}: force=true trains the run again"
                 )
 
 
@@ -77,13 +77,9 @@ def _kept(row: Row, tasks: Sequence[str], root: Path) -> Kept:
     return {task: {run.seed: _answers(run, root) for run in row.cells[task]} for task in tasks}
 
 
-def _path(run: Record, root: Path) -> Path:
-    return store.record_path(root, run.task, run.backbone.name, run.method, run.targets, run.seed, run.identity)
-
-
 def _answers(run: Record, root: Path) -> Predictions:
     """Return a run's predictions. Raises SuiteError where there are none, or where they do not give its scores."""
-    path = _path(run, root)
+    path = store.path_of(run, root)
     kept = predictions.read(path)
     if kept is None:
         raise SuiteError(

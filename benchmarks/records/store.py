@@ -36,6 +36,11 @@ def record_path(root: Path, task: str, backbone: str, method: str, targets: str,
     return Path(root, "records", *parts)
 
 
+def path_of(run: Record, root: Path) -> Path:
+    """Return where a run's record lies below ``root``."""
+    return record_path(root, run.task, run.backbone.name, run.method, run.targets, run.seed, run.identity)
+
+
 def folder_of(record: Path) -> Path:
     """Return where a run leaves its other files, from its record's path: runs/a/b for records/a/b.json.
 
@@ -102,13 +107,5 @@ def _misplaced(record: Record, path: Path, root: Path | None) -> str | None:
         identity = identity_of(record.config | {"fingerprints": fingerprints})
         if identity != record.identity:
             return f"its config and fingerprints give the identity {identity}, and it has {record.identity}"
-    place = record_path(
-        (_parted(path)[0] if root is None else root).absolute(),
-        task=record.task,
-        backbone=record.backbone.name,
-        method=record.method,
-        targets=record.targets,
-        seed=record.seed,
-        identity=record.identity,
-    )
+    place = path_of(record, (_parted(path)[0] if root is None else root).absolute())
     return None if path.absolute() == place else f"it is the record of another path, {place}"

@@ -21,7 +21,7 @@ BASELINES = {"ceiling": "#6E6E6E", "floor": "#A6A6A6"}  # greys, which differ in
 
 @dataclass(frozen=True)
 class Style:
-    """How a method is drawn. ``place`` is its own among the methods, for markers."""
+    """How a method is drawn. ``place`` is for markers; no two methods have the same pair of both."""
 
     colour: str
     place: int
@@ -74,7 +74,9 @@ def styles(methods: Iterable[str]) -> dict[str, Style]:
     baseline = [name for name in known if baselines.role(name)]
     adapting = sorted(set(known) - set(baseline), key=lambda name: (name not in _FIRST, name))
     others = sorted(set(methods) - set(known))
-    places = {name: place for place, name in enumerate([*adapting, *baseline, *others])}
-    colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate([*adapting, *others])}
-    colours |= {name: BASELINES[baselines.role(name)] for name in baseline}
-    return {name: Style(colours[name], place) for name, place in places.items()}
+    drawn = {name: Style(COLOURS[place % len(COLOURS)], place) for place, name in enumerate([*adapting, *others])}
+    # The greys are theirs alone, so their places may be others' too: they stay where they are as methods are added.
+    greys = {
+        name: Style(BASELINES[baselines.role(name)], place) for place, name in enumerate(baseline, start=len(_FIRST))
+    }
+    return drawn | greys

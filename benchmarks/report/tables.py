@@ -14,6 +14,14 @@ from benchmarks.papers.published import PublishedRow
 from benchmarks.records import store
 from benchmarks.records.files import write_atomic
 from benchmarks.report import columns, notes
+from benchmarks.report.figures import unchanged
+
+# By how the file's name ends after the sheet's.
+_FIGURES = {
+    "": "bytes of the adapter against score",
+    "-curves": "learning curves",
+    "-seeds": "each seed's best, last and held-out score",
+}
 
 
 def render(
@@ -41,20 +49,32 @@ def check_reach(reach: Mapping[str, float], sheets: Sequence[Sheet]) -> None:
 
 
 def _figures(sheet: Sheet, root: Path) -> list[tuple[Path, str]]:
-    """Write a sheet's figures; return the path and the title of each."""
-    from benchmarks.report.figures import canvas, curves, pareto, seeds  # here, as matplotlib takes long to import
-
+    """Write a sheet's figures, but for those that would be as they are; return the path and the title of each."""
     if not sheet.rows:
         return []
-    drawn, standing = [], front.of_sheet(sheet, root)
+    stem = root / "figures" / sheet.stem
+    made_of = unchanged.digest(sheet, root)
+    drawn = unchanged.kept(stem, made_of)
+    if drawn is None:
+        drawn = _drawn(sheet, root, stem)
+        unchanged.keep(stem, made_of, drawn)
+    return [(path, _FIGURES[path.stem.removeprefix(sheet.stem)]) for path in drawn]
+
+
+def _drawn(sheet: Sheet, root: Path, stem: Path) -> list[Path]:
+    """Draw a sheet's figures beside ``stem``; return the path of each."""
+    from benchmarks.report.figures import canvas, curves, pareto, seeds  # here, as matplotlib takes long to import
+
+    figures, standing = {}, front.of_sheet(sheet, root)
     if standing.standings:
         spreads = [each.row.spread_of_mean(sheet.kind.drawn) for each in standing.standings]
-        figure = pareto.draw(standing, spreads, sheet.title, sheet.kind.axis)
-        drawn.append((figure, "", "bytes of the adapter against score"))
-    drawn.append((curves.draw(sheet), "-curves", "learning curves"))
-    drawn.append((seeds.draw(sheet), "-seeds", "each seed's best, last and held-out score"))
-    folder = root / "figures"
-    return [(canvas.write(f, folder / f"{sheet.stem}{end}.png"), title) for f, end, title in drawn if f is not None]
+        figures[""] = pareto.draw(standing, spreads, sheet.title, sheet.kind.axis)
+    figures |= {"-curves": curves.draw(sheet), "-seeds": seeds.draw(sheet)}
+    return [
+        canvas.write(figure, stem.with_name(f"{stem.name}{end}.png"))
+        for end, figure in figures.items()
+        if figure is not None
+    ]
 
 
 def sheets_below(root: Path) -> list[Sheet]:

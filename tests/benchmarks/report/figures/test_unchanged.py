@@ -1,0 +1,69 @@
+"""A sheet's figures are drawn again where what they show has changed, and only there."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.record_factory import make_record, save
+
+from benchmarks.records import predictions, store
+from benchmarks.report import tables
+from benchmarks.report.figures import pareto, unchanged
+
+STEM = "glue-embedded-minilm"
+
+
+@pytest.fixture
+def drawn(tmp_path: Path, monkeypatch) -> Callable[[], int]:
+    """Return what makes the tables of some records, and says how many figures of adapters' bytes it drew."""
+    save(tmp_path, make_record(seed=0), make_record(seed=1, best=0.8))
+    counted, draw = [], pareto.draw
+    monkeypatch.setattr(pareto, "draw", lambda *given: counted.append(given) or draw(*given))
+
+    def make() -> int:
+        counted.clear()
+        tables.render(tables.sheets_below(tmp_path), tmp_path, [])
+        return len(counted)
+
+    assert make() == 1
+    return make
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for folder in ("figures", "tables") for path in (root / folder).iterdir()}
+
+
+def test_nothing_is_drawn_where_nothing_changed(drawn: Callable[[], int], tmp_path: Path) -> None:
+    before = contents(tmp_path)
+    assert drawn() == 0
+    assert contents(tmp_path) == before and f"{STEM}.svg" in before
+
+
+@pytest.mark.parametrize("name", [f"{STEM}.png", f"{STEM}-seeds.pdf", f"{STEM}.svg", f".{STEM}.json"])
+def test_a_file_that_is_lost_or_damaged_is_made_again(name: str, drawn: Callable[[], int], tmp_path: Path) -> None:
+    before = contents(tmp_path)
+    (tmp_path / "figures" / name).write_bytes(b"[]")
+    assert drawn() == 1
+    (tmp_path / "figures" / name).unlink()
+    assert drawn() == 1
+    assert contents(tmp_path) == before
+
+
+def test_a_new_record_is_drawn(drawn: Callable[[], int], tmp_path: Path) -> None:
+    save(tmp_path, make_record(method="beta"))
+    assert (drawn(), drawn()) == (1, 0)
+
+
+def test_predictions_that_changed_are_drawn(drawn: Callable[[], int], tmp_path: Path) -> None:
+    (run, *_) = tables.sheets_below(tmp_path)[0].records
+    predictions.place(store.path_of(run, tmp_path)).write_bytes(b"other answers")
+    assert (drawn(), drawn()) == (1, 0)
+
+
+def test_other_code_draws_again(drawn: Callable[[], int], tmp_path: Path, monkeypatch) -> None:
+    code = tmp_path / "code"
+    code.mkdir()
+    monkeypatch.setattr(unchanged, "_CODE", [code])
+    assert (drawn(), drawn()) == (1, 0)
+    (code / "pareto.py").write_text("DPI = 300\n")
+    assert (drawn(), drawn()) == (1, 0)
