@@ -64,7 +64,7 @@ class Adapter:
             module = self.model.get_submodule(_module(site))
             self._original.setdefault(_module(site), module.weight.detach().clone())
             view = weight_view(module, site.start, site.out_features)
-            view.add_(delta(factors[site.name]).to(view.dtype))
+            view.add_(delta(factors[site.name], site).to(view.dtype))
 
     def unmerge(self) -> None:
         """Restore the frozen weights, to the byte."""
@@ -138,7 +138,7 @@ class Adapter:
             ]
             weight = None if replaced else frozen_weight(module)
             if weight is None:
-                return adapted(x, parts, output=base(x))
+                return adapted(x, parts, output=base(x), bias=module.bias)
             return adapted(x, parts, weight=weight, bias=module.bias)
 
         return forward

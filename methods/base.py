@@ -31,15 +31,17 @@ class Site:
 
 
 class Factors(NamedTuple):
-    """What a site adds to its output: v * (B (C (A x))).
+    """What a site makes of W x: (1 + gain) * (W x + v * (B (C (A x)))).
 
-    A: (r, d_in). B: (d_out, r). C: (r,), (r, r) or None. v: (d_out,) or None.
+    A: (r, d_in). B: (d_out, r). C: (r,), (r, r) or None. v, gain: (d_out,) or None. A gain is kept as what it differs
+    from 1 by, which low precision would round away.
     """
 
     A: Tensor
     B: Tensor
     C: Tensor | None = None
     v: Tensor | None = None
+    gain: Tensor | None = None
 
 
 class Method:
@@ -53,6 +55,7 @@ class Method:
     trains_backbone: ClassVar[bool] = False
     trains_head: ClassVar[bool] = True  # if the backbone has one
     starts_at_zero: ClassVar[bool] = True  # whether the change of every W is zero before the first step
+    scales_outputs: ClassVar[bool] = False  # whether its factors have a gain, which no product of low rank can hold
     # Set where ``frozen`` is computed from the sites' weights, which takes long: the hyperparameters it depends on.
     frozen_from_weights: ClassVar[tuple[str, ...] | None] = None
     # What ``stored_parameters`` returns, as a Python expression of the hyperparameters and of ``sizes_of`` the sites;
@@ -131,13 +134,14 @@ def kind(name: str) -> str:
     return name.rsplit(".", 1)[-1]
 
 
-def delta(factors: Factors) -> Tensor:
-    """Return the change of W, (d_out, d_in), that one run's ``factors`` amount to."""
+def delta(factors: Factors, site: Site) -> Tensor:
+    """Return the change of the site's W, (d_out, d_in), that one run's ``factors`` amount to."""
     inner = factors.A
     if factors.C is not None:
         inner = factors.C[:, None] * inner if factors.C.ndim == 1 else factors.C @ inner
     dense = factors.B @ inner
-    return dense if factors.v is None else factors.v[:, None] * dense
+    dense = dense if factors.v is None else factors.v[:, None] * dense
+    return dense if factors.gain is None else dense + factors.gain[:, None] * (site.weight().to(dense) + dense)
 
 
 def kaiming_uniform(shape: tuple[int, int], gain: float, generator: torch.Generator | None) -> Tensor:

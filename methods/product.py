@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from methods.base import Factors
 
@@ -28,7 +29,8 @@ class Part(NamedTuple):
 
 
 _GIVEN = 5  # arguments of _Adapted.forward before the factors
-_EACH = len(Factors._fields)
+_PRODUCT = ("A", "B", "C", "v")
+_EACH = len(_PRODUCT)
 
 
 def adapted(
@@ -39,13 +41,24 @@ def adapted(
     bias: Tensor | None = None,
     output: Tensor | None = None,
 ) -> Tensor:
-    """Return W x + bias with v * (B (C (A x))) of each part added, for the stacked rows of S runs, in the dtype of x.
+    """Return (1 + gain) * (W x + v * (B (C (A x)))) + bias, with what each part has of these, in the dtype of x.
 
-    x: (S * n, ..., d_in). weight: the frozen W (d_out, d_in). A map that computes its output in its own way gives
-    ``output`` (S * n, ..., d_out) instead of a weight and a bias.
+    x: (S * n, ..., d_in), the stacked rows of S runs. weight: the frozen W (d_out, d_in). A map that computes its
+    output in its own way gives ``output`` (S * n, ..., d_out), with the bias in it, instead of a weight.
     """
-    factors = [tensor for part in parts for tensor in part.factors]
-    return _Adapted.apply(x, output, weight, bias, [(part.start, part.mask) for part in parts], *factors)
+    factors = [getattr(part.factors, name) for part in parts for name in _PRODUCT]
+    out = _Adapted.apply(x, output, weight, bias, [(part.start, part.mask) for part in parts], *factors)
+    gains = [(part.start, part.factors.gain) for part in parts if part.factors.gain is not None]
+    return _with_gains(out, bias, gains) if gains else out
+
+
+def _with_gains(out: Tensor, bias: Tensor | None, gains: Sequence[tuple[int, Tensor]]) -> Tensor:
+    """Return ``out`` (S * n, ..., d_out), but for the bias in it, times 1 + the gains (S, d) from each start on."""
+    width = out.shape[-1]
+    whole = sum(functional.pad(gain, (start, width - start - gain.shape[-1])) for start, gain in gains)
+    rows = _by_run(out, len(whole))
+    without = rows if bias is None else rows - bias.to(rows.dtype)
+    return torch.addcmul(rows, whole[:, None], without).view_as(out)
 
 
 class _Adapted(torch.autograd.Function):
@@ -53,7 +66,7 @@ class _Adapted(torch.autograd.Function):
     def forward(ctx, x, output, weight, bias, places, *factors):
         ctx.places, ctx.shape = places, x.shape
         ctx.runs = max(len(factor) for factor in factors if factor is not None)
-        out = torch.nn.functional.linear(x, weight, bias) if output is None else output.clone()
+        out = functional.linear(x, weight, bias) if output is None else output.clone()
         rows, outputs = _by_run(x, ctx.runs), _by_run(out, ctx.runs)
         hidden = []
         for (start, mask), (A, B, C, v) in zip(places, _by_part(factors), strict=True):
@@ -90,7 +103,7 @@ def _of_thin(of_out: Tensor, thin: Tensor, factors: Factors, needed: Factors) ->
 
     of_out: (S, n, d_out). thin: A x, (S, n, r).
     """
-    _, B, C, v = factors
+    _, B, C, v, _ = factors
     of_inner = _times(of_out, _scaled(B, v))
     of_B = of_C = of_v = None
     if needed.B or needed.v:

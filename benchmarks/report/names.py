@@ -12,8 +12,20 @@ from methods.errors import MethodError
 
 INK = "#000000"  # drawn in the colour of text where that is not black
 # Okabe and Ito's colours, which colour-blind readers can tell apart, without the yellow, which is hard to see on white;
-# then two of Tol's.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", INK, "#882255", "#999933")
+# then four of Tol's.
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    INK,
+    "#882255",
+    "#999933",
+    "#332288",
+    "#661100",
+)
 # These come first, so that a new method does not change how figures of them look.
 _FIRST = ("lora", "lora_xs", "tied_lora", "vb_lora", "vera")
 BASELINES = {"ceiling": "#6E6E6E", "floor": "#A6A6A6"}  # greys, which differ in lightness from each other and the rest
@@ -68,7 +80,7 @@ def _named(page: Page) -> Page:
 def styles(methods: Iterable[str]) -> dict[str, Style]:
     """Return the style of each method. Those of conf/method have the same one in every figure.
 
-    There are 9 colours. A figure that gives places 8 markers tells 72 methods apart.
+    There are 11 colours. A figure that gives places 8 markers tells 88 methods apart.
     """
     known = conf.options("method")
     baseline = [name for name in known if baselines.role(name)]

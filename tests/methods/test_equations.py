@@ -13,6 +13,7 @@ from torch.nn.functional import linear
 
 from methods.adapter import Adapter
 from methods.base import Site
+from methods.dora import DoRA
 from methods.dropout import Rows
 from methods.lora import LoRA
 from methods.lora_fa import LoRAFA
@@ -138,7 +139,18 @@ def pissa(method, W0, t, frozen):
     return changes
 
 
+def dora(method, W0, t, frozen):
+    """2402.09353, equation 5: W' = m V' / ||V'||, V' = W0 + (alpha / r) B A; section 4.3: ||V'|| has no gradient."""
+    changes = {}
+    for s in SITES:
+        V = W0[s] + method.alpha / method.rank * t[f"{s}.B"] @ t[f"{s}.A"]
+        m = torch.linalg.vector_norm(W0[s], dim=1) + t[f"{s}.m"]
+        changes[s] = torch.diag(m / torch.linalg.vector_norm(V, dim=1).detach()) @ V - W0[s]
+    return changes
+
+
 CASES = {
+    "dora": (DoRA(rank=3, alpha=16), dora),
     "lora": (LoRA(rank=3, alpha=16), lora),
     "lora, rank_stabilized": (LoRA(rank=3, alpha=4, rank_stabilized=True), rank_stabilized),
     "vera": (VeRA(rank=5), vera),

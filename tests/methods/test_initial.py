@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from methods.base import Method, MethodError, Site
+from methods.dora import DoRA
 from methods.lora import LoRA
 from methods.lora_fa import LoRAFA
 from methods.lora_xs import LoRAXS
@@ -33,6 +34,15 @@ def test_loras_a_is_within_one_over_the_root_of_d_in_and_b_is_zero() -> None:
     drawn = initial(LoRA(rank=8, alpha=16))
     assert is_uniform(drawn["wide.A"], 300**-0.5) and is_uniform(drawn["tall.A"], 200**-0.5)
     assert not drawn["wide.B"].any() and not drawn["tall.B"].any()
+
+
+def test_dora_starts_as_lora_with_magnitudes_that_are_the_weights() -> None:
+    W = torch.randn(12, 20, generator=torch.Generator().manual_seed(0))
+    method, site = DoRA(rank=3, alpha=16), Site("w", 20, 12, lambda: W)
+    drawn = method.init([site], torch.Generator().manual_seed(0))
+    as_lora = LoRA(rank=3, alpha=16).init([site], torch.Generator().manual_seed(0))
+    assert torch.equal(drawn["w.A"], as_lora["w.A"]) and not drawn["w.B"].any() and not drawn["w.m"].any()
+    assert not method.factors(drawn, {}, [site])["w"].gain.any()  # to the bit, whatever the norms' rounding
 
 
 def test_veras_matrices_are_kaimings_with_gain_root_2_and_d_is_a_tenth() -> None:

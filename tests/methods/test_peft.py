@@ -1,4 +1,4 @@
-"""LoRA, VeRA, VB-LoRA, Uni-LoRA and PiSSA against peft 0.21.2, given the same tensors: equal outputs, equal gradients.
+"""LoRA, DoRA, VeRA, VB-LoRA, Uni-LoRA and PiSSA against peft 0.21.2, given the same tensors: equal outputs, gradients.
 
 The two multiply in different orders, so they differ by rounding: in float64 1e-12 on numbers near 1. In float32 1e-5 of
 a number, or 1e-6 beside numbers near 1: some ten units in the last place, what sums of up to 64 terms leave.
@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from methods.adapter import Adapter
+from methods.dora import DoRA
 from methods.dropout import Rows
 from methods.lora import LoRA
 from methods.pissa import PiSSA
@@ -208,3 +209,31 @@ def test_pissas_outputs_and_gradients_equal_pefts(start, theirs, build, randomis
         expected["B"] = layer.lora_B["default"].weight.grad * sign
         for side, gradient in expected.items():
             torch.testing.assert_close(adapter.trained[f"{site.name}.{side}"].grad[0], gradient, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+def test_doras_outputs_and_gradients_equal_pefts(build, randomised):
+    """Peft trains the magnitudes themselves, which begin as the norms of the weights' rows."""
+    method = DoRA(rank=3, alpha=16)
+    torch.manual_seed(0)
+    model, targets, forward, loss = build()
+    sites = find_sites(model, targets, ["classifier"])
+    trained = randomised(method, sites, 1, std=0.3)
+    config = peft.LoraConfig(r=3, lora_alpha=16, use_dora=True, target_modules=targets)
+    wrapped = peft.get_peft_model(copy.deepcopy(model), config)
+    theirs = {}
+    for site in sites:
+        layer = wrapped.base_model.model.get_submodule(site.name)
+        theirs |= {f"{site.name}.A": layer.lora_A["default"].weight, f"{site.name}.B": layer.lora_B["default"].weight}
+        theirs[f"{site.name}.m"] = m = layer.lora_magnitude_vector["default"].weight
+        torch.testing.assert_close(m.data, site.weight().norm(dim=1), rtol=1e-6, atol=1e-6)
+        m.data += trained[f"{site.name}.m"]
+        for side in ("A", "B"):
+            theirs[f"{site.name}.{side}"].data = trained[f"{site.name}.{side}"].clone()
+
+    expected, output, before, adapter = both(wrapped, model, method, sites, trained, {}, forward, loss)
+    assert (output - before).abs().max() > 1e-3
+    torch.testing.assert_close(output, expected, **TOLERANCE[torch.float32])
+    for name, parameter in theirs.items():
+        assert parameter.grad.any()
+        torch.testing.assert_close(adapter.trained[name].grad[0], parameter.grad, **TOLERANCE[torch.float32])

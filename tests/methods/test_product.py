@@ -14,7 +14,7 @@ def draw(*shape: int, trained: bool = True) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64).requires_grad_(trained)
 
 
-def factors(C: str = "", v: bool = False, shared: bool = False, width: int = OUTPUTS) -> Factors:
+def factors(C: str = "", v: bool = False, shared: bool = False, width: int = OUTPUTS, gain: bool = False) -> Factors:
     """Return factors of two runs; ``shared`` ones are one frozen A and B for both, as VeRA's and LoRA-XS's are."""
     runs = 1 if shared else RUNS
     return Factors(
@@ -22,6 +22,7 @@ def factors(C: str = "", v: bool = False, shared: bool = False, width: int = OUT
         B=draw(runs, width, RANK, trained=not shared),
         C={"": None, "vector": draw(RUNS, RANK), "matrix": draw(RUNS, RANK, RANK)}[C],
         v=draw(RUNS, width) if v else None,
+        gain=draw(RUNS, width) if gain else None,
     )
 
 
@@ -31,13 +32,15 @@ def expected(x: Tensor, weight: Tensor, bias: Tensor, parts: list[Part]) -> Tens
     for run, rows in enumerate(x.unflatten(0, (RUNS, -1))):
         y = rows @ weight.T + bias
         for own, start, mask in parts:
-            A, B, C, v = (None if f is None else f[run % len(f)] for f in own)
+            A, B, C, v, gain = (None if f is None else f[run % len(f)] for f in own)
             inner = A if C is None else (torch.diag(C) if C.ndim == 1 else C) @ A
             change = (B if v is None else torch.diag(v) @ B) @ inner
             kept = rows if mask is None else rows * mask().unflatten(0, (RUNS, -1))[run]
-            y = torch.cat(
-                [y[..., :start], y[..., start : start + len(B)] + kept @ change.T, y[..., start + len(B) :]], -1
-            )
+            end = start + len(B)
+            mine = y[..., start:end] + kept @ change.T
+            if gain is not None:
+                mine = (1 + gain) * (mine - bias[start:end]) + bias[start:end]
+            y = torch.cat([y[..., :start], mine, y[..., end:]], -1)
         out.append(y)
     return torch.cat(out)
 
@@ -49,6 +52,8 @@ CASES = {
     "lora_xs": lambda: [Part(factors("matrix", shared=True))],
     "a matrix of its own": lambda: [Part(factors("matrix", v=True))],
     "two sites of one module": lambda: [Part(factors(width=1), 0), Part(factors("vector", width=2), 2)],
+    "dora": lambda: [Part(factors(gain=True))],
+    "a gain of one site of two": lambda: [Part(factors(width=1), 0), Part(factors(width=2, gain=True), 2)],
     "dropout": lambda: [Part(factors(), 0, mask(1)), Part(factors(v=True, width=2), 2, mask(2))],
 }
 
@@ -66,7 +71,7 @@ def test_output_and_gradients(case: str, own_output: bool) -> None:
 
     def output(x: Tensor, *_: Tensor) -> Tensor:
         if own_output:  # a map that computes its output itself, as a quantised one does
-            return adapted(x, parts, output=x @ weight.T + bias)
+            return adapted(x, parts, output=x @ weight.T + bias, bias=bias)
         return adapted(x, parts, weight=weight, bias=bias)
 
     torch.testing.assert_close(output(x), expected(x, weight, bias, parts), rtol=0, atol=1e-12)

@@ -185,8 +185,8 @@ def test_a_packed_run_gives_the_same_factors(method, sites, randomised):
     tolerance = {"rtol": 0, "atol": 0} if type(method).pack is Method.pack else {"rtol": 1e-5, "atol": 1e-6}
     factors, again = method.factors(trained, frozen, sites), method.factors(unpacked, frozen, sites)
     assert factors.keys() == again.keys() == {site.name for site in sites}
-    for site in factors:
-        torch.testing.assert_close(delta(again[site]), delta(factors[site]), **tolerance)
+    for site in sites:
+        torch.testing.assert_close(delta(again[site.name], site), delta(factors[site.name], site), **tolerance)
 
 
 def test_what_is_stored_is_no_more_than_what_is_trained(method, sites):
@@ -204,12 +204,14 @@ def test_what_is_stored_is_no_more_than_what_is_trained(method, sites):
 def test_factors_have_the_sites_shapes(method, sites, randomised):
     factors = method.factors(randomised(method, sites, 1), method.frozen(sites), sites)
     for site in sites:
-        A, B, C, v = factors[site.name]
+        A, B, C, v, gain = factors[site.name]
         r = len(A)
         assert A.shape == (r, site.in_features)
         assert B.shape == (site.out_features, r)
         assert C is None or C.shape in ((r,), (r, r))
         assert v is None or v.shape == (site.out_features,)
+        assert (gain is not None) == method.scales_outputs
+        assert gain is None or gain.shape == (site.out_features,)
 
 
 def test_a_forward_pass_computes_the_factors_once(method, sites, backbone, inputs, monkeypatch):

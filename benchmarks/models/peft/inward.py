@@ -32,13 +32,13 @@ def from_peft(
     cache: Path,
     out: Path,
 ) -> None:
-    """Read a LoRA, VeRA or VB-LoRA adapter of peft into an adapter folder of the suite.
+    """Read a LoRA, DoRA, VeRA or VB-LoRA adapter of peft into an adapter folder of the suite.
 
     The facts are the parts ``task``, ``backbone`` and ``train`` of a run's config. Where the backbone's path is None,
     it is the one that the adapter names. Raises SuiteError, before anything is written, for an adapter that the suite's
     method cannot hold.
     """
-    name, form = _format(source, folder.read_config(source).peft_type)
+    name, form = _format(source)
     config, tensors = folder.read_config(source, form.Config), folder.read_tensors(source)
     backbone = _backbone(source, config, backbone_facts)
     task = build(task_facts)
@@ -69,16 +69,20 @@ def from_peft(
     )
 
 
-def _format(source: Path, wanted: str) -> tuple[str, ModuleType]:
+def _format(source: Path) -> tuple[str, ModuleType]:
     """Return the name of an adapter's method, and the module that reads its format."""
-    known = formats.find()
-    for name, form in known.items():
-        if wanted == form.PEFT_TYPE:
-            return name, form
-    raise SuiteError(
-        f"{source} is an adapter of peft's type {wanted}, which cannot be read: "
-        f"the types that can are {', '.join(form.PEFT_TYPE for form in known.values())}"
-    )
+    config, known = folder.read_config(source), formats.find()
+    of_type = {
+        getattr(form, "FLAG", None): (name, form) for name, form in known.items() if config.peft_type == form.PEFT_TYPE
+    }
+    if not of_type:
+        types = ", ".join(dict.fromkeys(form.PEFT_TYPE for form in known.values()))
+        raise SuiteError(
+            f"{source} is an adapter of peft's type {config.peft_type}, which cannot be read: "
+            f"the types that can are {types}"
+        )
+    flag = next((flag for flag in of_type if flag and config.model_extra.get(flag)), None)
+    return of_type[flag]
 
 
 def _backbone(source: Path, config: Config, facts: dict[str, Any]) -> dict[str, Any]:

@@ -15,14 +15,22 @@ from benchmarks.models.peft.folder import MODEL
 from benchmarks.models.saved import Opened, Saved
 from methods.base import Factors, Site, Tensors
 
+_BY_HAND = "open the run with benchmarks.models.saved.load, and save its model with save_pretrained"
+
 
 def to_peft(run: Saved, cache: Path, out: Path) -> list[str]:
     """Write any method's factors as a plain LoRA whose scale is 1, and return what its reader must know.
 
     C and v are multiplied into B. The parts of one module become one LoRA whose rank is the sum of theirs. Everything
-    is in float32, so the product differs from the run's by rounding. Raises SuiteError for a run without factors.
+    is in float32, so the product differs from the run's by rounding. Raises SuiteError for a run without factors, or
+    whose factors scale outputs.
     """
     _check(run)
+    if methods.find()[run.method].scales_outputs:
+        raise SuiteError(
+            f"method {run.method} scales what a map computes, which a plain LoRA cannot: "
+            "--to peft-native writes peft's own format of it"
+        )
     opened = saved.load(run, cache)
     factors = opened.method.factors(opened.trained, opened.frozen, opened.sites)
     modules: dict[str, list[Site]] = {}
@@ -62,9 +70,10 @@ def to_peft_native(run: Saved, cache: Path, out: Path) -> list[str]:
         )
     opened = saved.load(run, cache)
     if parts := [site.name for site in opened.sites if site.module]:
+        instead = _BY_HAND if opened.method.scales_outputs else "--to peft writes it as a plain LoRA"
         raise SuiteError(
             f"peft's {run.method} adapts a module as a whole, and this run adapts parts of one, such as {parts[0]}: "
-            "--to peft writes it as a plain LoRA"
+            f"{instead}"
         )
     form = native[run.method]
     settings, tensors = form.write(opened.method, opened.trained, opened.frozen, opened.sites)
@@ -92,10 +101,7 @@ def _cautions(opened: Opened, modules: list[str]) -> list[str]:
 def _check(run: Saved) -> None:
     method = methods.find()[run.method]
     if method.trains_backbone:
-        raise SuiteError(
-            f"method {run.method} trains the whole backbone and has no low-rank factors: open the run with "
-            "benchmarks.models.saved.load, and save its model with save_pretrained"
-        )
+        raise SuiteError(f"method {run.method} trains the whole backbone and has no low-rank factors: {_BY_HAND}")
     if not method.adapts_sites:
         raise SuiteError(
             f"method {run.method} adapts no linear map, so there is nothing to export: take a run that does"

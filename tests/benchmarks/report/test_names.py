@@ -7,7 +7,7 @@ from benchmarks.analysis import baselines
 from benchmarks.report import names
 
 TITLES = {"lora": "LoRA", "lora_xs": "LoRA-XS", "tied_lora": "Tied-LoRA", "vb_lora": "VB-LoRA", "vera": "VeRA"}
-TITLES |= {"lora_fa": "LoRA-FA", "pissa": "PiSSA", "uni_lora": "Uni-LoRA"}
+TITLES |= {"dora": "DoRA", "lora_fa": "LoRA-FA", "pissa": "PiSSA", "uni_lora": "Uni-LoRA"}
 
 
 @pytest.mark.parametrize("method", conf.options("method"))
@@ -37,7 +37,7 @@ def test_a_methods_colour_does_not_depend_on_the_others_and_no_two_share_one() -
     alone = {method: names.styles([method])[method] for method in conf.options("method")}
     together = names.styles([*alone, "alpha", "beta"])
     assert {method: together[method] for method in alone} == alone
-    adapting = [together[method].colour for method in [*TITLES, "alpha"]]
+    adapting = [together[method].colour for method in [*TITLES, "alpha", "beta"]]
     assert sorted(adapting) == sorted(names.COLOURS)
     assert adapting[:5] == list(names.COLOURS[:5])  # of the five that the committed figures have
     greys = {together[method].colour for method in alone if method not in TITLES}

@@ -53,11 +53,7 @@ def settings(method: LoRA) -> dict[str, Any]:
 
 def read(config: Config, tensors: Tensors, sites: list[Site]) -> tuple[LoRA, Tensors]:
     """Return the method, with the alpha that makes alpha / rank the usual scale, and A and B of every site."""
-    if config.init_lora_weights not in _STARTS:
-        raise SuiteError(
-            f"init_lora_weights is {config.init_lora_weights}, which changes the backbone's weights: "
-            "have peft convert the adapter to a plain LoRA (path_initial_model_for_weight_conversion) first"
-        )
+    check_start(config.init_lora_weights)
     ranks = {site.name: _of(config.rank_pattern, site.name, config.r) for site in sites}
     rank = max(ranks.values())
     usual = _alpha(config, config.lora_alpha, config.r, rank)
@@ -70,6 +66,15 @@ def read(config: Config, tensors: Tensors, sites: list[Site]) -> tuple[LoRA, Ten
         trained[f"{site.name}.A"] = functional.pad(A, (0, 0, 0, rank - own))
         trained[f"{site.name}.B"] = functional.pad(B.float() * (alpha / usual), (0, rank - own))
     return LoRA(rank=rank, alpha=usual, dropout=config.lora_dropout), trained
+
+
+def check_start(start: bool | str | None) -> None:
+    """Raise SuiteError for an adapter that began with a change of the backbone's weights."""
+    if start not in _STARTS:
+        raise SuiteError(
+            f"init_lora_weights is {start}, which changes the backbone's weights: "
+            "have peft convert the adapter to a plain LoRA (path_initial_model_for_weight_conversion) first"
+        )
 
 
 def _alpha(config: Config, alpha: float, own: int, rank: int) -> float:

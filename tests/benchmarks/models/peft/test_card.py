@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 from support import tiny
-from support.adapter_factory import ADAPTING, leave, logits, own_logits
+from support.adapter_factory import PRODUCTS, leave, logits, own_logits
 
 from benchmarks.models import saved
 from benchmarks.models.peft import card
@@ -36,7 +36,7 @@ def snippet(text: str) -> str:
     return code
 
 
-@pytest.mark.parametrize("method", ADAPTING[:2])
+@pytest.mark.parametrize("method", PRODUCTS[:2])
 def test_the_snippet_gives_the_runs_logits(
     method: str, backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

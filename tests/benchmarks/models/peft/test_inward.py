@@ -27,6 +27,7 @@ CONFIGS = {
     "lora": partial(peft.LoraConfig, r=3, lora_alpha=8),
     "lora, of another scale": partial(peft.LoraConfig, r=3, lora_alpha=8, use_rslora=True),
     "vera": partial(peft.VeraConfig, r=6, projection_prng_key=3),
+    "dora": partial(peft.LoraConfig, r=3, lora_alpha=6, use_dora=True),
     "vera, without its projection": partial(peft.VeraConfig, r=6, save_projection=False),
     "vb_lora": partial(peft.VBLoRAConfig, **VB_LORA),
     "vb_lora, packed": partial(peft.VBLoRAConfig, **VB_LORA, save_only_topk_weights=True),
@@ -160,7 +161,7 @@ def refused(source: Path, overrides: list[str], capsys: pytest.CaptureFixture[st
 
 CANNOT = {
     "biases": ("lora", {"bias": "all"}, "has bias set"),
-    "dora": ("lora", {"use_dora": True}, "has use_dora set"),
+    "dora of several ranks": ("dora", {"rank_pattern": {"q_proj": 5}}, "has rank_pattern set, which the suite's dora"),
     "another backbone": ("lora", {"init_lora_weights": "pissa"}, "changes the backbone's weights"),
     "embeddings": ("lora", {"target_modules": ["embed_tokens", "q_proj"]}, "embed_tokens' names no linear map"),
     "more modules": ("lora", {"modules_to_save": ["lm_head"]}, "lm_head.weight"),

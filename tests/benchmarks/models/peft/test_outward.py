@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 import transformers
 from support import tiny
-from support.adapter_factory import ADAPTING, leave, logits, own_logits
+from support.adapter_factory import ADAPTING, PRODUCTS, leave, logits, own_logits
 from support.hub import Hub, files_of
 
 import methods
@@ -70,7 +70,7 @@ def assert_same(directory: Path, out: Path, root: Path) -> peft.PeftModel:
     return model
 
 
-@pytest.mark.parametrize("method", ADAPTING)
+@pytest.mark.parametrize("method", PRODUCTS)
 def test_peft_gives_a_plain_loras_logits_of_every_method(method: str, backbone: Path, tmp_path: Path) -> None:
     directory = leave(method, backbone, tmp_path)
     out = exported(directory, "peft", tmp_path)
@@ -86,7 +86,7 @@ def test_peft_gives_a_plain_loras_logits_of_every_method(method: str, backbone: 
     assert {layer.scaling["default"] for layer in layers} == {1.0}
 
 
-@pytest.mark.parametrize("method", ADAPTING)
+@pytest.mark.parametrize("method", PRODUCTS)
 @pytest.mark.parametrize("targets", ["[c_attn.q,c_attn.v]", "[c_attn.k]", "[c_attn.v,mlp.c_fc]"])
 def test_some_parts_of_a_fused_map(method: str, targets: str, gpt2: Path, tmp_path: Path) -> None:
     directory = leave(method, gpt2, tmp_path, f"targets={targets}")
@@ -171,7 +171,7 @@ def test_a_method_that_peft_has_no_format_for_is_one_line(
     method: str, bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = refused([str(leave(method, bert, tmp_path)), "--to", "peft-native"], capsys)
-    assert "only for vb_lora, vera" in line
+    assert "only for dora, vb_lora, vera" in line
     assert "--to peft writes it" in line
 
 
@@ -180,7 +180,17 @@ def test_parts_of_a_fused_map_have_no_native_format(
     method: str, gpt2: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = refused([str(leave(method, gpt2, tmp_path)), "--to", "peft-native"], capsys)
-    assert "parts of one, such as transformer.h.0.attn.c_attn.q: --to peft" in line
+    instead = "--to peft" if method in PRODUCTS else "open the run with"
+    assert f"parts of one, such as transformer.h.0.attn.c_attn.q: {instead}" in line
+
+
+@pytest.mark.parametrize("method", [name for name in ADAPTING if name not in PRODUCTS])
+def test_a_method_that_scales_outputs_is_no_plain_lora(
+    method: str, bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert method in NATIVE
+    line = refused([str(leave(method, bert, tmp_path)), "--to", "peft"], capsys)
+    assert f"method {method} scales what a map computes, which a plain LoRA cannot: --to peft-native" in line
 
 
 def test_random_weights_are_refused(bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
