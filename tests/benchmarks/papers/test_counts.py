@@ -20,6 +20,7 @@ from benchmarks.tasks.classification import Classification
 from benchmarks.tasks.generation import Generation
 from methods import find
 from methods.base import Method, Site
+from methods.dora import DoRA
 from methods.lora import LoRA
 from methods.lora_xs import LoRAXS
 from methods.sites import find_sites
@@ -172,3 +173,14 @@ def test_gpt2s_fused_projection_is_three_maps(backbone, layers):
     assert [site.name for site in sites_of(backbone, "qv")[:2]] == [f"transformer.h.0.attn.c_attn.{p}" for p in "qv"]
     assert len(sites_of(backbone, "qv")) == 2 * layers
     assert len(sites_of(backbone, "all")) == 6 * layers
+
+
+def test_doras_count_in_pefts_own_comparison_follows():
+    """Llama-3.2-3B has 28 layers, 24 query heads and 8 of keys and values, of 128 each."""
+    (row,) = [row for row in published.load() if row.source == "hf_peft" and row.variant == "rank32-dora"]
+    sides = [
+        (f"{layer}.{name}", 3072, out) for layer in range(28) for name, out in (("q_proj", 3072), ("v_proj", 1024))
+    ]
+    sites = [Site(*each, weight=lambda: pytest.fail("a count needs no weight")) for each in sides]
+    assert row.target_names == "q_proj,v_proj" and row.rank == 32
+    assert stored(DoRA(rank=32, alpha=64), sites) == row.parameters == 9_289_728
