@@ -7,8 +7,10 @@ import importlib.util
 import shutil
 import subprocess
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from benchmarks.errors import SuiteError
 
@@ -29,6 +31,16 @@ def meteor(predictions: list[Tokens], references: list[list[Tokens]]) -> float:
 
     Raises SuiteError where the program is missing or fails.
     """
+    with started() as program:
+        return program.score(predictions, references)
+
+
+@contextmanager
+def started() -> Iterator["Program"]:
+    """Start the program, which reads its tables for some seconds, for any number of corpora; it ends with the context.
+
+    Raises SuiteError where it is missing.
+    """
     if lacking := missing():
         raise SuiteError(f"METEOR 1.5 cannot run: {lacking}")
     home = Path(importlib.util.find_spec("pycocoevalcap").submodule_search_locations[0]) / "meteor"
@@ -37,27 +49,37 @@ def meteor(predictions: list[Tokens], references: list[list[Tokens]]) -> float:
         tempfile.TemporaryFile("w+") as complaints,
         subprocess.Popen(
             command, cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True
-        ) as program,
+        ) as process,
     ):
+        yield Program(process, complaints)
 
-        def ask(question: str, answers: int) -> list[str]:
-            with suppress(BrokenPipeError):  # the program has stopped; its reason is read below
-                program.stdin.write(question + "\n")
-                program.stdin.flush()
-            lines = [program.stdout.readline() for _ in range(answers)]
-            if not lines[-1]:
-                with suppress(BrokenPipeError):  # the pipe may hold what the program did not read
-                    program.stdin.close()
-                complaints.seek(0)
-                raise SuiteError(f"METEOR 1.5 stopped: {complaints.read().strip() or 'it gave no reason'}")
-            return [line.strip() for line in lines]
 
+class Program:
+    """The running program, which answers a line with one line or more."""
+
+    def __init__(self, process: subprocess.Popen, complaints: TextIO) -> None:
+        self.process, self.complaints = process, complaints
+
+    def score(self, predictions: list[Tokens], references: list[list[Tokens]]) -> float:
+        """Return the METEOR of a corpus. Raises SuiteError where the program stops."""
         statistics = [
-            ask("SCORE ||| " + " ||| ".join(map(_line, [*texts, prediction])), 1)[0]
+            self._ask("SCORE ||| " + " ||| ".join(map(_line, [*texts, prediction])), 1)[0]
             for prediction, texts in zip(predictions, references, strict=True)
         ]
         # One answer for each segment, and then that for the corpus.
-        return float(ask("EVAL ||| " + " ||| ".join(statistics), len(statistics) + 1)[-1])
+        return float(self._ask("EVAL ||| " + " ||| ".join(statistics), len(statistics) + 1)[-1])
+
+    def _ask(self, question: str, answers: int) -> list[str]:
+        with suppress(BrokenPipeError):  # the program has stopped; its reason is read below
+            self.process.stdin.write(question + "\n")
+            self.process.stdin.flush()
+        lines = [self.process.stdout.readline() for _ in range(answers)]
+        if not lines[-1]:
+            with suppress(BrokenPipeError):  # the pipe may hold what the program did not read
+                self.process.stdin.close()
+            self.complaints.seek(0)
+            raise SuiteError(f"METEOR 1.5 stopped: {self.complaints.read().strip() or 'it gave no reason'}")
+        return [line.strip() for line in lines]
 
 
 def _line(tokens: Tokens) -> str:
