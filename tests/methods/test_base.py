@@ -1,0 +1,34 @@
+"""What every method begins from: names of tensors, sizes of sites, and what a class that says nothing is taken for."""
+
+import torch
+
+from methods.base import Factors, Method, Site, delta, kind, sizes_of
+
+
+def test_a_tensors_kind_is_what_follows_the_last_dot_or_all_of_it() -> None:
+    assert [kind(name) for name in ("layer.0.query.A", "query.B", "vector_bank")] == ["A", "B", "vector_bank"]
+
+
+def test_sizes_are_sums_over_the_sites_and_the_least_input() -> None:
+    wide, tall = (Site(f"{inputs}", inputs, outputs, lambda: None) for inputs, outputs in ((30, 20), (7, 50)))
+    assert sizes_of([wide, tall]) == {"maps": 2, "sides": 107, "outputs": 70, "hidden": 7}
+    assert sizes_of([]) == {"maps": 0, "sides": 0, "outputs": 0, "hidden": 0}
+
+
+def test_a_method_that_says_nothing_adapts_sites_and_trains_the_head_alone_beside_them() -> None:
+    plain = Method()
+    assert (plain.adapts_sites, plain.trains_head, plain.trains_backbone) == (True, True, False)
+    assert (plain.starts_at_zero, plain.scales_outputs, plain.dropout) == (True, False, 0.0)
+    assert plain.frozen([]) == plain.init([], None) == plain.noise([]) == plain.factors({}, {}, []) == {}
+
+
+def test_a_change_is_the_products_with_and_without_each_factor() -> None:
+    A, B = torch.tensor([[1.0, 2.0, 3.0], [0.0, 1.0, -1.0]]), torch.tensor([[1.0, 0.0], [2.0, 1.0]])
+    W = torch.tensor([[5.0, 5.0, 5.0], [1.0, 0.0, 1.0]])
+    site = Site("w", 3, 2, lambda: W)
+    vector, matrix = torch.tensor([2.0, -1.0]), torch.tensor([[0.0, 1.0], [1.0, 1.0]])
+    assert torch.equal(delta(Factors(A, B), site), B @ A)
+    assert torch.equal(delta(Factors(A, B, vector), site), B @ torch.diag(vector) @ A)
+    assert torch.equal(delta(Factors(A, B, matrix), site), B @ matrix @ A)
+    assert torch.equal(delta(Factors(A, B, v=vector), site), torch.diag(vector) @ B @ A)
+    assert torch.equal(W + delta(Factors(A, B, gain=vector), site), torch.diag(1 + vector) @ (W + B @ A))
