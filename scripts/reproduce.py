@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_intermixed_args(arguments)
     from benchmarks.papers import reproduction  # here, so that --help does not wait for torch
 
-    settings = [setting for setting in options.settings if not setting.startswith(_SPREADING)]
-    spread = [setting for setting in options.settings if setting.startswith(_SPREADING)]
+    spread = [setting for setting in options.settings if setting.lstrip("+").startswith(_SPREADING)]
+    settings = [setting for setting in options.settings if setting not in spread]
     if spread and not options.launcher:
         raise SuiteError(f"{spread[0]} is a launcher's setting: say --launcher, one of {', '.join(_LAUNCHERS)}")
     launcher = _LAUNCHERS.get(options.launcher)

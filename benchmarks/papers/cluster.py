@@ -65,22 +65,37 @@ class Submitted:
 def run(orders: Sequence[Order], settings: Sequence[str]) -> int:
     """Submit orders to Slurm, say where they are, wait for all of them, and say how each ended; return 1 if one failed.
 
+    An order that an earlier command submitted, and that still waits or runs, is waited for and not submitted again.
     ``settings`` are overrides of hydra.launcher, and of the cache that logs lie in. Raises SuiteError where there is
     no Slurm, or where it refuses a job.
     """
     if shutil.which("sbatch") is None:
         raise SuiteError("--launcher submitit needs Slurm's sbatch, which is not here: run it on a login node")
     chosen = conf.launcher("submitit_slurm", settings)
-    jobs: dict[Order, Submitted] = {}
+    jobs = {each.order: each for each in _submitted_before(orders, chosen["submitit_folder"])}
     try:
-        for after in dict.fromkeys(order.after for order in orders):
-            array = [order for order in orders if order.after == after]
+        for after in dict.fromkeys(order.after for order in orders if order not in jobs):
+            array = [order for order in orders if order.after == after and order not in jobs]
             waits_for = jobs[after].job.job_id if after else None
             jobs |= {each.order: each for each in _submitted(array, chosen, waits_for)}
     finally:
         _say_where(list(jobs.values()))
     failed = [each for each in _ended(list(jobs.values())) if _told(each)]
     return 1 if failed else 0
+
+
+def _submitted_before(orders: Sequence[Order], folder: str) -> Iterator[Submitted]:
+    """Give the orders whose jobs are in the queue, by what submitit left in the job's folder."""
+    import submitit
+    from submitit.core.utils import DelayedSubmission
+
+    for name in sorted(_queue() or ()):
+        job = submitit.SlurmJob(folder, name)
+        if not job.paths.submitted_pickle.exists() or job.paths.result_pickle.exists():
+            continue
+        order = DelayedSubmission.load(job.paths.submitted_pickle).function
+        if order in orders:
+            yield Submitted(order, job)
 
 
 def _submitted(array: Sequence[Order], chosen: dict[str, Any], waits_for: str | None) -> list[Submitted]:

@@ -68,6 +68,7 @@ def test_a_table_is_submitted_at_once_and_what_it_begins_from_goes_first(
 ) -> None:
     asked = ["hydra.launcher.partition=main", "hydra.launcher.cpus_per_task=2", "hydra.launcher.mem_gb=4"]
     asked += ["hydra.launcher.gpus_per_node=1", "hydra.launcher.timeout_min=10", "hydra.launcher.array_parallelism=2"]
+    asked += ["+hydra.launcher.additional_parameters={mail-type: END}"]
     assert reproduce.main([*table, "start=glue/mnli", *asked, "hydra.launcher.max_num_timeout=1"]) == 0
     told = capsys.readouterr().out
     start, after = "glue/mnli minilm lora qv", ", after glue/mnli minilm lora qv"
@@ -81,7 +82,15 @@ def test_a_table_is_submitted_at_once_and_what_it_begins_from_goes_first(
     assert sorted(record.task for record in records) == ["glue/cola", "glue/sst2"]
     assert {record.started_from.task for record in records} == {"glue/mnli"}
     (script,) = (text for file in logs.rglob("*submission.sh") if "--array" in (text := file.read_text()))
-    for line in ("partition=main", "cpus-per-task=2", "mem=4GB", "gpus-per-node=1", "time=10", "array=0-1%2"):
+    for line in (
+        "partition=main",
+        "cpus-per-task=2",
+        "mem=4GB",
+        "gpus-per-node=1",
+        "time=10",
+        "array=0-1%2",
+        "mail-type=END",
+    ):
         assert f"#SBATCH --{line}\n" in script
 
 
@@ -102,6 +111,30 @@ def test_jobs_that_fail_or_are_cancelled_are_named_and_what_waits_for_them_ends(
     told = capsys.readouterr().out
     assert "wrong: rank must be at least 1, got 0\n" in told
     assert "waits: ended without a result (cancelled, or out of time or memory)" in told
+
+
+@needs_slurm
+def test_what_is_in_the_queue_is_waited_for_and_not_submitted_again(
+    table: list[str], tmp_path: Path, node: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch
+) -> None:
+    cache = [f"cache={tmp_path}/cache"]
+    first, second = (
+        Order(name, ("task=glue/cola", "method=lora", f"method.rank={name}", *cache)) for name in ("0", "-1")
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(cluster, "_ended", lambda jobs: _stop())
+        with pytest.raises(KeyboardInterrupt):
+            cluster.run([first], [*cache, "+hydra.launcher.additional_parameters.hold=true"])
+    (job,) = re.findall(r"^(\d+): 0$", capsys.readouterr().out, re.MULTILINE)
+    subprocess.run(["scontrol", "release", job], env=node, check=True)
+    assert cluster.run([first, second], cache) == 1
+    told = capsys.readouterr().out
+    assert told.count(f"{job}: 0\n") == 1 and f"{job}: 0: rank must be at least 1, got 0\n" in told
+    assert "-1: rank must be at least 1, got -1\n" in told and f"\n{job}: -1" not in told
+
+
+def _stop() -> None:
+    raise KeyboardInterrupt
 
 
 @needs_slurm
