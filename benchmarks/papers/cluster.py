@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import command, conf
@@ -33,12 +33,12 @@ _OF_ANY_CLUSTER = (
 class Order:
     """One job to be submitted, by the overrides of ``scripts/train.py``.
 
-    ``after`` is the one that must have ended well before it begins.
+    ``after`` is the one that must have ended well before it begins; without it the order is the same.
     """
 
     label: str
     overrides: tuple[str, ...]
-    after: "Order | None" = None
+    after: "Order | None" = field(default=None, compare=False)
 
     def __call__(self) -> None:
         """Train the job on the node that it was given; a fault is one line in its log, and fails the job."""
@@ -89,12 +89,13 @@ def _submitted_before(orders: Sequence[Order], folder: str) -> Iterator[Submitte
     import submitit
     from submitit.core.utils import DelayedSubmission
 
+    wanted = {order: order for order in orders}
     for name in sorted(_queue() or ()):
         job = submitit.SlurmJob(folder, name)
         if not job.paths.submitted_pickle.exists() or job.paths.result_pickle.exists():
             continue
-        order = DelayedSubmission.load(job.paths.submitted_pickle).function
-        if order in orders:
+        order = wanted.get(DelayedSubmission.load(job.paths.submitted_pickle).function)
+        if order is not None:
             yield Submitted(order, job)
 
 

@@ -153,7 +153,7 @@ def test_a_whole_backbones_file_is_counted_without_writing_it(bert: Path, tmp_pa
 @pytest.mark.parametrize(
     ("change", "wanted"),
     [
-        (("method: tied_lora", "method: dora"), "method dora, which is unknown; nearest: lora"),
+        (("method: tied_lora", "method: loar"), "method loar, which is unknown; nearest: lora"),
         (("backbone: roberta-large", "backbone: roberta-huge"), "roberta-huge"),
         (
             ("parameters_as_printed: 0.295M", "parameters_as_printed: many"),

@@ -133,6 +133,11 @@ def test_what_is_in_the_queue_is_waited_for_and_not_submitted_again(
     assert "-1: rank must be at least 1, got -1\n" in told and f"\n{job}: -1" not in told
 
 
+def test_an_order_whose_start_has_ended_is_the_same_order() -> None:
+    start = Order("start", ("task=glue/mnli",))
+    assert Order("row", ("task=glue/rte",), start) == Order("row", ("task=glue/rte",)) != start
+
+
 def _stop() -> None:
     raise KeyboardInterrupt
 
