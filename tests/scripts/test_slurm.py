@@ -118,19 +118,21 @@ def test_what_is_in_the_queue_is_waited_for_and_not_submitted_again(
     table: list[str], tmp_path: Path, node: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch
 ) -> None:
     cache = [f"cache={tmp_path}/cache"]
-    first, second = (
-        Order(name, ("task=glue/cola", "method=lora", f"method.rank={name}", *cache)) for name in ("0", "-1")
-    )
+    orders = [
+        Order(name, ("task=glue/cola", "method=lora", f"method.rank={name}", *cache)) for name in ("0", "-1", "-2")
+    ]
     with monkeypatch.context() as patch:
         patch.setattr(cluster, "_ended", lambda jobs: _stop())
         with pytest.raises(KeyboardInterrupt):
-            cluster.run([first], [*cache, "+hydra.launcher.additional_parameters.hold=true"])
-    (job,) = re.findall(r"^(\d+): 0$", capsys.readouterr().out, re.MULTILINE)
-    subprocess.run(["scontrol", "release", job], env=node, check=True)
-    assert cluster.run([first, second], cache) == 1
+            cluster.run(orders[:2], [*cache, "+hydra.launcher.additional_parameters.hold=true"])
+    (array,) = re.findall(r"^(\d+)_0: 0$", capsys.readouterr().out, re.MULTILINE)
+    subprocess.run(["scontrol", "release", array], env=node, check=True)
+    assert cluster.run(orders, cache) == 1
     told = capsys.readouterr().out
-    assert told.count(f"{job}: 0\n") == 1 and f"{job}: 0: rank must be at least 1, got 0\n" in told
-    assert "-1: rank must be at least 1, got -1\n" in told and f"\n{job}: -1" not in told
+    (new,) = re.findall(r"^(\d+): -2$", told, re.MULTILINE)
+    assert new != array
+    for job, rank in ((f"{array}_0", 0), (f"{array}_1", -1), (new, -2)):
+        assert told.count(f"{job}: {rank}\n") == 1 and f"{job}: {rank}: rank must be at least 1, got {rank}\n" in told
 
 
 def test_an_order_whose_start_has_ended_is_the_same_order() -> None:
