@@ -56,10 +56,11 @@ class Order:
 
 @dataclass(frozen=True)
 class Submitted:
-    """An order in Slurm's queue; ``job`` is submitit's."""
+    """An order in Slurm's queue; ``job`` is submitit's, and ``earlier`` says that another command submitted it."""
 
     order: Order
     job: Any
+    earlier: bool = False
 
 
 def run(orders: Sequence[Order], settings: Sequence[str]) -> int:
@@ -96,7 +97,7 @@ def _submitted_before(orders: Sequence[Order], folder: str) -> Iterator[Submitte
             continue
         order = wanted.get(DelayedSubmission.load(job.paths.submitted_pickle).function)
         if order is not None:
-            yield Submitted(order, job)
+            yield Submitted(order, job, earlier=True)
 
 
 def _submitted(array: Sequence[Order], chosen: dict[str, Any], waits_for: str | None) -> list[Submitted]:
@@ -125,7 +126,8 @@ def _submitted(array: Sequence[Order], chosen: dict[str, Any], waits_for: str | 
 def _say_where(jobs: Sequence[Submitted]) -> None:
     for each in jobs:
         after = f", after {each.order.after.label}" if each.order.after else ""
-        print(f"{each.job.job_id}: {each.order.label}{after}")
+        earlier = ", submitted by an earlier command" if each.earlier else ""
+        print(f"{each.job.job_id}: {each.order.label}{after}{earlier}")
     if jobs:
         folder = jobs[0].job.paths.folder.parent
         numbers = dict.fromkeys(each.job.job_id.partition("_")[0] for each in jobs)

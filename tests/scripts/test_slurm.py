@@ -131,8 +131,10 @@ def test_what_is_in_the_queue_is_waited_for_and_not_submitted_again(
     told = capsys.readouterr().out
     (new,) = re.findall(r"^(\d+): -2$", told, re.MULTILINE)
     assert new != array
-    for job, rank in ((f"{array}_0", 0), (f"{array}_1", -1), (new, -2)):
-        assert told.count(f"{job}: {rank}\n") == 1 and f"{job}: {rank}: rank must be at least 1, got {rank}\n" in told
+    earlier = ", submitted by an earlier command"
+    for job, rank, what in ((f"{array}_0", 0, earlier), (f"{array}_1", -1, earlier), (new, -2, "")):
+        assert told.count(f"{job}: {rank}{what}\n") == 1
+        assert f"{job}: {rank}: rank must be at least 1, got {rank}\n" in told
 
 
 def test_an_order_whose_start_has_ended_is_the_same_order() -> None:
