@@ -61,6 +61,11 @@ def of_sheet(sheet: Sheet, root: Path) -> Front:
     return Front(standings, samples)
 
 
+def percent(chance: float) -> str:
+    """Write a probability, of which draws tell no more than whole hundredths."""
+    return "<1%" if chance < 0.005 else ">99%" if chance > 0.995 else f"{100 * chance:.0f}%"
+
+
 def front(points: Sequence[tuple[float, float]]) -> list[bool]:
     """Say of each point, (what it stores, its score), whether it is on the front.
 

@@ -116,11 +116,6 @@ def _seconds_to(cell: Sequence[Record], level: float | None, seconds: dict[str, 
     return _rate(reached) + ("" if len(reached) == len(taken) else f" ({len(reached)} of {len(taken)} seeds)")
 
 
-def percent(chance: float) -> str:
-    """Write a probability, of which draws tell no more than whole hundredths."""
-    return "<1%" if chance < 0.005 else ">99%" if chance > 0.995 else f"{100 * chance:.0f}%"
-
-
 def lines_of(sheet: Sheet) -> list[Line]:
     """Return the lines of a table by task and row."""
     return [(row, task, row.cells[task]) for task in sheet.tasks for row in sheet.rows if task in row.cells]

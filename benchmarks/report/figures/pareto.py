@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
-from benchmarks.analysis.front import Front, Standing
+from benchmarks.analysis.front import Front, Standing, percent
 from benchmarks.report import names
-from benchmarks.report.columns import percent
 from benchmarks.report.figures import canvas
 
 FILLS = ("full", "none", "left", "top", "right", "bottom")

@@ -7,26 +7,36 @@ from importlib.metadata import version
 from pathlib import Path
 
 import benchmarks
-import methods
 from benchmarks.analysis.sheets import Sheet
 from benchmarks.records import predictions, store
 from benchmarks.records.files import write_atomic
+from benchmarks.report import names
 
-_CODE = [Path(package.__file__).parent for package in (benchmarks, methods)]
+# What the figures of records are drawn by; a test holds it to what these modules import.
+CODE = ("analysis", "records", "report/figures", "report/names.py", "tasks/scoring")
+_PACKAGE = Path(benchmarks.__file__).parent
 
 
 def digest(sheet: Sheet, root: Path) -> str:
-    """Return a hash of all that a sheet's figures depend on: its records, their predictions, the code, matplotlib.
+    """Return a hash of what a sheet's figures depend on: records, predictions, methods' looks, code, matplotlib.
 
     ``root`` is where the records and predictions lie.
     """
-    made = hashlib.sha256(f"matplotlib {version('matplotlib')}\n{sheet!r}".encode())
+    drawn = sorted({row.method for row in sheet.rows})
+    styles = names.styles(drawn)
+    looks = [(method, names.title(method), styles[method]) for method in drawn]
+    made = hashlib.sha256(f"matplotlib {version('matplotlib')}\n{looks!r}\n{sheet!r}".encode())
     for run in sheet.records:
         answers = predictions.place(store.path_of(run, root))
         made.update(answers.read_bytes() if answers.exists() else b"none")
-    for file in sorted(file for folder in _CODE for file in folder.rglob("*.py")):
+    for file in _files():
         made.update(file.read_bytes())
     return made.hexdigest()
+
+
+def _files() -> list[Path]:
+    places = [_PACKAGE / name for name in CODE]
+    return sorted(file for place in places for file in (place.rglob("*.py") if place.is_dir() else [place]))
 
 
 def kept(stem: Path, made_of: str) -> list[Path] | None:

@@ -6,13 +6,12 @@ from statistics import median
 from typing import Any
 
 from benchmarks.analysis.curves import Band, by_epoch
-from benchmarks.analysis.front import Front, Standing
+from benchmarks.analysis.front import Front, Standing, percent
 from benchmarks.analysis.measures import Measure, key_of
 from benchmarks.analysis.sheets import Row, Sheet
 from benchmarks.markup import ABSENT, Column, text_column
 from benchmarks.records.schema import Record
 from benchmarks.report import columns, names
-from benchmarks.report.columns import percent
 from benchmarks.report.page import figures
 from benchmarks.report.page.parts import Figure, table
 

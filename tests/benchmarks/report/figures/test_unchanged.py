@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import grimp
 import pytest
 from support.record_factory import make_record, save
 
 from benchmarks.records import predictions, store
-from benchmarks.report import tables
+from benchmarks.report import names, tables
 from benchmarks.report.figures import pareto, unchanged
 
+RESULTS = Path(__file__).parents[4] / "results"
 STEM = "glue-embedded-minilm"
 
 
@@ -60,10 +62,34 @@ def test_predictions_that_changed_are_drawn(drawn: Callable[[], int], tmp_path: 
     assert (drawn(), drawn()) == (1, 0)
 
 
+def test_another_look_is_drawn(drawn: Callable[[], int], monkeypatch) -> None:
+    monkeypatch.setattr(names, "COLOURS", names.COLOURS[::-1])
+    assert (drawn(), drawn()) == (1, 0)
+
+
 def test_other_code_draws_again(drawn: Callable[[], int], tmp_path: Path, monkeypatch) -> None:
     code = tmp_path / "code"
     code.mkdir()
-    monkeypatch.setattr(unchanged, "_CODE", [code])
+    monkeypatch.setattr(unchanged, "CODE", [str(code)])
     assert (drawn(), drawn()) == (1, 0)
     (code / "pareto.py").write_text("DPI = 300\n")
     assert (drawn(), drawn()) == (1, 0)
+
+
+def test_the_code_that_counts_is_all_that_draws_figures() -> None:
+    graph = grimp.build_graph("benchmarks")
+    drawing = [f"benchmarks.report.figures.{name}" for name in ("canvas", "curves", "pareto", "seeds")]
+    used = set().union(*(graph.find_upstream_modules(name) for name in (*drawing, "benchmarks.analysis.front")))
+    counted = tuple("benchmarks." + name.removesuffix(".py").replace("/", ".") for name in unchanged.CODE)
+    shows_nothing = {f"benchmarks.{name}" for name in ("conf", "errors", "markup", "typed")}
+    assert {name for name in used if not name.startswith(counted)} == shows_nothing
+
+
+def test_a_clone_need_not_draw_the_committed_figures() -> None:
+    sheets = tables.sheets_below(RESULTS)
+    stale = [
+        sheet.stem
+        for sheet in sheets
+        if unchanged.kept(RESULTS / "figures" / sheet.stem, unchanged.digest(sheet, RESULTS)) is None
+    ]
+    assert sheets and not stale, f"run `make tables` and commit results/figures: {', '.join(stale)}"
