@@ -1,7 +1,7 @@
 """Which rows of a sheet can be told apart: paired tests over shared seeds and examples, corrected for their number."""
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
@@ -9,7 +9,7 @@ from statistics import mean
 import numpy as np
 
 from benchmarks.analysis import intervals
-from benchmarks.analysis.intervals import Difference
+from benchmarks.analysis.intervals import Difference, Interval
 from benchmarks.analysis.measures import key_of
 from benchmarks.analysis.parts import Parts, by_row
 from benchmarks.analysis.sheets import Sheet
@@ -41,11 +41,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Compared:
-    """A sheet's rows by their mean rank over tasks, best first; pairs by p; and why other rows were left out."""
+    """A sheet's rows by their mean rank over tasks, best first; pairs by p; and why other rows were left out.
+
+    A rank's interval takes the tasks as a sample of tasks. On one task it is the rank alone.
+    """
 
     score: str
     tasks: list[str]
-    ranks: dict[str, float]
+    ranks: dict[str, Interval]
     pairs: list[Pair]
     left_out: list[str]
 
@@ -88,7 +91,7 @@ def compare(
     return Compared(score, tasks, _ranks(parts, tasks), sorted(pairs, key=lambda pair: pair.overall.p), left_out)
 
 
-def alike(ranks: dict[str, float], pairs: Sequence[Pair]) -> list[tuple[str, ...]]:
+def alike(ranks: Iterable[str], pairs: Sequence[Pair]) -> list[tuple[str, ...]]:
     """Return the largest groups of rows next to each other by rank of which no two are told apart.
 
     A pair that was not tested counts as told apart.
@@ -139,13 +142,22 @@ def _pair(one: str, other: str, shared: Shared, parts: dict[str, Parts], accurac
     )
 
 
-def _ranks(parts: dict[str, Parts], tasks: Sequence[str]) -> dict[str, float]:
+def _ranks(parts: dict[str, Parts], tasks: Sequence[str]) -> dict[str, Interval]:
     """Return each row's mean rank over tasks, 1 being best; rows that tie share the mean of their ranks."""
     scores = {
         task: np.array([mean(part.mean() for part in row[task].values()) for row in parts.values()]) for task in tasks
     }
-    ranks = np.mean([_ranked(scores[task]) for task in tasks], axis=0)
-    return dict(sorted(zip(parts, map(float, ranks), strict=True), key=lambda pair: pair[1]))
+    ranks = np.stack([_ranked(scores[task]) for task in tasks], axis=1)  # (rows, tasks)
+    made = {name: _over_tasks(own, last=len(parts)) for name, own in zip(parts, ranks, strict=True)}
+    return dict(sorted(made.items(), key=lambda named: named[1].value))
+
+
+def _over_tasks(ranks: np.ndarray, last: int) -> Interval:
+    """Return the mean of one row's ranks, (tasks,), with its interval as if tasks were seeds, within 1 and ``last``."""
+    if len(ranks) == 1:
+        return Interval(*3 * [float(ranks[0])])
+    over = intervals.over_seeds(ranks, np.mean)
+    return Interval(over.value, max(over.low, 1.0), min(over.high, float(last)))
 
 
 def _ranked(scores: np.ndarray) -> np.ndarray:

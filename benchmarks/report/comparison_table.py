@@ -109,7 +109,7 @@ def _notes(sheet: Sheet, compared: Compared) -> list[str]:
         "taken as samples. p: how likely a difference as large in the mean over tasks is if the methods do not differ; "
         "Holm: corrected for all pairs here. Effect: the difference divided by the deviation of one seed's "
         "difference on one row.",
-        "Mean rank: " + ", ".join(f"{name} {rank:.1f}" for name, rank in compared.ranks.items()) + ".",
+        _mean_ranks(compared),
     ]
     if groups := comparisons.alike(compared.ranks, compared.pairs):
         notes.append("Not told apart at 5%: " + "; ".join(", ".join(group) for group in groups) + ".")
@@ -123,6 +123,17 @@ def _notes(sheet: Sheet, compared: Compared) -> list[str]:
     if sheet.embedded:
         notes.append("These rows of data are the suite's own, and from no paper's set.")
     return notes
+
+
+def _mean_ranks(compared: Compared) -> str:
+    """Return the mean ranks as a sentence, with their intervals where there are two tasks or more."""
+    if len(compared.tasks) == 1:
+        return "Rank: " + ", ".join(f"{name} {rank.value:.1f}" for name, rank in compared.ranks.items()) + "."
+    each = (f"{name} {rank.value:.1f} [{rank.low:.1f}, {rank.high:.1f}]" for name, rank in compared.ranks.items())
+    return (
+        f"Mean rank: {', '.join(each)}. The 95% interval takes the tasks as a sample of tasks; it is too short for "
+        "a method that is first, or last, on nearly all of them."
+    )
 
 
 def _stem(sheet: Sheet, compared: Compared) -> str:

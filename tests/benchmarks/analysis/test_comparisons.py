@@ -10,6 +10,7 @@ from support.answers import CLASSES, HALVES, LABELS, ROWS, leave, leave_answers
 from support.record_factory import make_record, save
 
 from benchmarks.analysis import comparisons, dev_scores, parts, sheets
+from benchmarks.analysis.intervals import Interval
 from benchmarks.errors import SuiteError
 from benchmarks.records import predictions
 from benchmarks.records.predictions import Predictions
@@ -32,7 +33,7 @@ def test_methods_that_differ_are_told_apart_and_others_are_not(tmp_path: Path) -
     same = by_name["beta qv", "gamma qv"]
     assert same.corrected > 0.05 and same.overall.interval.holds(0.0)
     assert all(pair.corrected >= pair.overall.p for pair in found.pairs)
-    assert next(iter(found.ranks)) == "alpha qv" and found.ranks["alpha qv"] == 1
+    assert next(iter(found.ranks)) == "alpha qv" and found.ranks["alpha qv"] == Interval(1, 1, 1)
     (group,) = comparisons.alike(found.ranks, found.pairs)
     assert set(group) == {"beta qv", "gamma qv"}
 
@@ -200,6 +201,39 @@ def test_pearson_without_the_one_row_that_was_answered_otherwise_is_an_error() -
 def test_ranks_are_scipys() -> None:
     scores = np.array([0.5, 0.9, 0.5, 0.1, 0.9, 0.9])
     np.testing.assert_array_equal(comparisons._ranked(scores), stats.rankdata(-scores))
+
+
+def test_ranks_on_several_tasks_have_students_interval() -> None:
+    tasks = ("cola", "mrpc", "rte", "sst2")
+    scores = {"alpha": (0.9, 0.8, 0.9, 0.5), "beta": (0.8, 0.9, 0.8, 0.7), "gamma": (0.7, 0.7, 0.7, 0.6)}
+    rows = {name: {t: {0: np.full(5, s)} for t, s in zip(tasks, own, strict=True)} for name, own in scores.items()}
+    made = comparisons._ranks(rows, tasks)
+    assert list(made) == ["beta", "alpha", "gamma"]
+    low, high = stats.t.interval(0.95, 3, 1.75, stats.sem([1, 2, 1, 3]))
+    assert made["alpha"] == Interval(1.75, max(low, 1.0), pytest.approx(min(high, 3.0)))
+    low, high = stats.t.interval(0.95, 3, 2.75, stats.sem([3, 3, 3, 2]))
+    assert made["gamma"] == Interval(2.75, pytest.approx(low, abs=0.02), 3.0)
+    assert comparisons._ranks(rows, ["mrpc"])["beta"] == Interval(1, 1, 1)
+
+
+@pytest.mark.parametrize(("apart", "border"), [(0.0, 0.90), (1.0, 0.89), (4.0, 0.80)])
+def test_the_interval_of_a_mean_rank_covers_it(apart: float, border: float) -> None:
+    """Seven methods on six tasks; the note says that it is too short for those that are nearly always first or last."""
+    random = np.random.default_rng(0)
+
+    def ranks(tasks: int) -> np.ndarray:
+        scores = np.linspace(apart, 0, 7) + random.standard_normal((tasks, 7))
+        return np.stack([comparisons._ranked(own) for own in scores], axis=1)
+
+    truth = ranks(20_000).mean(axis=1)
+    covered = np.mean(
+        [
+            [comparisons._over_tasks(own, 7).holds(true) for own, true in zip(ranks(6), truth, strict=True)]
+            for _ in range(600)
+        ],
+        axis=0,
+    )
+    assert border < covered.min() < 0.97 and covered[1:-1].min() > 0.89
 
 
 def test_one_shared_seed_gives_an_interval_and_no_p_of_methods(tmp_path: Path) -> None:
