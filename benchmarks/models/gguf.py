@@ -1,5 +1,6 @@
 """GGUF files, unpacked into directories in the hub's layout."""
 
+import copy
 from pathlib import Path
 
 import torch
@@ -12,8 +13,11 @@ def unpack(file: Path, directory: Path) -> None:
     """Write a GGUF file's weights, in float32, and its tokenizer into a directory."""
     settings = {"gguf_file": file.name}
     read(transformers.AutoTokenizer, file.parent, **settings).save_pretrained(directory)
-    quantised = read(transformers.AutoModelForCausalLM, file.parent, dtype=torch.float32, **settings)
+    config = read(transformers.AutoConfig, file.parent, **settings)
+    # Each reading of a file takes seconds, and a model that is given its config needs one less.
+    given = {"config": copy.deepcopy(config), "dtype": torch.float32}
+    quantised = read(transformers.AutoModelForCausalLM, file.parent, **given, **settings)
     # Its weights are plain float32 now, but it still says that it is quantised, and refuses to be saved.
-    plain = type(quantised)(read(transformers.AutoConfig, file.parent, **settings))
+    plain = type(quantised)(config)
     plain.load_state_dict(quantised.state_dict())
     plain.save_pretrained(directory)

@@ -1,7 +1,9 @@
-"""How the C library keeps memory that a step gives back, which the next step asks for again."""
+"""The process's memory: what it held at most, and how the C library keeps what a step gives back."""
 
 import ctypes
 import platform
+import resource
+from pathlib import Path
 
 # Names and numbers of malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
@@ -18,3 +20,14 @@ def keep_memory() -> bool:
         return False
     library = ctypes.CDLL(None)
     return bool(library.mallopt(_M_MMAP_MAX, 0) and library.mallopt(_M_TRIM_THRESHOLD, -1))
+
+
+def peak_memory() -> int:
+    """Return the most bytes of memory that this process has held since it started."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return 1024 * int(line.split()[1])
+    # On Linux this is never less than what the parent held, whose count a started process inherits.
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if platform.system() == "Darwin" else 1024 * most

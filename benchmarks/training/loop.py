@@ -1,6 +1,5 @@
 """The training loop: epochs over a run group, scores after each, a checkpoint after each."""
 
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from accelerate.utils import gather_object, send_to_device
 from benchmarks.records.schema import Epoch
 from benchmarks.tasks import order
 from benchmarks.tasks.scoring.glue import UndefinedMetric
-from benchmarks.training import checkpoint, console
+from benchmarks.training import allocator, checkpoint, console
 from benchmarks.training.checkpoint import Progress
 from benchmarks.training.feed import Feed, Split
 from benchmarks.training.group import RunGroup
@@ -150,4 +149,4 @@ def _peak_memory(device: torch.device) -> int:
     """Return the most bytes held so far: on CUDA by tensors, elsewhere by the whole process since it started."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return allocator.peak_memory()

@@ -4,7 +4,6 @@ import copy
 import gc
 import math
 import multiprocessing
-import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -319,7 +318,7 @@ def _peak_here(settings: JobSettings, runs: int, size: Size, variant: str) -> in
     step = _makers(job, lambda: backbone_of(job), runs, size)[variant]()
     for batch in _batches(job, runs, size, 2):
         step(batch)
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return allocator.peak_memory()
 
 
 @dataclass(frozen=True)

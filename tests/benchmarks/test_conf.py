@@ -35,11 +35,10 @@ OPEN = {"backbone.path": "SOMEWHERE", "backbone.targets": "{qv:[query,value]}"}
 
 
 def composed(backbone: str = "minilm", method: str = "head", task: str = "glue/mrpc", *more: str):
-    start = [f"task={task}", f"method={method}", f"backbone={backbone}", *more]
-    raw = OmegaConf.to_container(tiny.compose(start).backbone, resolve=False)
-    missing = {f"backbone.{key}" for key, value in raw.items() if value == "???"}
-    assert missing <= OPEN.keys()
-    return tiny.compose([*start, *(f"{key}={OPEN[key]}" for key in missing)])
+    missing = [f"backbone.{key}" for key, value in conf.facts("backbone", backbone).items() if value == "???"]
+    assert set(missing) <= OPEN.keys()
+    opened = [f"{key}={OPEN[key]}" for key in missing]
+    return tiny.compose([f"task={task}", f"method={method}", f"backbone={backbone}", *opened, *more])
 
 
 def built(config) -> Method:
@@ -104,24 +103,26 @@ def test_a_backbone_composes_and_every_method_fits_it(name: str) -> None:
     model = backbones.on_meta(config.backbone.shape, Classification if head else Generation)
     assert all(model.get_submodule(part) is not None for part in head)
     layers = config.backbone.shape.num_hidden_layers
+    made = [built(composed(name, method)) for method in methods.find()]
     for targets in config.backbone.targets.values():
         sites = find_sites(model, list(targets), head, config.backbone.fused)
         assert len(sites) == layers * len(targets)
-        for method in methods.find():
+        for method in made:
             with torch.device("meta"):
-                built(composed(name, method)).init(sites, None)
+                method.init(sites, None)
 
 
 def test_a_recipe_changes_what_its_method_needs_on_its_backbone() -> None:
     recipes = [path.split("/") for path in names("recipe")]
     assert recipes
+    usual = composed().train
     for backbone, method in recipes:
         assert backbone in names("backbone")
         if method in names("method"):  # and not what several methods' recipes share
             plain = OmegaConf.load(CONF / "method" / f"{method}.yaml")
             config = composed(backbone, method)
             settings = [OmegaConf.to_container(each, resolve=True) for each in (config, plain)]  # each can be read
-            assert settings[0]["method"] != settings[1] or config.train != composed().train
+            assert settings[0]["method"] != settings[1] or config.train != usual
 
 
 COMMITTED = [

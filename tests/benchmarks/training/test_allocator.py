@@ -1,4 +1,4 @@
-"""Memory that a step frees stays with the process, so that the next one does not ask the system for it again."""
+"""Memory that a step frees stays with the process, and the most that was held is of this process alone."""
 
 import platform
 import subprocess
@@ -22,6 +22,16 @@ for _ in range(20):
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
+# Starts itself anew while it holds what it was told to, and prints the most that either process has held.
+PEAKS = """
+import subprocess, sys
+from benchmarks.training.allocator import peak_memory
+held = bytearray(int(sys.argv[2]))
+if held:
+    subprocess.run([sys.executable, "-c", sys.argv[1], sys.argv[1], "0"], check=True)
+print(peak_memory())
+"""
+
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
 def test_memory_that_was_freed_is_not_asked_for_again() -> None:
@@ -30,3 +40,9 @@ def test_memory_that_was_freed_is_not_asked_for_again() -> None:
         words = [sys.executable, "-c", ASK, how]
         faults[how] = int(subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     assert faults["kept"] * 20 < faults["given back"]
+
+
+def test_the_most_that_was_held_is_not_what_the_parent_held() -> None:
+    words = [sys.executable, "-c", PEAKS, PEAKS, str(2**29)]
+    child, parent = map(int, subprocess.run(words, cwd=ROOT, capture_output=True, check=True).stdout.split())
+    assert 2**20 < child < 2**28 and 2**29 < parent < 2**30

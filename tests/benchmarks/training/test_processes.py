@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,15 +18,6 @@ from benchmarks.training.runner import run_job
 MORE = ("targets=all", "seeds=[0,1]", "train.batch_size=5")
 
 
-@pytest.mark.parametrize(
-    ("method", "chosen"), [("lora", []), ("vb_lora", ["method.selection=gumbel_softmax"])], ids=["lora", "noise"]
-)
-def test_two_processes_score_classes_as_one(
-    method: str, chosen: list[str], bert: Path, glue: Path, machine: dict[str, str], tmp_path: Path
-) -> None:
-    both(lambda root: tiny.job(method, bert, glue, root, "task=glue/stsb", *MORE, *chosen), machine, tmp_path)
-
-
 def test_two_processes_write_as_one(
     gpt2: Path, restaurants: Path, machine: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -35,16 +25,29 @@ def test_two_processes_write_as_one(
     more = ("task.decode.instances=null", "task.decode.beams=80", "task.decode.max_new_tokens=4", "method.lr=1e-2")
     assert decode._SEQUENCES // (2 * 80) == 2
     machine = machine | {"PATH": str(tmp_path)}  # and so without Java, as this process
-    one, two = both(lambda root: tiny.writing_job("lora", gpt2, restaurants, root, *MORE, *more), machine, tmp_path)
+
+    def job(root: Path) -> list[str]:
+        return tiny.writing_job("lora", gpt2, restaurants, root, *MORE, *more)
+
+    run_job(tiny.settings(job(tmp_path / "one")))
+    with started(job(tmp_path / "two"), machine) as child:
+        said, errors = child.communicate(timeout=200)
+    assert said.count("seed 0:") == 1, errors  # one process speaks
+    one, two = compared(tmp_path)
     for seed, alone in one.items():
         assert len(alone.generation.predictions) == 6
         assert two[seed].generation.predictions == alone.generation.predictions
         assert two[seed].generation.scores == alone.generation.scores
 
 
-def test_two_processes_go_on_after_a_kill(bert: Path, glue: Path, machine: dict[str, str], tmp_path: Path) -> None:
+def test_two_processes_go_on_after_a_kill_and_score_classes_as_one(
+    bert: Path, glue: Path, machine: dict[str, str], tmp_path: Path
+) -> None:
+    """With a method that draws noise in each step."""
+
     def job(root: Path) -> list[str]:
-        return tiny.job("lora", bert, glue, root, "task=glue/stsb", *MORE, "train.epochs=16")
+        more = ("task=glue/stsb", "method.selection=gumbel_softmax", "train.epochs=16")
+        return tiny.job("vb_lora", bert, glue, root, *MORE, *more)
 
     run_job(tiny.settings(job(tmp_path / "one")))
     checkpoints = tmp_path / "two" / "cache" / "checkpoints"
@@ -56,17 +59,6 @@ def test_two_processes_go_on_after_a_kill(bert: Path, glue: Path, machine: dict[
         said, errors = again.communicate(timeout=200)
     assert said.count("seed 0:") == 1, errors
     compared(tmp_path)
-
-
-def both(
-    job: Callable[[Path], list[str]], machine: dict[str, str], tmp_path: Path
-) -> tuple[dict[int, Record], dict[int, Record]]:
-    """Run a job with one process and with two; return both's records, having compared them."""
-    run_job(tiny.settings(job(tmp_path / "one")))
-    with started(job(tmp_path / "two"), machine) as child:
-        said, errors = child.communicate(timeout=200)
-    assert said.count("seed 0:") == 1, errors  # one process speaks
-    return compared(tmp_path)
 
 
 def started(job: list[str], machine: dict[str, str]) -> subprocess.Popen[str]:
