@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from benchmarks import conf
@@ -75,17 +76,23 @@ def _backbone(run: Record) -> list[str]:
     raise SuiteError(f"no file in conf/backbone has the name {name} or the path {path}")
 
 
+@cache
 def _path(backbone: str) -> str | None:
     return conf.facts("backbone", backbone).get("path")
 
 
 def _differing(run: Record, words: list[str]) -> dict[str, Any]:
     """Return the settings in which a run differs from what a command asks for, as the run has them."""
-    settings = job.read(conf.composed(words))
+    settings = _read(tuple(words))
     recorded, asked = _settings(run.config), _settings(_asked(settings, adapting=run.targets != NO_TARGETS))
     keys = sorted(key for key in recorded.keys() | asked.keys() if recorded.get(key) != asked.get(key))
     grid = {"grid": None} if settings.grid else {}
     return grid | {key: recorded.get(key) for key in keys}
+
+
+@cache  # the runs of a grid differ in little, and to compose takes a tenth of a second
+def _read(words: tuple[str, ...]) -> JobSettings:
+    return job.read(conf.composed(list(words)))
 
 
 def _asked(settings: JobSettings, adapting: bool) -> dict[str, Any]:

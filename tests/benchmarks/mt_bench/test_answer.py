@@ -8,7 +8,6 @@ import safetensors.torch
 import torch
 import transformers
 from support import judging, tiny
-from support.adapter_factory import ADAPTING
 
 from benchmarks.models import saved
 from benchmarks.mt_bench import answer, questions
@@ -141,8 +140,8 @@ def test_a_question_that_does_not_fit_is_one_line(llama, sums, tmp_path: Path, m
 
 
 def test_merged_and_unmerged_write_the_same(llama, sums, tmp_path: Path, monkeypatch) -> None:
-    """In float32, every method that adapts maps, from one greedy decoding each."""
-    for method in ADAPTING:
+    """In float32, from one greedy decoding each, for methods that have all that factors may have between them."""
+    for method in ("lora", "lora_xs", "vera", "dora"):
         root = tmp_path / method
         run = saved.find(trained(monkeypatch, llama, sums, root, method))
         respondent = answer.Respondent(run, run.task.decode, root / "cache")

@@ -57,7 +57,8 @@ def test_a_question_of_each_category_is_judged_by_a_served_model(
     run = judging.run_with_answers(tmp_path, numbers)
     short = judging.write_prompts(tmp_path / "prompts.jsonl")  # a long prompt takes a small machine seconds to read
     settings = [f"judge.base_url={url}", f"judge.model='{model}'", "judge.key_env=null", "judge.max_tokens=8"]
-    where = [f"judge={run}", f"judge.prompts={short}", "data.root=embedded", f"cache={tmp_path}/cache"]
+    asking = f"questions={list(numbers)}".replace(" ", "")
+    where = [f"judge={run}", asking, f"judge.prompts={short}", "data.root=embedded", f"cache={tmp_path}/cache"]
     assert judging.command_line(monkeypatch, *where, *settings, "judge.at_once=2", "judge.yes=true") == 0
     made = judging.judgments_of(run)
     asked = {(number, turn) for number in numbers for turn in (1, 2)}

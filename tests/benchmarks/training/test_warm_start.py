@@ -179,7 +179,8 @@ def test_a_recipe_begins_from_mnli_where_the_papers_runs_did() -> None:
     rows = [row for row in published.runnable(published.load()) if row.benchmark == "glue" and row.variant is None]
     begun = {"lora": 0, "lora_xs": 0}
     for row in rows:
-        tasks = {task for task in row.train_rows if conf.composed(recipes.overrides(row, f"glue/{task}")).start}
+        asked = row.train_rows if row.from_mnli else ("mrpc", "rte")  # to compose takes a tenth of a second
+        tasks = {task for task in asked if conf.composed(recipes.overrides(row, f"glue/{task}")).start}
         assert tasks == set(row.from_mnli), row.name
         begun |= {row.method: begun[row.method] + 1} if tasks else {}
     assert begun == {"lora": 4, "lora_xs": 6}  # of LoRA's table 2 both backbones, and the base row in two others
