@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from methods.base import Factors, Method, MethodError, Site, Tensors, delta
 from methods.dropout import RowDropout, Rows
-from methods.product import Part, adapted
-from methods.sites import frozen_weight, is_quantised, weight_view
+from methods.product import Map, Part, adapted
+from methods.sites import frozen_weight, is_quantised, share_their_input, weight_view
 
 
 class Adapter:
@@ -41,9 +42,8 @@ class Adapter:
         by_module: dict[str, list[Site]] = {}
         for site in sites:
             by_module.setdefault(_module(site), []).append(site)
-        for name, in_module in by_module.items():
-            module = model.get_submodule(name)
-            module.forward = self._forward(name, module, in_module)
+        for names in share_their_input(list(by_module)):
+            self._adapt({name: by_module[name] for name in names})
 
     def run(self, index: int) -> Tensors:
         """Return the trained tensors of one run, without the run axis."""
@@ -103,9 +103,12 @@ class Adapter:
         def lifted(noise: Tensors) -> dict[str, Factors]:
             tensors = torch.func.vmap(flat, in_dims=0, out_dims=axes)(self.trained | noise)
             made: dict[str, dict[str, Tensor]] = {}
+            shared: dict[tuple, Tensor] = {}  # so that a factor of several sites is one tensor, and is cast once
             for (name, field), tensor, axis in zip(shape, tensors, axes, strict=True):
-                with_runs = tensor if axis == 0 else tensor[None]
-                made.setdefault(name, {})[field] = with_runs.to(self.dtype)
+                key = (tensor.data_ptr(), tensor.shape, tensor.stride(), axis, tensor.requires_grad)
+                if key not in shared:
+                    shared[key] = (tensor if axis == 0 else tensor[None]).to(self.dtype)
+                made.setdefault(name, {})[field] = shared[key]
             return {name: Factors(**fields) for name, fields in made.items()}
 
         return lifted
@@ -119,29 +122,54 @@ class Adapter:
         drawn = self._keys.noise(self._noise)
         return {name: tensor.to(next(self.model.parameters()).device) for name, tensor in drawn.items()}
 
-    def _forward(self, name: str, module: nn.Module, sites: list[Site]) -> Callable[[Tensor], Tensor]:
-        base = module.forward
-        replaced = "forward" in vars(module)  # by another adapter, or by what moves weights between devices
-        dropouts = [(site, self._dropouts[site.name]) for site in sites]
+    def _adapt(self, together: dict[str, list[Site]]) -> None:
+        """Let modules compute what their sites add, all at once where they are called with the same x."""
+        modules = {name: self.model.get_submodule(name) for name in together}
+        makers = {name: self._map(modules[name], sites) for name, sites in together.items()}
+        bases = {name: module.forward for name, module in modules.items()}
+        waiting: dict[str, Tensor] = {}  # outputs that were computed with another module's
+        of: list[Tensor] = []  # the x that they are outputs of
+        apart: set[str] = set()  # those that turned out to take another x
 
-        def forward(x: Tensor) -> Tensor:
+        def forward(x: Tensor, *, name: str) -> Tensor:
             if self._original:
-                return base(x)
+                return bases[name](x)
             if len(x) != self._rows:
                 raise MethodError(
                     f"{name} is applied to {len(x)} rows, but the batch has {self._rows}: "
                     "a backbone that shares activations between rows cannot be trained in groups; leave that map out"
                 )
+            same = bool(of) and of[0] is x
+            if name in waiting and not same:  # its names mislead: another x reaches it, such as an encoder's
+                apart.add(name)
+            if not (name in waiting and same):
+                of[:] = [x]
+                waiting.clear()
+                now = [name] if apart else list(makers)
+                waiting.update(zip(now, adapted(x, [makers[each](x) for each in now]), strict=True))
+            output = waiting.pop(name)
+            if not waiting:
+                of.clear()
+            return output
+
+        for name, module in modules.items():
+            module.forward = partial(forward, name=name)
+
+    def _map(self, module: nn.Module, sites: list[Site]) -> Callable[[Tensor], Map]:
+        """Return what makes of x a module's map, with what its sites add."""
+        base = module.forward
+        replaced = "forward" in vars(module)  # by another adapter, or by what moves weights between devices
+        dropouts = [(site, self._dropouts[site.name]) for site in sites]
+
+        def made(x: Tensor) -> Map:
             parts = [
                 Part(self._factors[site.name], site.start, dropout.train(module.training).mask(x))
                 for site, dropout in dropouts
             ]
             weight = None if replaced else frozen_weight(module)
-            if weight is None:
-                return adapted(x, parts, output=base(x), bias=module.bias)
-            return adapted(x, parts, weight=weight, bias=module.bias)
+            return Map(parts, weight, module.bias, base(x) if weight is None else None)
 
-        return forward
+        return made
 
 
 def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:

@@ -1,8 +1,9 @@
-"""The output of an adapted linear map and its gradients, as one function of the map and of what its sites add.
+"""The outputs of adapted linear maps and their gradients, as one function of the maps and of what their sites add.
 
-Autograd would write what a site adds, add it to the output, and add one more gradient to the input for every site. Here
-each of these is added by the product that computes it. Kept for the backward pass are x, and that only where an A is
-trained, and A x; dropout's masks are made again.
+Autograd would write what a site adds, add it to the output, and add one more gradient to the input for every site and
+map. Here each of these is added by the product that computes it. Maps that take the same x, such as q, k and v, are
+one function, which reads x once for all A that see it whole. Kept for the backward pass are x, and that only where an A
+is trained, and A x; dropout's masks are made again.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,74 +29,207 @@ class Part(NamedTuple):
     mask: Callable[[], Tensor] | None = None
 
 
-_GIVEN = 5  # arguments of _Adapted.forward before the factors
+class Map(NamedTuple):
+    """A linear map and what its sites add: the frozen weight W (d_out, d_in) and bias (d_out,).
+
+    A map that computes its output in its own way gives ``output`` (S * n, ..., d_out), with the bias in it, instead of
+    a weight.
+    """
+
+    parts: Sequence[Part]
+    weight: Tensor | None = None
+    bias: Tensor | None = None
+    output: Tensor | None = None
+
+
 _PRODUCT = ("A", "B", "C", "v")
 _EACH = len(_PRODUCT)
+_GIVEN = 3  # tensors of a map before the factors
 
 
-def adapted(
-    x: Tensor,
-    parts: Sequence[Part],
-    *,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    output: Tensor | None = None,
-) -> Tensor:
-    """Return (1 + gain) * (W x + v * (B (C (A x)))) + bias, with what each part has of these, in the dtype of x.
+def adapted(x: Tensor, maps: Sequence[Map]) -> list[Tensor]:
+    """Return each map's (1 + gain) * (W x + v * (B (C (A x)))) + bias, with what its parts have, in the dtype of x.
 
-    x: (S * n, ..., d_in), the stacked rows of S runs. weight: the frozen W (d_out, d_in). A map that computes its
-    output in its own way gives ``output`` (S * n, ..., d_out), with the bias in it, instead of a weight.
+    x: (S * n, ..., d_in), the stacked rows of S runs.
     """
-    factors = [getattr(part.factors, name) for part in parts for name in _PRODUCT]
-    out = _Adapted.apply(x, output, weight, bias, [(part.start, part.mask) for part in parts], *factors)
-    gains = [(part.start, part.factors.gain) for part in parts if part.factors.gain is not None]
-    return _with_gains(out, bias, gains) if gains else out
+    tensors = [tensor for each in maps for tensor in (each.output, each.weight, each.bias)]
+    tensors += [getattr(part.factors, name) for each in maps for part in each.parts for name in _PRODUCT]
+    return [_with_gains(out, each) for out, each in zip(_Adapted.apply(x, _plan(maps), *tensors), maps, strict=True)]
 
 
-def _with_gains(out: Tensor, bias: Tensor | None, gains: Sequence[tuple[int, Tensor]]) -> Tensor:
-    """Return ``out`` (S * n, ..., d_out), but for the bias in it, times 1 + the gains (S, d) from each start on."""
+def _with_gains(out: Tensor, given: Map) -> Tensor:
+    """Return ``out`` (S * n, ..., d_out), but for the bias in it, times 1 + the gains (S, d) of the map's parts."""
+    gains = [(part.start, part.factors.gain) for part in given.parts if part.factors.gain is not None]
+    if not gains:
+        return out
     width = out.shape[-1]
     whole = sum(functional.pad(gain, (start, width - start - gain.shape[-1])) for start, gain in gains)
     rows = _by_run(out, len(whole))
-    without = rows if bias is None else rows - bias.to(rows.dtype)
+    without = rows if given.bias is None else rows - given.bias.to(rows.dtype)
     return torch.addcmul(rows, whole[:, None], without).view_as(out)
+
+
+class _Reading(NamedTuple):
+    """A product of x, whole or masked, with one A or several side by side: those of the parts in ``owners``."""
+
+    mask: Callable[[], Tensor] | None
+    owners: list[int]
+
+
+class _Place(NamedTuple):
+    """Where a part stands: its map, its first output there, its reading, and which of the reading's A is its own."""
+
+    number: int
+    start: int
+    reading: int
+    owner: int
+
+
+class _Plan(NamedTuple):
+    readings: list[_Reading]
+    places: list[_Place]
+
+
+def _plan(maps: Sequence[Map]) -> _Plan:
+    """Return which products with x are made. An A that several parts share takes part in one of them, once."""
+    readings: list[_Reading] = []
+    places: list[_Place] = []
+    seen: dict[int, tuple[int, int]] = {}  # by an A that sees x whole: its reading, and its place there
+    whole: dict[int, int] = {}  # by the length of A's run axis: the reading of x as it is
+    for number, each in enumerate(maps):
+        for part in each.parts:
+            A = part.factors.A
+            if part.mask is not None:
+                at = (len(readings), 0)
+                readings.append(_Reading(part.mask, [len(places)]))
+            elif id(A) in seen:
+                at = seen[id(A)]
+            else:
+                if len(A) not in whole:
+                    whole[len(A)] = len(readings)
+                    readings.append(_Reading(None, []))
+                owners = readings[whole[len(A)]].owners
+                at = seen[id(A)] = (whole[len(A)], len(owners))
+                owners.append(len(places))
+            places.append(_Place(number, part.start, *at))
+    return _Plan(readings, places)
 
 
 class _Adapted(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, output, weight, bias, places, *factors):
-        ctx.places, ctx.shape = places, x.shape
-        ctx.runs = max(len(factor) for factor in factors if factor is not None)
-        out = functional.linear(x, weight, bias) if output is None else output.clone()
-        rows, outputs = _by_run(x, ctx.runs), _by_run(out, ctx.runs)
-        hidden = []
-        for (start, mask), (A, B, C, v) in zip(places, _by_part(factors), strict=True):
-            hidden.append(_times(_masked(rows, mask), A.mT))
-            _add_product(outputs.narrow(-1, start, B.shape[1]), _inner(hidden[-1], C), _scaled(B, v).mT)
-        trains_A = any(needed[0] for needed in _by_part(ctx.needs_input_grad[_GIVEN:]))
-        ctx.save_for_backward(x if trains_A else None, weight, *factors, *hidden)
-        return out
+    def forward(ctx, x, plan, *tensors):
+        ctx.set_materialize_grads(False)
+        ctx.plan, ctx.shape = plan, x.shape
+        given, factors = _split(plan, tensors)
+        ctx.runs = max(len(factor) for part in factors for factor in part if factor is not None)
+        rows = _by_run(x, ctx.runs)
+        stacks = _stacks(plan, factors)
+        hidden = [_times(_masked(rows, mask), A.mT) for (mask, _), A in zip(plan.readings, stacks, strict=True)]
+        made = [functional.linear(x, w, bias) if out is None else out.clone() for out, w, bias in given]
+        outputs = [_by_run(out, ctx.runs) for out in made]
+        for place, thin, (_, B, C, v) in zip(plan.places, _parted(plan, hidden, factors), factors, strict=True):
+            to = outputs[place.number].narrow(-1, place.start, B.shape[1])
+            _add_product(to, _inner(thin, C), _scaled(B, v).mT)
+        trains_A = any(needed[0] for needed in _split(plan, ctx.needs_input_grad[2:])[1])
+        ctx.save_for_backward(x if trains_A else None, *tensors, *hidden)
+        return tuple(made)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient):
-        x, weight, *saved = ctx.saved_tensors
-        factors, hidden = saved[: -len(ctx.places)], saved[-len(ctx.places) :]
-        needs_x, needs_output, *_ = ctx.needs_input_grad
-        outputs = _by_run(gradient, ctx.runs)
-        rows = None if x is None else _by_run(x, ctx.runs)
-        of_x = _times(outputs, weight[None]) if needs_x and weight is not None else None
-        of_factors: list[Tensor | None] = []
-        parts = zip(ctx.places, _by_part(factors), _by_part(ctx.needs_input_grad[_GIVEN:]), hidden, strict=True)
-        for (start, mask), own, needed, thin in parts:
-            of_out = outputs.narrow(-1, start, own[1].shape[1])
+    def backward(ctx, *gradients):
+        plan = ctx.plan
+        x, *saved = ctx.saved_tensors
+        hidden = saved[len(saved) - len(plan.readings) :]
+        given, factors = _split(plan, saved[: len(saved) - len(plan.readings)])
+        needs_given, needs = _split(plan, ctx.needs_input_grad[2:])
+        outputs = [None if gradient is None else _by_run(gradient, ctx.runs) for gradient in gradients]
+        of_x = _of_maps(outputs, [weight for _, weight, _ in given]) if ctx.needs_input_grad[0] else None
+        of_factors: list[list[Tensor | None]] = []
+        of_thin: list[Tensor | None] = []
+        for place, thin, own, needed in zip(plan.places, _parted(plan, hidden, factors), factors, needs, strict=True):
+            of_out = outputs[place.number]
+            if of_out is None:
+                of_thin.append(None)
+                of_factors.append([None] * _EACH)
+                continue
+            of_out = of_out.narrow(-1, place.start, own[1].shape[1])
             of_hidden, *of_part = _of_thin(of_out, thin, Factors(*own), Factors(*needed))
-            of_A = of_hidden.mT @ _masked(rows, mask) if needed[0] else None
-            of_factors += [of_A, *of_part]
-            if needs_x:
-                of_x = _with_change(of_x, of_hidden, own[0], mask)
+            of_thin.append(of_hidden)
+            of_factors.append([None, *of_part])
+        rows = None if x is None else _by_run(x, ctx.runs)
+        for number, (reading, A) in enumerate(zip(plan.readings, _stacks(plan, factors), strict=True)):
+            of_hidden = _joined(plan, number, of_thin, [factors[owner][0].shape[1] for owner in reading.owners])
+            if of_hidden is None:
+                continue
+            if any(needs[owner][0] for owner in reading.owners):
+                of_A = of_hidden.mT @ _masked(rows, reading.mask)
+                widths = [factors[owner][0].shape[1] for owner in reading.owners]
+                for owner, part in zip(reading.owners, of_A.split(widths, dim=1), strict=True):
+                    of_factors[owner][0] = part if needs[owner][0] else None
+            if ctx.needs_input_grad[0]:
+                of_x = _with_change(of_x, of_hidden, A, reading.mask)
+        of_given = [
+            of
+            for gradient, (needed, *_) in zip(gradients, needs_given, strict=True)
+            for of in (gradient if needed else None, None, None)
+        ]
         of_x = None if of_x is None else of_x.reshape(ctx.shape)
-        return of_x, gradient if needs_output else None, None, None, None, *of_factors
+        return of_x, None, *of_given, *(of for part in of_factors for of in part)
+
+
+def _split(plan: _Plan, tensors: Sequence) -> tuple[list[Sequence], list[Sequence]]:
+    """Return what stands for each map's output, weight and bias, and what for each part's factors."""
+    given = len(tensors) - _EACH * len(plan.places)
+    return _in_turn(tensors[:given], _GIVEN), _in_turn(tensors[given:], _EACH)
+
+
+def _in_turn(values: Sequence, count: int) -> list[Sequence]:
+    return [values[place : place + count] for place in range(0, len(values), count)]
+
+
+def _stacks(plan: _Plan, factors: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    """Return each reading's A, side by side: (S or 1, the sum of their ranks, d_in)."""
+    by_reading = [[factors[owner][0] for owner in owners] for _, owners in plan.readings]
+    return [each[0] if len(each) == 1 else torch.cat(each, dim=1) for each in by_reading]
+
+
+def _parted(plan: _Plan, hidden: Sequence[Tensor], factors: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    """Return each part's A x, (S, n, r), of the readings' products."""
+    widths = [[factors[owner][0].shape[1] for owner in owners] for _, owners in plan.readings]
+    parts = [each.split(sizes, dim=-1) for each, sizes in zip(hidden, widths, strict=True)]
+    return [parts[place.reading][place.owner] for place in plan.places]
+
+
+def _of_maps(outputs: Sequence[Tensor | None], weights: Sequence[Tensor | None]) -> Tensor | None:
+    """Return x's gradient by way of the maps' own weights, (S, n, d_in)."""
+    of_x = None
+    for of_out, weight in zip(outputs, weights, strict=True):
+        if of_out is None or weight is None:
+            continue
+        if of_x is None:
+            of_x = _times(of_out, weight[None])
+        else:
+            _add_product(of_x, of_out, weight[None])
+    return of_x
+
+
+def _joined(plan: _Plan, number: int, of_thin: Sequence[Tensor | None], widths: Sequence[int]) -> Tensor | None:
+    """Return the gradient of a reading's product, from those of the parts that use it; None where no part does."""
+    sums: list[Tensor | None] = [None] * len(widths)
+    for place, of in zip(plan.places, of_thin, strict=True):
+        if place.reading == number and of is not None:
+            before = sums[place.owner]
+            sums[place.owner] = of if before is None else before + of
+    there = [each for each in sums if each is not None]
+    if not there:
+        return None
+    if len(sums) == 1:
+        return there[0]
+    shape = there[0].shape[:-1]
+    return torch.cat(
+        [there[0].new_zeros(*shape, width) if each is None else each for each, width in zip(sums, widths, strict=True)],
+        dim=-1,
+    )
 
 
 def _of_thin(of_out: Tensor, thin: Tensor, factors: Factors, needed: Factors) -> tuple[Tensor | None, ...]:
@@ -114,11 +248,6 @@ def _of_thin(of_out: Tensor, thin: Tensor, factors: Factors, needed: Factors) ->
         of_C = (of_inner * thin).sum(1) if C.ndim == 2 else of_inner.mT @ thin
     of_hidden = _inner(of_inner, C.mT if C is not None and C.ndim == 3 else C)
     return of_hidden, of_B, of_C, of_v
-
-
-def _by_part(values: Sequence) -> list[Sequence]:
-    """Return what stands for the factors of all parts in a row, part by part."""
-    return [values[place : place + _EACH] for place in range(0, len(values), _EACH)]
 
 
 def _by_run(x: Tensor, runs: int) -> Tensor:

@@ -10,6 +10,14 @@ from methods.base import MethodError, Site
 
 Fused = Mapping[str, Sequence[str]]
 
+# What transformers calls the maps that one module applies to the same activations.
+_SHARING = (
+    ("query", "key", "value"),
+    ("q_proj", "k_proj", "v_proj"),
+    ("q_lin", "k_lin", "v_lin"),
+    ("gate_proj", "up_proj"),
+)
+
 
 def find_sites(model: nn.Module, targets: list[str], exclude: list[str], fused: Fused | None = None) -> list[Site]:
     """Return a site for every linear map whose name ends with one of ``targets``, in the model's order.
@@ -65,6 +73,16 @@ def _site(name: str, owner: str, module: nn.Module, start: int, outputs: int, in
         return weight_view(module, start, outputs).float()
 
     return Site(name, inputs, outputs, weight, owner if owner != name else "", start)
+
+
+def share_their_input(modules: Sequence[str]) -> list[list[str]]:
+    """Return the names of modules by what they are applied to, as far as their names tell: q, k and v of one layer."""
+    together: dict[tuple[str, int], list[str]] = {}
+    for name in modules:
+        parent, _, own = name.rpartition(".")
+        number = next((number for number, names in enumerate(_SHARING) if own in names), -1)
+        together.setdefault((parent if number >= 0 else name, number), []).append(name)
+    return list(together.values())
 
 
 def frozen_weight(module: nn.Module) -> Tensor | None:

@@ -5,9 +5,15 @@ import torch
 from torch import Tensor
 
 from methods.base import Factors
-from methods.product import Part, adapted
+from methods.product import Map, Part
+from methods.product import adapted as all_adapted
 
 RUNS, ROWS, INPUTS, RANK, OUTPUTS = 2, 3, 5, 2, 4
+
+
+def adapted(x: Tensor, parts: list[Part], **given: Tensor) -> Tensor:
+    (out,) = all_adapted(x, [Map(parts, **given)])
+    return out
 
 
 def draw(*shape: int, trained: bool = True) -> Tensor:
@@ -96,3 +102,52 @@ def test_x_is_kept_only_for_an_a_that_is_trained() -> None:
         assert not any(tensor.data_ptr() == x.data_ptr() for tensor in kept)
         adapted(x, [Part(factors())], weight=weight)
     assert any(tensor.data_ptr() == x.data_ptr() for tensor in kept)
+
+
+TOGETHER = {
+    "trained A": lambda: [[Part(factors())], [Part(factors("vector", v=True))], [Part(factors("matrix"))]],
+    "an A of all": lambda: [[Part(each)] for each in sharing(factors("vector"))],
+    "a frozen A of all": lambda: [[Part(each)] for each in sharing(factors("vector", v=True, shared=True))],
+    "frozen and trained": lambda: [[Part(factors("matrix", shared=True))], [Part(factors())], []],
+    "dropout of one": lambda: [[Part(factors())], [Part(factors(), 0, mask(1))], [Part(factors())]],
+    "gains": lambda: [[Part(factors(gain=True))], [Part(factors())], [Part(factors(gain=True))]],
+}
+
+
+def sharing(first: Factors) -> list[Factors]:
+    """Return factors of three maps that have one A."""
+    return [first, *(factors("vector", v=first.v is not None)._replace(A=first.A) for _ in range(2))]
+
+
+@pytest.mark.parametrize("case", TOGETHER)
+@pytest.mark.parametrize("unused", [None, 0, 2])
+def test_maps_of_one_x_are_each_the_equations(case: str, unused: int | None) -> None:
+    """``unused`` is a map whose output nothing depends on."""
+    torch.manual_seed(0)
+    x, parts = draw(RUNS * ROWS, INPUTS), TOGETHER[case]()
+    weights = [(draw(OUTPUTS, INPUTS, trained=False), draw(OUTPUTS, trained=False)) for _ in parts]
+    maps = [Map(own, weight, bias) for own, (weight, bias) in zip(parts, weights, strict=True)]
+    maps[1] = maps[1]._replace(weight=None)
+
+    def outputs(x: Tensor, *_: Tensor) -> tuple[Tensor, ...]:
+        now = [maps[0], maps[1]._replace(output=x @ weights[1][0].T + weights[1][1]), maps[2]]
+        return tuple(out for number, out in enumerate(all_adapted(x, now)) if number != unused)
+
+    wanted = [expected(x, weight, bias, own) for own, (weight, bias) in zip(parts, weights, strict=True)]
+    torch.testing.assert_close(
+        outputs(x), tuple(out for number, out in enumerate(wanted) if number != unused), rtol=0, atol=1e-12
+    )
+    used = {id(f): f for number, own in enumerate(parts) if number != unused for part in own for f in part.factors}
+    trained = [f for f in used.values() if f is not None and f.requires_grad]
+    assert torch.autograd.gradcheck(outputs, (x, *trained))
+
+
+def test_an_a_of_all_maps_takes_one_product_of_its_rank() -> None:
+    x, weight = draw(RUNS * ROWS, INPUTS), draw(OUTPUTS, INPUTS, trained=False)
+    wide: list[int] = []
+    for each in (sharing(factors("vector")), [factors("vector") for _ in range(3)]):
+        kept: list[Tensor] = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t, kept=kept: kept.append(t) or t, lambda t: t):
+            all_adapted(x, [Map([Part(own)], weight) for own in each])
+        wide += [tensor.shape[-1] for tensor in kept if tensor.shape[:2] == (RUNS, ROWS)]
+    assert wide == [RANK, 3 * RANK]
