@@ -22,6 +22,15 @@ def nobody_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
     wandb.teardown()
 
 
+def cannot_run() -> str | None:
+    """Return why the binary that W&B's client is made of does not run here, or None where it does."""
+    try:
+        subprocess.run([wandb.util.get_core_path(), "--help"], capture_output=True, check=True)
+    except (OSError, wandb.Error, subprocess.CalledProcessError) as error:
+        return str(error)
+    return None
+
+
 def read_back(directory: Path) -> dict[int, dict[str, Any]]:
     """Read the offline files below ``directory``: what each run holds, by its seed, which must be one run's."""
     runs = read_runs(directory)
