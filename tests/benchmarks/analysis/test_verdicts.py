@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.recipe_runs import around, row_of, run_of
-from support.record_factory import make_solving_record
+from support.record_factory import make_judged_record, make_solving_record
 
 from benchmarks import conf
 from benchmarks.analysis import verdicts
@@ -220,6 +220,57 @@ def test_one_seed_is_judged_over_its_questions() -> None:
     assert own.measured == pytest.approx(100 * share)
     assert (own.high + own.low) / 2 == pytest.approx(100 * share, abs=0.3)
     assert judged(record, row=row, score="math").ruling == "not comparable"
+
+
+JUDGED_ROW = row_of("llama2-7b", "vb_lora", "all")
+
+
+def judged_run(score: float | None, error: float | None = 0.25, **facts: Any) -> Record:
+    """Return a run by the recipe of VB-LoRA's row on Llama2, whose answers got ``score`` in the first turn."""
+    (rows,) = set(JUDGED_ROW.train_rows.values())
+    base = run_of(50.0, 0, JUDGED_ROW, "alpaca", rows)
+    scores = base.scores.model_copy(update={"primary": "log_likelihood"})
+    mark = make_judged_record(score).mt_bench.model_copy(update={"turn_1_error": error} | facts)
+    return base.model_copy(update={"mt_bench": mark, "scores": scores})
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize(("off", "ruling"), [(0.49, "reproduced"), (0.52, "not reproduced")])
+def test_a_judged_run_is_judged_by_its_standard_error(off: float, sign: int, ruling: str) -> None:
+    """1.96 x 0.25 and half of the last printed digit are 0.495."""
+    centre = JUDGED_ROW.scores["mt_bench_turn_1"].value
+    own = judged(judged_run(centre + sign * off), row=JUDGED_ROW, score="mt_bench_turn_1")
+    assert (own.ruling, own.reason) == (ruling, "one seed, over questions, by their standard error")
+    assert (own.low, own.high) == (pytest.approx(own.measured - 0.49), pytest.approx(own.measured + 0.49))
+
+
+def test_a_judged_run_without_an_error_is_its_score_alone() -> None:
+    own = judged(judged_run(5.0, error=None), row=JUDGED_ROW, score="mt_bench_turn_1")
+    assert (own.low, own.measured, own.high) == (5.0, 5.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"judge": "smollm2"}, "another judge, or other prompts or questions, than the papers'"),
+        ({"questions": 16}, "16 rows scored instead of 80"),
+    ],
+)
+def test_another_judge_gives_no_verdict(facts: dict[str, Any], reason: str) -> None:
+    own = judged(judged_run(5.0, **facts), row=JUDGED_ROW, score="mt_bench_turn_1")
+    assert own.ruling == "not comparable" and reason in own.reason
+
+
+def test_a_run_that_was_not_judged_has_no_verdict() -> None:
+    bare = judged_run(5.0).model_copy(update={"mt_bench": None})
+    own = judged(bare, row=JUDGED_ROW, score="mt_bench_turn_1")
+    assert own.ruling == "not comparable" and "0 rows scored instead of 80" in own.reason
+
+
+def test_a_row_of_a_method_that_is_not_here_is_not_run() -> None:
+    row = ROW.model_copy(update={"method": "magic_lora"})
+    own = judged(run_of(CENTRE, 0), row=row)
+    assert (own.ruling, own.runs, own.reason) == ("not run", 0, "there is no method magic_lora here")
 
 
 def test_five_seeds_of_the_papers_own_distribution_are_mostly_reproduced() -> None:
