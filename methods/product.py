@@ -44,7 +44,6 @@ class Map(NamedTuple):
 
 _PRODUCT = ("A", "B", "C", "v")
 _EACH = len(_PRODUCT)
-_GIVEN = 3  # tensors of a map before the factors
 
 
 def adapted(x: Tensor, maps: Sequence[Map]) -> list[Tensor]:
@@ -52,7 +51,7 @@ def adapted(x: Tensor, maps: Sequence[Map]) -> list[Tensor]:
 
     x: (S * n, ..., d_in), the stacked rows of S runs.
     """
-    tensors = [tensor for each in maps for tensor in (each.output, each.weight, each.bias)]
+    tensors = [getattr(each, name) for name in ("output", "weight", "bias") for each in maps]
     tensors += [getattr(part.factors, name) for each in maps for part in each.parts for name in _PRODUCT]
     return [_with_gains(out, each) for out, each in zip(_Adapted.apply(x, _plan(maps), *tensors), maps, strict=True)]
 
@@ -116,75 +115,73 @@ def _plan(maps: Sequence[Map]) -> _Plan:
 
 
 class _Adapted(torch.autograd.Function):
+    """``tensors`` are the maps' outputs, their weights, their biases, and the factors of all parts."""
+
     @staticmethod
     def forward(ctx, x, plan, *tensors):
         ctx.set_materialize_grads(False)
         ctx.plan, ctx.shape = plan, x.shape
-        given, factors = _split(plan, tensors)
+        given, weights, biases, factors = _in_kinds(plan, tensors)
         ctx.runs = max(len(factor) for part in factors for factor in part if factor is not None)
         rows = _by_run(x, ctx.runs)
         stacks = _stacks(plan, factors)
         hidden = [_times(_masked(rows, mask), A.mT) for (mask, _), A in zip(plan.readings, stacks, strict=True)]
-        made = [functional.linear(x, w, bias) if out is None else out.clone() for out, w, bias in given]
+        made = [
+            functional.linear(x, weight, bias) if out is None else out.clone()
+            for out, weight, bias in zip(given, weights, biases, strict=True)
+        ]
         outputs = [_by_run(out, ctx.runs) for out in made]
         for place, thin, (_, B, C, v) in zip(plan.places, _parted(plan, hidden, factors), factors, strict=True):
             to = outputs[place.number].narrow(-1, place.start, B.shape[1])
             _add_product(to, _inner(thin, C), _scaled(B, v).mT)
-        trains_A = any(needed[0] for needed in _split(plan, ctx.needs_input_grad[2:])[1])
-        ctx.save_for_backward(x if trains_A else None, *tensors, *hidden)
+        *_, needs = _in_kinds(plan, ctx.needs_input_grad[2:])
+        ctx.save_for_backward(
+            x if any(needed[0] for needed in needs) else None, *hidden, *weights, *(f for part in factors for f in part)
+        )
         return tuple(made)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, *gradients):
-        plan = ctx.plan
+        plan, needs_x = ctx.plan, ctx.needs_input_grad[0]
+        needs_given, *_, needs = _in_kinds(plan, ctx.needs_input_grad[2:])
         x, *saved = ctx.saved_tensors
-        hidden = saved[len(saved) - len(plan.readings) :]
-        given, factors = _split(plan, saved[: len(saved) - len(plan.readings)])
-        needs_given, needs = _split(plan, ctx.needs_input_grad[2:])
+        readings, maps = len(plan.readings), len(gradients)
+        hidden, weights, factors = saved[:readings], saved[readings:][:maps], _by_part(saved[readings + maps :])
+        rows = None if x is None else _by_run(x, ctx.runs)
         outputs = [None if gradient is None else _by_run(gradient, ctx.runs) for gradient in gradients]
-        of_x = _of_maps(outputs, [weight for _, weight, _ in given]) if ctx.needs_input_grad[0] else None
-        of_factors: list[list[Tensor | None]] = []
-        of_thin: list[Tensor | None] = []
+        of_x = _of_maps(outputs, weights) if needs_x else None
+        of_thin, of_factors = [], []
         for place, thin, own, needed in zip(plan.places, _parted(plan, hidden, factors), factors, needs, strict=True):
-            of_out = outputs[place.number]
-            if of_out is None:
-                of_thin.append(None)
-                of_factors.append([None] * _EACH)
-                continue
-            of_out = of_out.narrow(-1, place.start, own[1].shape[1])
-            of_hidden, *of_part = _of_thin(of_out, thin, Factors(*own), Factors(*needed))
+            of_hidden, *of_part = _of_thin(outputs[place.number], place.start, thin, Factors(*own), Factors(*needed))
             of_thin.append(of_hidden)
             of_factors.append([None, *of_part])
-        rows = None if x is None else _by_run(x, ctx.runs)
         for number, (reading, A) in enumerate(zip(plan.readings, _stacks(plan, factors), strict=True)):
-            of_hidden = _joined(plan, number, of_thin, [factors[owner][0].shape[1] for owner in reading.owners])
+            widths = [factors[owner][0].shape[1] for owner in reading.owners]
+            of_hidden = _joined(plan, number, of_thin, widths)
             if of_hidden is None:
                 continue
             if any(needs[owner][0] for owner in reading.owners):
                 of_A = of_hidden.mT @ _masked(rows, reading.mask)
-                widths = [factors[owner][0].shape[1] for owner in reading.owners]
-                for owner, part in zip(reading.owners, of_A.split(widths, dim=1), strict=True):
-                    of_factors[owner][0] = part if needs[owner][0] else None
-            if ctx.needs_input_grad[0]:
+                for owner, of in zip(reading.owners, of_A.split(widths, dim=1), strict=True):
+                    of_factors[owner][0] = of if needs[owner][0] else None
+            if needs_x:
                 of_x = _with_change(of_x, of_hidden, A, reading.mask)
-        of_given = [
-            of
-            for gradient, (needed, *_) in zip(gradients, needs_given, strict=True)
-            for of in (gradient if needed else None, None, None)
-        ]
+        of_given = [of if needed else None for of, needed in zip(gradients, needs_given, strict=True)]
         of_x = None if of_x is None else of_x.reshape(ctx.shape)
-        return of_x, None, *of_given, *(of for part in of_factors for of in part)
+        return of_x, None, *of_given, *(2 * maps * [None]), *(of for part in of_factors for of in part)
 
 
-def _split(plan: _Plan, tensors: Sequence) -> tuple[list[Sequence], list[Sequence]]:
-    """Return what stands for each map's output, weight and bias, and what for each part's factors."""
-    given = len(tensors) - _EACH * len(plan.places)
-    return _in_turn(tensors[:given], _GIVEN), _in_turn(tensors[given:], _EACH)
+def _in_kinds(plan: _Plan, tensors: Sequence) -> tuple[Sequence, Sequence, Sequence, list[Sequence]]:
+    """Return what stands for the maps' outputs, weights and biases, and for each part's factors."""
+    count = (len(tensors) - _EACH * len(plan.places)) // 3
+    outputs, weights, biases = (tensors[place : place + count] for place in (0, count, 2 * count))
+    return outputs, weights, biases, _by_part(tensors[3 * count :])
 
 
-def _in_turn(values: Sequence, count: int) -> list[Sequence]:
-    return [values[place : place + count] for place in range(0, len(values), count)]
+def _by_part(values: Sequence) -> list[Sequence]:
+    """Return what stands for the factors of all parts in a row, part by part."""
+    return [values[place : place + _EACH] for place in range(0, len(values), _EACH)]
 
 
 def _stacks(plan: _Plan, factors: Sequence[Sequence[Tensor]]) -> list[Tensor]:
@@ -214,7 +211,7 @@ def _of_maps(outputs: Sequence[Tensor | None], weights: Sequence[Tensor | None])
 
 
 def _joined(plan: _Plan, number: int, of_thin: Sequence[Tensor | None], widths: Sequence[int]) -> Tensor | None:
-    """Return the gradient of a reading's product, from those of the parts that use it; None where no part does."""
+    """Return the gradient of a reading's product, from those of the parts that it is for; None where none has one."""
     sums: list[Tensor | None] = [None] * len(widths)
     for place, of in zip(plan.places, of_thin, strict=True):
         if place.reading == number and of is not None:
@@ -232,12 +229,18 @@ def _joined(plan: _Plan, number: int, of_thin: Sequence[Tensor | None], widths: 
     )
 
 
-def _of_thin(of_out: Tensor, thin: Tensor, factors: Factors, needed: Factors) -> tuple[Tensor | None, ...]:
+def _of_thin(
+    of_map: Tensor | None, start: int, thin: Tensor, factors: Factors, needed: Factors
+) -> tuple[Tensor | None, ...]:
     """Return the gradients of A x, B, C and v from that of v * (B (C (A x))); None for a factor that needs none.
 
-    of_out: (S, n, d_out). thin: A x, (S, n, r).
+    of_map: the gradient of the map's outputs, (S, n, d_out), of which the part's begin at ``start``; None where nothing
+    depends on them. thin: A x, (S, n, r).
     """
+    if of_map is None:
+        return None, None, None, None
     _, B, C, v, _ = factors
+    of_out = of_map.narrow(-1, start, B.shape[1])
     of_inner = _times(of_out, _scaled(B, v))
     of_B = of_C = of_v = None
     if needed.B or needed.v:

@@ -151,3 +151,11 @@ def test_an_a_of_all_maps_takes_one_product_of_its_rank() -> None:
             all_adapted(x, [Map([Part(own)], weight) for own in each])
         wide += [tensor.shape[-1] for tensor in kept if tensor.shape[:2] == (RUNS, ROWS)]
     assert wide == [RANK, 3 * RANK]
+
+
+def test_an_output_that_a_map_gives_is_not_kept() -> None:
+    x, output = draw(RUNS * ROWS, INPUTS), draw(RUNS * ROWS, OUTPUTS)
+    kept: list[Tensor] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
+        adapted(x, [Part(factors())], output=output, bias=draw(OUTPUTS, trained=False))
+    assert kept and not any(tensor.data_ptr() == output.data_ptr() for tensor in kept)
