@@ -93,7 +93,7 @@ def facts(group: str, name: str) -> dict[str, Any]:
         content = OmegaConf.load(CONF / group / f"{name}.yaml")
         # A default that is no text overrides another group's, as an experiment may.
         named = [default for default in content.pop("defaults", []) if isinstance(default, str)]
-        below = [merged(default) for default in named if default != "_self_"]
+        below = [merged(default.removeprefix(f"/{group}/")) for default in named if default != "_self_"]
         return OmegaConf.merge(*below, content.get(group, content))
 
     return OmegaConf.to_container(merged(name))

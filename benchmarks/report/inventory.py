@@ -1,10 +1,12 @@
 """What exists before a run: tasks, backbones, methods, and published tables with how many of their rows have runs."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks import conf
 from benchmarks.analysis import sheets
+from benchmarks.analysis.sheets import leaves
 from benchmarks.markup import ABSENT, Column, Page, text_column
 from benchmarks.papers import published
 from benchmarks.papers.published import NO_TARGETS, PublishedRow, runnable
@@ -14,6 +16,8 @@ from benchmarks.report.notes import FORMULAS
 from benchmarks.tasks.scoring.e2e import e2e
 from methods import declared
 from methods.errors import MethodError
+
+_READINGS = ("paper", "script")  # ends of the names of recipes that a method's usual one on a backbone disagrees with
 
 
 def tasks() -> Page:
@@ -58,6 +62,28 @@ def backbones() -> Page:
             "chosen by recipe=BACKBONE/NAME."
         ],
     )
+
+
+def conflicts() -> Page:
+    """Return where a paper and its public script disagree, or a paper with itself, so that there are two recipes."""
+    others = [name for name in conf.options("recipe") if name.rpartition("-")[2] in _READINGS]
+    lines = [(name, *difference) for name in others for difference in _apart(name.rpartition("-")[0], name)]
+    headings = ("recipe", "setting", "without it", "with it")
+    columns = [text_column(name, cells) for name, cells in zip(headings, zip(*lines, strict=True), strict=True)]
+    return Page(columns, "Where sources disagree: recipe=NAME", [f"{name}: {_why(name)}" for name in others])
+
+
+def _apart(usual: str, other: str) -> Iterable[tuple[str, str, str]]:
+    """Give the settings in which one recipe departs from another, with both values."""
+    own, its = (dict(leaves(conf.facts("recipe", name))) for name in (usual, other))
+    for key in sorted(key for key in its if own.get(key) != its[key]):
+        yield key, _value(own[key]) if key in own else "the default", _value(its[key])
+
+
+def _why(recipe: str) -> str:
+    """Return what the comment at the head of a recipe says."""
+    lines = (conf.CONF / "recipe" / f"{recipe}.yaml").read_text().splitlines()[1:]
+    return " ".join(line.removeprefix("# ") for line in itertools.takewhile(lambda line: line.startswith("#"), lines))
 
 
 def _recipes(backbone: str) -> list[str]:
@@ -190,4 +216,4 @@ def _is_of(run: Record, row: PublishedRow) -> bool:
     return run.stands and run.data.source != "embedded" and ranked and row.fits(run.config)
 
 
-SECTIONS = {"tasks": tasks, "backbones": backbones, "methods": methods, "tables": tables}
+SECTIONS = {"tasks": tasks, "backbones": backbones, "methods": methods, "tables": tables, "conflicts": conflicts}

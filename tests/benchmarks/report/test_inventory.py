@@ -54,6 +54,18 @@ def test_methods_have_hyperparameters_and_their_formula() -> None:
     assert again == dict.fromkeys(seeded, "projection_seed") | dict.fromkeys(weighed, "the weights")
 
 
+def test_where_sources_disagree_both_settings_are_listed() -> None:
+    page = inventory.conflicts()
+    found = {(line["recipe"], line["setting"]): (line["without it"], line["with it"]) for line in lines(page)}
+    assert found["roberta-base/lora-paper", "method.alpha"] == ("16", "8")
+    assert found["roberta-large/lora-paper", "by_task.lr.cola"] == ("0.0003", "0.0002")
+    assert found["gpt2-medium/lora-paper", "backbone.length_penalty"] == ("the default", "0.9")
+    assert found["roberta-large/vera-paper", "train.batch_size"] == ("the default", "128")
+    assert ("roberta-large/lora-paper", "by_task.lr.mnli") not in found  # both have 3e-4
+    assert len(page.notes) == len({name for name, _ in found}) == 7
+    assert "section 4.1 says a batch of 32" in page.notes[-1]
+
+
 def counts(name: str) -> tuple[str, str]:
     (line,) = [line for line in lines(inventory.tables()) if line["table"] == name]
     return line["begun"], line["done"]
