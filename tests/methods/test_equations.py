@@ -20,6 +20,7 @@ from methods.lora_fa import LoRAFA
 from methods.lora_xs import LoRAXS
 from methods.pissa import STARTS, PiSSA
 from methods.tied_lora import TiedLoRA
+from methods.tinylora import TinyLoRA
 from methods.uni_lora import UniLoRA
 from methods.vb_lora import VBLoRA
 from methods.vera import VeRA
@@ -149,6 +150,19 @@ def dora(method, W0, t, frozen):
     return changes
 
 
+def tinylora(method, W0, t, frozen):
+    """2602.04118: Delta W = U Sigma (sum_i v_i P_i) V^T, with a v for each ntie sites."""
+    changes = {}
+    for place, s in enumerate(SITES):
+        U, Sigma, Vt = (torch.tensor(part) for part in np.linalg.svd(W0[s].numpy(), full_matrices=False))
+        U, Sigma, Vt = U[:, : method.rank], torch.diag(Sigma[: method.rank]), Vt[: method.rank]
+        sign = torch.diag(torch.sign((Vt * frozen[f"{s}.A"]).sum(1)))  # a pair may have either
+        v, P = t["v"][place // method.ntie], frozen["P"][place]
+        R = sum(v[i] * P[i] for i in range(method.length))
+        changes[s] = U @ sign @ Sigma @ R @ sign @ Vt
+    return changes
+
+
 CASES = {
     "dora": (DoRA(rank=3, alpha=16), dora),
     "lora": (LoRA(rank=3, alpha=16), lora),
@@ -157,6 +171,8 @@ CASES = {
     "tied_lora": (TiedLoRA(rank=3), tied_lora),
     "lora_xs": (LoRAXS(rank=3, alpha=16), lora_xs),
     "vb_lora": (VBLoRA(rank=2, vectors=7, vector_length=4, topk=2), vb_lora),
+    "tinylora": (TinyLoRA(rank=3, length=4), tinylora),
+    "tinylora, ntie": (TinyLoRA(rank=2, length=5, ntie=3), tinylora),
     "uni_lora": (UniLoRA(rank=2, length=20), uni_lora),
     "lora_fa": (LoRAFA(rank=3, alpha=16), lora_fa),
     **{f"pissa, {start}": (PiSSA(rank=3, start=start), pissa) for start in STARTS},

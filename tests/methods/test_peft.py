@@ -1,4 +1,4 @@
-"""LoRA, DoRA, VeRA, VB-LoRA, Uni-LoRA and PiSSA against peft 0.21.2, given the same tensors: equal outputs, gradients.
+"""Methods that peft has too against peft 0.21.2, given the same tensors: equal outputs, equal gradients.
 
 The two multiply in different orders, so they differ by rounding: in float64 1e-12 on numbers near 1. In float32 1e-5 of
 a number, or 1e-6 beside numbers near 1: some ten units in the last place, what sums of up to 64 terms leave.
@@ -18,6 +18,7 @@ from methods.dropout import Rows
 from methods.lora import LoRA
 from methods.pissa import PiSSA
 from methods.sites import find_sites
+from methods.tinylora import TinyLoRA
 from methods.uni_lora import UniLoRA
 from methods.vb_lora import VBLoRA
 from methods.vera import VeRA
@@ -58,6 +59,13 @@ def uni_lora_tensors(method, model, sites):
     yield model.get_submodule(sites[0].name).unilora_theta_d["default"], "theta", lambda t: t
 
 
+def tinylora_tensors(method, model, sites):
+    """Peft has a vector for each group of sites, numbered."""
+    vectors = model.get_submodule(sites[0].name).tinylora_v["default"]
+    for number in range(len(vectors)):
+        yield vectors[str(number)], "v", lambda t, number=number: t[number]
+
+
 def share_vera(model, sites, frozen):
     for side, tensor in frozen.items():
         shared = getattr(model, f"vera_{side}")
@@ -78,12 +86,28 @@ def share_uni_lora(model, sites, frozen):
             scales["default"] = scale[mine].view(shape).to(scales["default"].dtype)
 
 
-SHARED = {"vera": share_vera, "uni_lora": share_uni_lora}
+def share_tinylora(model, sites, frozen):
+    """Give peft our P, and our SVD, which has S beside U; peft's, with sqrt(S) on either side, has the same product."""
+    for site, P in zip(sites, frozen["P"], strict=True):
+        layer = model.model.get_submodule(site.name)
+        A, B = frozen[f"{site.name}.A"], frozen[f"{site.name}.B"]
+        product = layer.tinylora_B["default"] @ layer.tinylora_A["default"]
+        torch.testing.assert_close(product, B @ A, rtol=1e-5, atol=1e-6)
+        assert layer.tinylora_P["default"].shape == P.shape
+        layer.tinylora_A["default"], layer.tinylora_B["default"], layer.tinylora_P["default"] = A, B, P
+
+
+SHARED = {"vera": share_vera, "uni_lora": share_uni_lora, "tinylora": share_tinylora}
 CASES = {
     "uni_lora": (
         UniLoRA(rank=3, length=1000),
         uni_lora_tensors,
         lambda t: peft.UniLoraConfig(r=3, theta_d_length=1000, target_modules=t),
+    ),
+    "tinylora": (
+        TinyLoRA(rank=8, length=60),
+        tinylora_tensors,
+        lambda t: peft.TinyLoraConfig(r=8, u=60, target_modules=t),
     ),
     "lora, rank_stabilized": (
         LoRA(rank=3, alpha=16, rank_stabilized=True),
