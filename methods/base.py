@@ -58,7 +58,7 @@ class Method:
     scales_outputs: ClassVar[bool] = False  # whether its factors have a gain, which no product of low rank can hold
     # Set where ``frozen`` is computed from the sites' weights, which takes long: the hyperparameters it depends on.
     frozen_from_weights: ClassVar[tuple[str, ...] | None] = None
-    # What ``stored_parameters`` returns, as a Python expression of the hyperparameters and of ``sizes_of`` the sites;
+    # What ``stored_parameters`` returns, as a Python expression of the hyperparameters and of ``sizes`` of the sites;
     # and other counts that a paper may have printed, each under a name that describes it.
     formula: ClassVar[str] = "0"
     readings: ClassVar[dict[str, str]] = {}
@@ -113,9 +113,13 @@ class Method:
         """Return the size of an adapter, in numbers of 32 bits, as the method's paper counts it."""
         return sum(tensor.numel() for tensor in trained.values())
 
+    def sizes(self, sites: list[Site]) -> dict[str, int]:
+        """Return the sizes of the sites that ``formula`` and ``readings`` may use, by name."""
+        return sizes_of(sites)
+
 
 def sizes_of(sites: list[Site]) -> dict[str, int]:
-    """Return what a ``formula`` may use: the number of sites, sums of their sides, and their least input side."""
+    """Return what any ``formula`` may use: the number of sites, sums of their sides, and their least input side."""
     return {
         "maps": len(sites),
         "sides": sum(site.in_features + site.out_features for site in sites),
@@ -126,7 +130,7 @@ def sizes_of(sites: list[Site]) -> dict[str, int]:
 
 def evaluated(formula: str, method: Method, sites: list[Site]) -> float:
     """Return what a ``formula`` gives for a method's hyperparameters and these sites."""
-    return formulas.value(formula, asdict(method) | sizes_of(sites))
+    return formulas.value(formula, asdict(method) | method.sizes(sites))
 
 
 def kind(name: str) -> str:

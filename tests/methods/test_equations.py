@@ -19,6 +19,7 @@ from methods.lora import LoRA
 from methods.lora_fa import LoRAFA
 from methods.lora_xs import LoRAXS
 from methods.pissa import STARTS, PiSSA
+from methods.randlora import RandLoRA
 from methods.tied_lora import TiedLoRA
 from methods.tinylora import TinyLoRA
 from methods.uni_lora import UniLoRA
@@ -163,6 +164,19 @@ def tinylora(method, W0, t, frozen):
     return changes
 
 
+def randlora(method, W0, t, frozen):
+    """2502.00987, equation 4: Delta W = sum_j B_j Lambda_j A Gamma_j of a W0 (D, d), D > d; appendix C.4: its scale."""
+    changes, r = {}, method.rank
+    for s in SITES:
+        D, d = max(W0[s].shape), min(W0[s].shape)
+        n = math.ceil(d / r)
+        B, A = frozen["B"][:D].split(r, dim=1), frozen["A"][:, :d]
+        terms = (B[j] @ torch.diag(t[f"{s}.lambda"][j]) @ A @ torch.diag(t[f"{s}.gamma"][j]) for j in range(n))
+        change = method.scale / math.sqrt(n) * sum(terms)
+        changes[s] = change if W0[s].shape == (D, d) else change.T
+    return changes
+
+
 CASES = {
     "dora": (DoRA(rank=3, alpha=16), dora),
     "lora": (LoRA(rank=3, alpha=16), lora),
@@ -171,6 +185,8 @@ CASES = {
     "tied_lora": (TiedLoRA(rank=3), tied_lora),
     "lora_xs": (LoRAXS(rank=3, alpha=16), lora_xs),
     "vb_lora": (VBLoRA(rank=2, vectors=7, vector_length=4, topk=2), vb_lora),
+    "randlora": (RandLoRA(rank=3, scale=0.2), randlora),
+    "randlora, whole terms": (RandLoRA(rank=4, scale=0.2), randlora),
     "tinylora": (TinyLoRA(rank=3, length=4), tinylora),
     "tinylora, ntie": (TinyLoRA(rank=2, length=5, ntie=3), tinylora),
     "uni_lora": (UniLoRA(rank=2, length=20), uni_lora),

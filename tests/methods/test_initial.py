@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from methods.base import Method, MethodError, Site
+from methods.base import Method, MethodError, Site, delta
 from methods.dora import DoRA
 from methods.lora import LoRA
 from methods.lora_fa import LoRAFA
 from methods.lora_xs import LoRAXS
 from methods.pissa import STARTS, PiSSA
+from methods.randlora import RandLoRA
 from methods.tied_lora import TiedLoRA
 from methods.tinylora import TinyLoRA
 from methods.uni_lora import UniLoRA
@@ -82,6 +83,27 @@ def test_uni_loras_theta_is_within_a_fiftieth_and_its_projection_keeps_lengths()
     factors = method.factors({"theta": drawn}, method.frozen([WIDE, TALL]), [WIDE, TALL])
     squares = sum(side.square().sum() for site in factors.values() for side in (site.A, site.B))
     torch.testing.assert_close(squares, drawn.square().sum())
+
+
+def test_randloras_lambda_is_zero_gamma_one_over_d_and_its_bases_uniform_of_deviation_one() -> None:
+    method = RandLoRA(rank=30)
+    drawn = initial(method)  # of terms of 30, 200 are seven
+    assert drawn["wide.lambda"].shape == (7, 30) and not drawn["wide.lambda"].any()
+    assert torch.equal(drawn["wide.gamma"], torch.full((7, 200), 1 / 200))
+    frozen = method.frozen([WIDE, TALL])
+    assert frozen["A"].shape == (30, 200) and frozen["B"].shape == (400, 210)
+    for base in frozen.values():
+        assert is_uniform(base, base.abs().max().item())
+        assert base.std().item() == pytest.approx(1.0, rel=1e-4)
+        assert base.abs().max().item() == pytest.approx(3**0.5, rel=0.02)
+
+
+def test_randloras_change_has_full_rank() -> None:
+    method, generator = RandLoRA(rank=30), torch.Generator().manual_seed(0)
+    drawn = {name: torch.randn(tensor.shape, generator=generator) for name, tensor in initial(method).items()}
+    factors = method.factors(drawn, method.frozen([WIDE, TALL]), [WIDE, TALL])
+    for site in (WIDE, TALL):
+        assert torch.linalg.matrix_rank(delta(factors[site.name], site)) == 200
 
 
 def test_tinyloras_v_is_zero_and_its_p_normal_with_a_variance_of_one_over_r() -> None:

@@ -17,6 +17,7 @@ from methods.dora import DoRA
 from methods.dropout import Rows
 from methods.lora import LoRA
 from methods.pissa import PiSSA
+from methods.randlora import RandLoRA
 from methods.sites import find_sites
 from methods.tinylora import TinyLoRA
 from methods.uni_lora import UniLoRA
@@ -66,6 +67,13 @@ def tinylora_tensors(method, model, sites):
         yield vectors[str(number)], "v", lambda t, number=number: t[number]
 
 
+def randlora_tensors(method, model, sites):
+    for site in sites:
+        layer = model.get_submodule(site.name)
+        yield layer.randlora_lambda["default"], f"{site.name}.lambda", lambda t: t.T
+        yield layer.randlora_gamma["default"], f"{site.name}.gamma", lambda t: t
+
+
 def share_vera(model, sites, frozen):
     for side, tensor in frozen.items():
         shared = getattr(model, f"vera_{side}")
@@ -97,12 +105,30 @@ def share_tinylora(model, sites, frozen):
         layer.tinylora_A["default"], layer.tinylora_B["default"], layer.tinylora_P["default"] = A, B, P
 
 
-SHARED = {"vera": share_vera, "uni_lora": share_uni_lora, "tinylora": share_tinylora}
+def share_randlora(model, sites, frozen):
+    """Give peft our A and, to each module, our B in the order in which it pairs B's columns; and divide by sqrt(n)."""
+    r = len(frozen["A"])
+    for site in sites:
+        layer = model.model.get_submodule(site.name)
+        D, n = max(site.in_features, site.out_features), layer.num_bases
+        own = copy.deepcopy(layer.randlora_B)
+        own["default"] = frozen["B"][:D, : n * r].unflatten(1, (n, r)).mT.reshape(D, n, r)
+        layer.randlora_B = own
+        layer.randlora_A["default"] = frozen["A"][:, None]
+        layer.scaling["default"] /= n**0.5
+
+
+SHARED = {"vera": share_vera, "uni_lora": share_uni_lora, "tinylora": share_tinylora, "randlora": share_randlora}
 CASES = {
     "uni_lora": (
         UniLoRA(rank=3, length=1000),
         uni_lora_tensors,
         lambda t: peft.UniLoraConfig(r=3, theta_d_length=1000, target_modules=t),
+    ),
+    "randlora": (
+        RandLoRA(rank=3, scale=2.0),
+        randlora_tensors,
+        lambda t: peft.RandLoraConfig(r=3, randlora_alpha=6, target_modules=t),
     ),
     "tinylora": (
         TinyLoRA(rank=8, length=60),

@@ -22,7 +22,8 @@ CLASSIFYING = [name for name, method in methods.find().items() if method.trains_
 GENERATING = [n for n, m in methods.find().items() if m.adapts_sites or m.trains_backbone or not m.trains_head]
 # Learning rates at which a Llama as small as the tests' learns in a few steps.
 RATES = {"lora": "1e-2", "full": "1e-3", "tied_lora": "1e-2", "lora_xs": "1e-1", "vera": "2e-1"}
-RATES |= {"lora_fa": "1e-2", "pissa": "1e-2", "dora": "1e-2", "tinylora": "2e-2", "uni_lora": "1e-1"}
+RATES |= {"lora_fa": "1e-2", "pissa": "1e-2", "dora": "1e-2"}
+RATES |= {"randlora": "1e-1", "tinylora": "2e-2", "uni_lora": "1e-1"}
 RATES["vb_lora"] = "{vector_bank:1e-2,logits:1e-2}"
 
 SHARING = [name for name in CLASSIFYING if not methods.find()[name].trains_backbone]

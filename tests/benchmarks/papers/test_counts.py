@@ -23,6 +23,7 @@ from methods.base import Method, Site
 from methods.dora import DoRA
 from methods.lora import LoRA
 from methods.lora_xs import LoRAXS
+from methods.randlora import RandLoRA
 from methods.sites import find_sites
 from methods.tied_lora import TiedLoRA
 from methods.tinylora import TinyLoRA
@@ -179,6 +180,7 @@ def test_gpt2s_fused_projection_is_three_maps(backbone, layers):
 # By the method and the name of its config there: the method here, and what it stores.
 COMPARED = {
     ("lora", "rank32-dora"): (DoRA(rank=32, alpha=64), 9_289_728),
+    ("randlora", "default"): (RandLoRA(rank=32), 9_289_728),
     ("tinylora", "default"): (TinyLoRA(rank=2, length=64), 3_584),
     ("tinylora", "weight-tying"): (TinyLoRA(rank=2, length=64, ntie=56), 64),
 }
