@@ -1,8 +1,8 @@
 """The output of an adapted linear map and its gradients, as one function of the map and of what its sites add.
 
 Autograd would write what a site adds, add it to the output, and add one more gradient to the input for every site. Here
-each of these is added by the product that computes it. Kept for the backward pass are x, and that only where an A is
-trained, and A x; dropout's masks are made again.
+each of these is added by the product that computes it. Kept for the backward pass are x, and that only where an A or a
+delta is trained, and A x; dropout's masks are made again.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ class Part(NamedTuple):
 
 
 _GIVEN = 5  # arguments of _Adapted.forward before the factors
-_PRODUCT = ("A", "B", "C", "v")
+_PRODUCT = ("A", "B", "C", "v", "delta")
 _EACH = len(_PRODUCT)
 
 
@@ -41,7 +41,7 @@ def adapted(
     bias: Tensor | None = None,
     output: Tensor | None = None,
 ) -> Tensor:
-    """Return (1 + gain) * (W x + v * (B (C (A x)))) + bias, with what each part has of these, in the dtype of x.
+    """Return (1 + gain) * (W x + v * (B (C (A x))) + delta x) + bias, with what each part has, in the dtype of x.
 
     x: (S * n, ..., d_in), the stacked rows of S runs. weight: the frozen W (d_out, d_in). A map that computes its
     output in its own way gives ``output`` (S * n, ..., d_out), with the bias in it, instead of a weight.
@@ -69,11 +69,15 @@ class _Adapted(torch.autograd.Function):
         out = functional.linear(x, weight, bias) if output is None else output.clone()
         rows, outputs = _by_run(x, ctx.runs), _by_run(out, ctx.runs)
         hidden = []
-        for (start, mask), (A, B, C, v) in zip(places, _by_part(factors), strict=True):
-            hidden.append(_times(_masked(rows, mask), A.mT))
-            _add_product(outputs.narrow(-1, start, B.shape[1]), _inner(hidden[-1], C), _scaled(B, v).mT)
-        trains_A = any(needed[0] for needed in _by_part(ctx.needs_input_grad[_GIVEN:]))
-        ctx.save_for_backward(x if trains_A else None, weight, *factors, *hidden)
+        for (start, mask), part in zip(places, _by_part(factors), strict=True):
+            own, kept = outputs.narrow(-1, start, _last(part).shape[1]), _masked(rows, mask)
+            hidden.append(None if part.A is None else _times(kept, part.A.mT))
+            if part.A is None:
+                _add_product(own, kept, part.delta.mT)
+            else:
+                _add_product(own, _inner(hidden[-1], part.C), _scaled(part.B, part.v).mT)
+        needs_x = any(needed.A or needed.delta for needed in _by_part(ctx.needs_input_grad[_GIVEN:]))
+        ctx.save_for_backward(x if needs_x else None, weight, *factors, *hidden)
         return out
 
     @staticmethod
@@ -87,13 +91,13 @@ class _Adapted(torch.autograd.Function):
         of_x = _times(outputs, weight[None]) if needs_x and weight is not None else None
         of_factors: list[Tensor | None] = []
         parts = zip(ctx.places, _by_part(factors), _by_part(ctx.needs_input_grad[_GIVEN:]), hidden, strict=True)
-        for (start, mask), own, needed, thin in parts:
-            of_out = outputs.narrow(-1, start, own[1].shape[1])
-            of_hidden, *of_part = _of_thin(of_out, thin, Factors(*own), Factors(*needed))
-            of_A = of_hidden.mT @ _masked(rows, mask) if needed[0] else None
-            of_factors += [of_A, *of_part]
+        for (start, mask), part, needed, thin in parts:
+            of_out = outputs.narrow(-1, start, _last(part).shape[1])
+            of_hidden, *of_part = (of_out, None, None, None) if thin is None else _of_thin(of_out, thin, part, needed)
+            of_first = of_hidden.mT @ _masked(rows, mask) if needed.A or needed.delta else None
+            of_factors += [None, *of_part, of_first] if thin is None else [of_first, *of_part, None]
             if needs_x:
-                of_x = _with_change(of_x, of_hidden, own[0], mask)
+                of_x = _with_change(of_x, of_hidden, _first(part), mask)
         of_x = None if of_x is None else of_x.reshape(ctx.shape)
         return of_x, gradient if needs_output else None, None, None, None, *of_factors
 
@@ -103,7 +107,7 @@ def _of_thin(of_out: Tensor, thin: Tensor, factors: Factors, needed: Factors) ->
 
     of_out: (S, n, d_out). thin: A x, (S, n, r).
     """
-    _, B, C, v, _ = factors
+    B, C, v = factors.B, factors.C, factors.v
     of_inner = _times(of_out, _scaled(B, v))
     of_B = of_C = of_v = None
     if needed.B or needed.v:
@@ -116,9 +120,20 @@ def _of_thin(of_out: Tensor, thin: Tensor, factors: Factors, needed: Factors) ->
     return of_hidden, of_B, of_C, of_v
 
 
-def _by_part(values: Sequence) -> list[Sequence]:
+def _by_part(values: Sequence) -> list[Factors]:
     """Return what stands for the factors of all parts in a row, part by part."""
-    return [values[place : place + _EACH] for place in range(0, len(values), _EACH)]
+    each = (values[place : place + _EACH] for place in range(0, len(values), _EACH))
+    return [Factors(**dict(zip(_PRODUCT, own, strict=True))) for own in each]
+
+
+def _first(part: Factors) -> Tensor:
+    """Return the factor that meets x."""
+    return part.A if part.delta is None else part.delta
+
+
+def _last(part: Factors) -> Tensor:
+    """Return the factor that gives the outputs."""
+    return part.B if part.delta is None else part.delta
 
 
 def _by_run(x: Tensor, runs: int) -> Tensor:
@@ -154,10 +169,10 @@ def _add_product(to: Tensor, rows: Tensor, matrix: Tensor) -> None:
         to.baddbmm_(rows, matrix)
 
 
-def _with_change(of_x: Tensor | None, of_hidden: Tensor, A: Tensor, mask: Callable[[], Tensor] | None) -> Tensor:
-    """Return x's gradient with what comes through A added to it."""
+def _with_change(of_x: Tensor | None, of_hidden: Tensor, first: Tensor, mask: Callable[[], Tensor] | None) -> Tensor:
+    """Return x's gradient with what comes through the factor that meets x added to it."""
     if of_x is not None and mask is None:
-        _add_product(of_x, of_hidden, A)
+        _add_product(of_x, of_hidden, first)
         return of_x
-    change = _masked(_times(of_hidden, A), mask)
+    change = _masked(_times(of_hidden, first), mask)
     return change if of_x is None else of_x.add_(change)

@@ -15,6 +15,7 @@ from methods.adapter import Adapter
 from methods.base import Site
 from methods.dora import DoRA
 from methods.dropout import Rows
+from methods.fourierft import FourierFT
 from methods.lora import LoRA
 from methods.lora_fa import LoRAFA
 from methods.lora_xs import LoRAXS
@@ -177,6 +178,20 @@ def randlora(method, W0, t, frozen):
     return changes
 
 
+def fourierft(method, W0, t, frozen):
+    """2405.03003, equations 2 to 4, and algorithm 1's division by d1 d2."""
+    changes = {}
+    for s in SITES:
+        d1, d2 = W0[s].shape
+        F = torch.zeros(d1, d2, dtype=torch.complex128)
+        for place, c in zip(frozen[f"{d1}x{d2}"], t[f"{s}.c"], strict=True):
+            F[place // d2, place % d2] = c
+        turns = [torch.outer(torch.arange(d), torch.arange(d)).double() / d for d in (d1, d2)]
+        P, Q = (torch.exp(2j * math.pi * turn) for turn in turns)
+        changes[s] = method.alpha * (P @ F @ Q).real / (d1 * d2)
+    return changes
+
+
 CASES = {
     "dora": (DoRA(rank=3, alpha=16), dora),
     "lora": (LoRA(rank=3, alpha=16), lora),
@@ -185,6 +200,7 @@ CASES = {
     "tied_lora": (TiedLoRA(rank=3), tied_lora),
     "lora_xs": (LoRAXS(rank=3, alpha=16), lora_xs),
     "vb_lora": (VBLoRA(rank=2, vectors=7, vector_length=4, topk=2), vb_lora),
+    "fourierft": (FourierFT(frequencies=12, alpha=30), fourierft),
     "randlora": (RandLoRA(rank=3, scale=0.2), randlora),
     "randlora, whole terms": (RandLoRA(rank=4, scale=0.2), randlora),
     "tinylora": (TinyLoRA(rank=3, length=4), tinylora),

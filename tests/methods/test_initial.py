@@ -8,6 +8,7 @@ from torch import Tensor
 
 from methods.base import Method, MethodError, Site, delta
 from methods.dora import DoRA
+from methods.fourierft import FourierFT
 from methods.lora import LoRA
 from methods.lora_fa import LoRAFA
 from methods.lora_xs import LoRAXS
@@ -83,6 +84,26 @@ def test_uni_loras_theta_is_within_a_fiftieth_and_its_projection_keeps_lengths()
     factors = method.factors({"theta": drawn}, method.frozen([WIDE, TALL]), [WIDE, TALL])
     squares = sum(side.square().sum() for site in factors.values() for side in (site.A, site.B))
     torch.testing.assert_close(squares, drawn.square().sum())
+
+
+def test_fourierfts_coefficients_are_normal_and_its_places_are_of_the_shape_alone() -> None:
+    method = FourierFT(frequencies=10_000, alpha=1.0)
+    drawn = initial(method)["wide.c"]  # errors of 1% and 0.7% of the deviation
+    assert abs(drawn.mean()) < 0.04
+    assert drawn.std().item() == pytest.approx(1.0, rel=0.03)
+    frozen = method.frozen([WIDE, TALL, dataclasses.replace(WIDE, name="again")])
+    assert frozen.keys() == {"200x300", "400x200"}
+    for name, size in (("200x300", 60_000), ("400x200", 80_000)):
+        places = frozen[name]
+        assert len(places.unique()) == 10_000 and places.min() >= 0 and 0.99 * size < places.max() < size
+
+
+def test_frequencies_are_at_least_one_and_at_most_the_size_of_a_map() -> None:
+    assert initial(FourierFT(frequencies=60_000, alpha=1.0))["wide.c"].shape == (60_000,)
+    with pytest.raises(MethodError, match="frequencies must be at most 60000, the size of wide, got 60001"):
+        initial(FourierFT(frequencies=60_001, alpha=1.0))
+    with pytest.raises(MethodError, match="frequencies must be at least 1, got 0"):
+        FourierFT(frequencies=0, alpha=1.0)
 
 
 def test_randloras_lambda_is_zero_gamma_one_over_d_and_its_bases_uniform_of_deviation_one() -> None:

@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from methods.adapter import Adapter
 from methods.dora import DoRA
 from methods.dropout import Rows
+from methods.fourierft import FourierFT
 from methods.lora import LoRA
 from methods.pissa import PiSSA
 from methods.randlora import RandLoRA
@@ -74,6 +75,11 @@ def randlora_tensors(method, model, sites):
         yield layer.randlora_gamma["default"], f"{site.name}.gamma", lambda t: t
 
 
+def fourierft_tensors(method, model, sites):
+    for site in sites:
+        yield model.get_submodule(site.name).fourierft_spectrum["default"], f"{site.name}.c", lambda t: t
+
+
 def share_vera(model, sites, frozen):
     for side, tensor in frozen.items():
         shared = getattr(model, f"vera_{side}")
@@ -118,12 +124,25 @@ def share_randlora(model, sites, frozen):
         layer.scaling["default"] /= n**0.5
 
 
+def same_places(model, sites, frozen):
+    """Peft draws the places of our seed."""
+    for site in sites:
+        rows, columns = model.model.get_submodule(site.name).indices["default"]
+        assert torch.equal(rows * site.in_features + columns, frozen[f"{site.out_features}x{site.in_features}"])
+
+
 SHARED = {"vera": share_vera, "uni_lora": share_uni_lora, "tinylora": share_tinylora, "randlora": share_randlora}
+SHARED["fourierft"] = same_places
 CASES = {
     "uni_lora": (
         UniLoRA(rank=3, length=1000),
         uni_lora_tensors,
         lambda t: peft.UniLoraConfig(r=3, theta_d_length=1000, target_modules=t),
+    ),
+    "fourierft": (
+        FourierFT(frequencies=40, alpha=60, projection_seed=777),
+        fourierft_tensors,
+        lambda t: peft.FourierFTConfig(n_frequency=40, scaling=60, random_loc_seed=777, target_modules=t),
     ),
     "randlora": (
         RandLoRA(rank=3, scale=2.0),
@@ -148,6 +167,8 @@ CASES = {
         lambda t: peft.VBLoRAConfig(r=2, num_vectors=9, vector_length=8, topk=2, target_modules=t),
     ),
 }
+# FourierFT in float32 alone: peft transforms its spectrum in float32, whatever the model is in.
+PAIRS = [(case, dtype) for case in CASES for dtype in TOLERANCE if (case, dtype) != ("fourierft", torch.float64)]
 
 
 def test_peft_is_the_version_compared_with():
@@ -195,8 +216,7 @@ def both(wrapped, model, method, sites, trained, frozen, forward, loss):
 
 # peft 0.21.2 asks transformers for a property under its old name; nothing here can change that.
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("case", "dtype"), PAIRS, ids=str)
 def test_outputs_and_gradients_equal_pefts(case, dtype, build, randomised):
     method, tensors_of, config = CASES[case]
     torch.manual_seed(0)

@@ -21,6 +21,7 @@ from benchmarks.tasks.generation import Generation
 from methods import find
 from methods.base import Method, Site
 from methods.dora import DoRA
+from methods.fourierft import FourierFT
 from methods.lora import LoRA
 from methods.lora_xs import LoRAXS
 from methods.randlora import RandLoRA
@@ -180,6 +181,8 @@ def test_gpt2s_fused_projection_is_three_maps(backbone, layers):
 # By the method and the name of its config there: the method here, and what it stores.
 COMPARED = {
     ("lora", "rank32-dora"): (DoRA(rank=32, alpha=64), 9_289_728),
+    ("fourierft", "default"): (FourierFT(frequencies=1000, alpha=300), 56_000),
+    ("fourierft", "n_frequency-5000"): (FourierFT(frequencies=5000, alpha=300), 280_000),
     ("randlora", "default"): (RandLoRA(rank=32), 9_289_728),
     ("tinylora", "default"): (TinyLoRA(rank=2, length=64), 3_584),
     ("tinylora", "weight-tying"): (TinyLoRA(rank=2, length=64, ntie=56), 64),
@@ -196,5 +199,5 @@ def test_counts_in_pefts_own_comparison_follow(compared):
         (f"{layer}.{name}", 3072, out) for layer in range(28) for name, out in (("q_proj", 3072), ("v_proj", 1024))
     ]
     sites = [Site(*each, weight=lambda: pytest.fail("a count needs no weight")) for each in sides]
-    assert row.target_names == "q_proj,v_proj" and row.rank == method.rank
+    assert row.target_names == "q_proj,v_proj" and row.rank == getattr(method, "rank", None)
     assert stored(method, sites) == row.parameters == count
