@@ -14,7 +14,7 @@ from methods.sites import frozen_weight, is_quantised, share_their_input, weight
 
 
 class Adapter:
-    """Adds a method's low-rank products to the outputs of a model's linear maps, for S runs stacked in the batch.
+    """Adds what a method's factors give to the outputs of a model's linear maps, for S runs stacked in the batch.
 
     ``trained`` maps each name to a parameter (S, ...) in float32; ``frozen`` has no run axis. A forward pass of the
     model computes the factors of all sites and runs once; then each adapted module computes its map and what its sites

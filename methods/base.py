@@ -1,4 +1,4 @@
-"""What a method is: a map from a few trained numbers to the low-rank factors of every adapted linear map."""
+"""What a method is: a map from a few trained numbers to what every adapted linear map adds, most often factors."""
 
 import hashlib
 from collections.abc import Callable
@@ -31,17 +31,19 @@ class Site:
 
 
 class Factors(NamedTuple):
-    """What a site makes of W x: (1 + gain) * (W x + v * (B (C (A x)))).
+    """What a site makes of W x: (1 + gain) * (W x + v * (B (C (A x)))), or (1 + gain) * (W x + delta x).
 
     A: (r, d_in). B: (d_out, r). C: (r,), (r, r) or None. v, gain: (d_out,) or None. A gain is kept as what it differs
-    from 1 by, which low precision would round away.
+    from 1 by, which low precision would round away. delta: (d_out, d_in), a change of W that is no product of low rank;
+    A, B, C and v are None beside it, and it is None beside them.
     """
 
-    A: Tensor
-    B: Tensor
+    A: Tensor | None = None
+    B: Tensor | None = None
     C: Tensor | None = None
     v: Tensor | None = None
     gain: Tensor | None = None
+    delta: Tensor | None = None
 
 
 class Method:
@@ -56,9 +58,10 @@ class Method:
     trains_head: ClassVar[bool] = True  # if the backbone has one
     starts_at_zero: ClassVar[bool] = True  # whether the change of every W is zero before the first step
     scales_outputs: ClassVar[bool] = False  # whether its factors have a gain, which no product of low rank can hold
+    low_rank: ClassVar[bool] = True  # whether its factors are A and B; otherwise they are a delta
     # Set where ``frozen`` is computed from the sites' weights, which takes long: the hyperparameters it depends on.
     frozen_from_weights: ClassVar[tuple[str, ...] | None] = None
-    # What ``stored_parameters`` returns, as a Python expression of the hyperparameters and of ``sizes_of`` the sites;
+    # What ``stored_parameters`` returns, as a Python expression of the hyperparameters and of ``sizes`` of the sites;
     # and other counts that a paper may have printed, each under a name that describes it.
     formula: ClassVar[str] = "0"
     readings: ClassVar[dict[str, str]] = {}
@@ -113,9 +116,13 @@ class Method:
         """Return the size of an adapter, in numbers of 32 bits, as the method's paper counts it."""
         return sum(tensor.numel() for tensor in trained.values())
 
+    def sizes(self, sites: list[Site]) -> dict[str, int]:
+        """Return the sizes of the sites that ``formula`` and ``readings`` may use, by name."""
+        return sizes_of(sites)
+
 
 def sizes_of(sites: list[Site]) -> dict[str, int]:
-    """Return what a ``formula`` may use: the number of sites, sums of their sides, and their least input side."""
+    """Return what any ``formula`` may use: the number of sites, sums of their sides, and their least input side."""
     return {
         "maps": len(sites),
         "sides": sum(site.in_features + site.out_features for site in sites),
@@ -126,7 +133,7 @@ def sizes_of(sites: list[Site]) -> dict[str, int]:
 
 def evaluated(formula: str, method: Method, sites: list[Site]) -> float:
     """Return what a ``formula`` gives for a method's hyperparameters and these sites."""
-    return formulas.value(formula, asdict(method) | sizes_of(sites))
+    return formulas.value(formula, asdict(method) | method.sizes(sites))
 
 
 def kind(name: str) -> str:
@@ -136,12 +143,16 @@ def kind(name: str) -> str:
 
 def delta(factors: Factors, site: Site) -> Tensor:
     """Return the change of the site's W, (d_out, d_in), that one run's ``factors`` amount to."""
+    dense = _product(factors) if factors.delta is None else factors.delta
+    return dense if factors.gain is None else dense + factors.gain[:, None] * (site.weight().to(dense) + dense)
+
+
+def _product(factors: Factors) -> Tensor:
     inner = factors.A
     if factors.C is not None:
         inner = factors.C[:, None] * inner if factors.C.ndim == 1 else factors.C @ inner
-    dense = factors.B @ inner
-    dense = dense if factors.v is None else factors.v[:, None] * dense
-    return dense if factors.gain is None else dense + factors.gain[:, None] * (site.weight().to(dense) + dense)
+    product = factors.B @ inner
+    return product if factors.v is None else factors.v[:, None] * product
 
 
 def kaiming_uniform(shape: tuple[int, int], gain: float, generator: torch.Generator | None) -> Tensor:

@@ -3,7 +3,7 @@
 Autograd would write what a site adds, add it to the output, and add one more gradient to the input for every site and
 map. Here each of these is added by the product that computes it. Maps that take the same x, such as q, k and v, are
 one function, which reads x once for all A that see it whole. Kept for the backward pass are x, and that only where an A
-is trained, and A x; dropout's masks are made again.
+or a delta is trained, and A x; dropout's masks are made again.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,12 +42,14 @@ class Map(NamedTuple):
     output: Tensor | None = None
 
 
-_PRODUCT = ("A", "B", "C", "v")
+_PRODUCT = ("A", "B", "C", "v", "delta")
 _EACH = len(_PRODUCT)
 
 
 def adapted(x: Tensor, maps: Sequence[Map]) -> list[Tensor]:
-    """Return each map's (1 + gain) * (W x + v * (B (C (A x)))) + bias, with what its parts have, in the dtype of x.
+    """Return each map's (1 + gain) * (W x + v * (B (C (A x))) + delta x) + bias, in the dtype of x.
+
+    A map has of these what its parts have.
 
     x: (S * n, ..., d_in), the stacked rows of S runs.
     """
@@ -76,12 +78,16 @@ class _Reading(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """Where a part stands: its map, its first output there, its reading, and which of the reading's A is its own."""
+    """Where a part stands: its map, its first output there, its reading, and which of the reading's A is its own.
+
+    A part with a delta in the place of A and B has no reading.
+    """
 
     number: int
     start: int
-    reading: int
+    reading: int | None
     owner: int
+    mask: Callable[[], Tensor] | None
 
 
 class _Plan(NamedTuple):
@@ -98,7 +104,9 @@ def _plan(maps: Sequence[Map]) -> _Plan:
     for number, each in enumerate(maps):
         for part in each.parts:
             A = part.factors.A
-            if part.mask is not None:
+            if A is None:
+                at = (None, 0)
+            elif part.mask is not None:
                 at = (len(readings), 0)
                 readings.append(_Reading(part.mask, [len(places)]))
             elif id(A) in seen:
@@ -110,7 +118,7 @@ def _plan(maps: Sequence[Map]) -> _Plan:
                 owners = readings[whole[len(A)]].owners
                 at = seen[id(A)] = (whole[len(A)], len(owners))
                 owners.append(len(places))
-            places.append(_Place(number, part.start, *at))
+            places.append(_Place(number, part.start, *at, part.mask))
     return _Plan(readings, places)
 
 
@@ -131,13 +139,15 @@ class _Adapted(torch.autograd.Function):
             for out, weight, bias in zip(given, weights, biases, strict=True)
         ]
         outputs = [_by_run(out, ctx.runs) for out in made]
-        for place, thin, (_, B, C, v) in zip(plan.places, _parted(plan, hidden, factors), factors, strict=True):
-            to = outputs[place.number].narrow(-1, place.start, B.shape[1])
-            _add_product(to, _inner(thin, C), _scaled(B, v).mT)
+        for place, thin, part in zip(plan.places, _parted(plan, hidden, factors), factors, strict=True):
+            to = outputs[place.number].narrow(-1, place.start, _last(part).shape[1])
+            if thin is None:
+                _add_product(to, _masked(rows, place.mask), part.delta.mT)
+            else:
+                _add_product(to, _inner(thin, part.C), _scaled(part.B, part.v).mT)
         *_, needs = _in_kinds(plan, ctx.needs_input_grad[2:])
-        ctx.save_for_backward(
-            x if any(needed[0] for needed in needs) else None, *hidden, *weights, *(f for part in factors for f in part)
-        )
+        meets_x = any(needed.A or needed.delta for needed in needs)
+        ctx.save_for_backward(x if meets_x else None, *hidden, *weights, *_in_a_row(factors))
         return tuple(made)
 
     @staticmethod
@@ -152,49 +162,68 @@ class _Adapted(torch.autograd.Function):
         outputs = [None if gradient is None else _by_run(gradient, ctx.runs) for gradient in gradients]
         of_x = _of_maps(outputs, weights) if needs_x else None
         of_thin, of_factors = [], []
-        for place, thin, own, needed in zip(plan.places, _parted(plan, hidden, factors), factors, needs, strict=True):
-            of_hidden, *of_part = _of_thin(outputs[place.number], place.start, thin, Factors(*own), Factors(*needed))
-            of_thin.append(of_hidden)
-            of_factors.append([None, *of_part])
+        for place, thin, part, needed in zip(plan.places, _parted(plan, hidden, factors), factors, needs, strict=True):
+            of_out = outputs[place.number]
+            if of_out is not None:
+                of_out = of_out.narrow(-1, place.start, _last(part).shape[1])
+            if of_out is not None and thin is None:
+                of_delta = of_out.mT @ _masked(rows, place.mask) if needed.delta else None
+                of_x = _with_change(of_x, of_out, part.delta, place.mask) if needs_x else None
+                of_thin.append(None)
+                of_factors.append(Factors(delta=of_delta))
+            else:
+                of_hidden, of_B, of_C, of_v = _of_thin(of_out, thin, part, needed)
+                of_thin.append(of_hidden)
+                of_factors.append(Factors(B=of_B, C=of_C, v=of_v))
         for number, (reading, A) in enumerate(zip(plan.readings, _stacks(plan, factors), strict=True)):
-            widths = [factors[owner][0].shape[1] for owner in reading.owners]
+            widths = [factors[owner].A.shape[1] for owner in reading.owners]
             of_hidden = _joined(plan, number, of_thin, widths)
             if of_hidden is None:
                 continue
-            if any(needs[owner][0] for owner in reading.owners):
+            if any(needs[owner].A for owner in reading.owners):
                 of_A = of_hidden.mT @ _masked(rows, reading.mask)
                 for owner, of in zip(reading.owners, of_A.split(widths, dim=1), strict=True):
-                    of_factors[owner][0] = of if needs[owner][0] else None
+                    of_factors[owner] = of_factors[owner]._replace(A=of if needs[owner].A else None)
             if needs_x:
                 of_x = _with_change(of_x, of_hidden, A, reading.mask)
         of_given = [of if needed else None for of, needed in zip(gradients, needs_given, strict=True)]
         of_x = None if of_x is None else of_x.reshape(ctx.shape)
-        return of_x, None, *of_given, *(2 * maps * [None]), *(of for part in of_factors for of in part)
+        return of_x, None, *of_given, *(2 * maps * [None]), *_in_a_row(of_factors)
 
 
-def _in_kinds(plan: _Plan, tensors: Sequence) -> tuple[Sequence, Sequence, Sequence, list[Sequence]]:
+def _in_kinds(plan: _Plan, tensors: Sequence) -> tuple[Sequence, Sequence, Sequence, list[Factors]]:
     """Return what stands for the maps' outputs, weights and biases, and for each part's factors."""
     count = (len(tensors) - _EACH * len(plan.places)) // 3
     outputs, weights, biases = (tensors[place : place + count] for place in (0, count, 2 * count))
     return outputs, weights, biases, _by_part(tensors[3 * count :])
 
 
-def _by_part(values: Sequence) -> list[Sequence]:
+def _by_part(values: Sequence) -> list[Factors]:
     """Return what stands for the factors of all parts in a row, part by part."""
-    return [values[place : place + _EACH] for place in range(0, len(values), _EACH)]
+    each = (values[place : place + _EACH] for place in range(0, len(values), _EACH))
+    return [Factors(**dict(zip(_PRODUCT, own, strict=True))) for own in each]
 
 
-def _stacks(plan: _Plan, factors: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+def _in_a_row(factors: Sequence[Factors]) -> list[Tensor | None]:
+    return [getattr(part, name) for part in factors for name in _PRODUCT]
+
+
+def _last(part: Factors) -> Tensor:
+    """Return the factor that gives the outputs."""
+    return part.B if part.delta is None else part.delta
+
+
+def _stacks(plan: _Plan, factors: Sequence[Factors]) -> list[Tensor]:
     """Return each reading's A, side by side: (S or 1, the sum of their ranks, d_in)."""
-    by_reading = [[factors[owner][0] for owner in owners] for _, owners in plan.readings]
+    by_reading = [[factors[owner].A for owner in owners] for _, owners in plan.readings]
     return [each[0] if len(each) == 1 else torch.cat(each, dim=1) for each in by_reading]
 
 
-def _parted(plan: _Plan, hidden: Sequence[Tensor], factors: Sequence[Sequence[Tensor]]) -> list[Tensor]:
-    """Return each part's A x, (S, n, r), of the readings' products."""
-    widths = [[factors[owner][0].shape[1] for owner in owners] for _, owners in plan.readings]
+def _parted(plan: _Plan, hidden: Sequence[Tensor], factors: Sequence[Factors]) -> list[Tensor | None]:
+    """Return each part's A x, (S, n, r), of the readings' products; None for a part without an A."""
+    widths = [[factors[owner].A.shape[1] for owner in owners] for _, owners in plan.readings]
     parts = [each.split(sizes, dim=-1) for each, sizes in zip(hidden, widths, strict=True)]
-    return [parts[place.reading][place.owner] for place in plan.places]
+    return [None if place.reading is None else parts[place.reading][place.owner] for place in plan.places]
 
 
 def _of_maps(outputs: Sequence[Tensor | None], weights: Sequence[Tensor | None]) -> Tensor | None:
@@ -229,18 +258,14 @@ def _joined(plan: _Plan, number: int, of_thin: Sequence[Tensor | None], widths: 
     )
 
 
-def _of_thin(
-    of_map: Tensor | None, start: int, thin: Tensor, factors: Factors, needed: Factors
-) -> tuple[Tensor | None, ...]:
+def _of_thin(of_out: Tensor | None, thin: Tensor, factors: Factors, needed: Factors) -> tuple[Tensor | None, ...]:
     """Return the gradients of A x, B, C and v from that of v * (B (C (A x))); None for a factor that needs none.
 
-    of_map: the gradient of the map's outputs, (S, n, d_out), of which the part's begin at ``start``; None where nothing
-    depends on them. thin: A x, (S, n, r).
+    of_out: (S, n, d_out), or None where nothing depends on it. thin: A x, (S, n, r).
     """
-    if of_map is None:
+    if of_out is None:
         return None, None, None, None
-    _, B, C, v, _ = factors
-    of_out = of_map.narrow(-1, start, B.shape[1])
+    B, C, v = factors.B, factors.C, factors.v
     of_inner = _times(of_out, _scaled(B, v))
     of_B = of_C = of_v = None
     if needed.B or needed.v:
@@ -286,10 +311,10 @@ def _add_product(to: Tensor, rows: Tensor, matrix: Tensor) -> None:
         to.baddbmm_(rows, matrix)
 
 
-def _with_change(of_x: Tensor | None, of_hidden: Tensor, A: Tensor, mask: Callable[[], Tensor] | None) -> Tensor:
-    """Return x's gradient with what comes through A added to it."""
+def _with_change(of_x: Tensor | None, of_hidden: Tensor, first: Tensor, mask: Callable[[], Tensor] | None) -> Tensor:
+    """Return x's gradient with what comes through the factor that meets x added to it."""
     if of_x is not None and mask is None:
-        _add_product(of_x, of_hidden, A)
+        _add_product(of_x, of_hidden, first)
         return of_x
-    change = _masked(_times(of_hidden, A), mask)
+    change = _masked(_times(of_hidden, first), mask)
     return change if of_x is None else of_x.add_(change)

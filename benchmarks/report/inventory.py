@@ -145,7 +145,7 @@ def _formula(facts: dict[str, Any]) -> str:
 def _start(facts: dict[str, Any]) -> str:
     if not facts["adapts_sites"]:
         return ABSENT
-    return "zero" if facts["starts_at_zero"] else "near zero"
+    return "zero" if facts["starts_at_zero"] else "not zero"
 
 
 def _origin(facts: dict[str, Any] | str, settings: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from methods.errors import MethodError
 
 INK = "#000000"  # drawn in the colour of text where that is not black
 # Okabe and Ito's colours, which colour-blind readers can tell apart, without the yellow, which is hard to see on white;
-# then four of Tol's.
+# then seven of Tol's.
 COLOURS = (
     "#0072B2",
     "#D55E00",
@@ -25,6 +25,9 @@ COLOURS = (
     "#999933",
     "#332288",
     "#661100",
+    "#117733",
+    "#663333",
+    "#004488",
 )
 # These come first, so that a new method does not change how figures of them look.
 _FIRST = ("lora", "lora_xs", "tied_lora", "vb_lora", "vera")
@@ -80,7 +83,7 @@ def _named(page: Page) -> Page:
 def styles(methods: Iterable[str]) -> dict[str, Style]:
     """Return the style of each method. Those of conf/method have the same one in every figure.
 
-    There are 11 colours. A figure that gives places 8 markers tells 88 methods apart.
+    There are 14 colours. A figure that gives places 8 markers tells 112 methods apart.
     """
     known = conf.options("method")
     baseline = [name for name in known if baselines.role(name)]

@@ -15,11 +15,14 @@ from methods.adapter import Adapter
 from methods.base import Site
 from methods.dora import DoRA
 from methods.dropout import Rows
+from methods.fourierft import FourierFT
 from methods.lora import LoRA
 from methods.lora_fa import LoRAFA
 from methods.lora_xs import LoRAXS
 from methods.pissa import STARTS, PiSSA
+from methods.randlora import RandLoRA
 from methods.tied_lora import TiedLoRA
+from methods.tinylora import TinyLoRA
 from methods.uni_lora import UniLoRA
 from methods.vb_lora import VBLoRA
 from methods.vera import VeRA
@@ -149,6 +152,46 @@ def dora(method, W0, t, frozen):
     return changes
 
 
+def tinylora(method, W0, t, frozen):
+    """2602.04118: Delta W = U Sigma (sum_i v_i P_i) V^T, with a v for each ntie sites."""
+    changes = {}
+    for place, s in enumerate(SITES):
+        U, Sigma, Vt = (torch.tensor(part) for part in np.linalg.svd(W0[s].numpy(), full_matrices=False))
+        U, Sigma, Vt = U[:, : method.rank], torch.diag(Sigma[: method.rank]), Vt[: method.rank]
+        sign = torch.diag(torch.sign((Vt * frozen[f"{s}.A"]).sum(1)))  # a pair may have either
+        v, P = t["v"][place // method.ntie], frozen["P"][place]
+        R = sum(v[i] * P[i] for i in range(method.length))
+        changes[s] = U @ sign @ Sigma @ R @ sign @ Vt
+    return changes
+
+
+def randlora(method, W0, t, frozen):
+    """2502.00987, equation 4: Delta W = sum_j B_j Lambda_j A Gamma_j of a W0 (D, d), D > d; appendix C.4: its scale."""
+    changes, r = {}, method.rank
+    for s in SITES:
+        D, d = max(W0[s].shape), min(W0[s].shape)
+        n = math.ceil(d / r)
+        B, A = frozen["B"][:D].split(r, dim=1), frozen["A"][:, :d]
+        terms = (B[j] @ torch.diag(t[f"{s}.lambda"][j]) @ A @ torch.diag(t[f"{s}.gamma"][j]) for j in range(n))
+        change = method.scale / math.sqrt(n) * sum(terms)
+        changes[s] = change if W0[s].shape == (D, d) else change.T
+    return changes
+
+
+def fourierft(method, W0, t, frozen):
+    """2405.03003, equations 2 to 4, and algorithm 1's division by d1 d2."""
+    changes = {}
+    for s in SITES:
+        d1, d2 = W0[s].shape
+        F = torch.zeros(d1, d2, dtype=torch.complex128)
+        for place, c in zip(frozen[f"{d1}x{d2}"], t[f"{s}.c"], strict=True):
+            F[place // d2, place % d2] = c
+        turns = [torch.outer(torch.arange(d), torch.arange(d)).double() / d for d in (d1, d2)]
+        P, Q = (torch.exp(2j * math.pi * turn) for turn in turns)
+        changes[s] = method.alpha * (P @ F @ Q).real / (d1 * d2)
+    return changes
+
+
 CASES = {
     "dora": (DoRA(rank=3, alpha=16), dora),
     "lora": (LoRA(rank=3, alpha=16), lora),
@@ -157,6 +200,11 @@ CASES = {
     "tied_lora": (TiedLoRA(rank=3), tied_lora),
     "lora_xs": (LoRAXS(rank=3, alpha=16), lora_xs),
     "vb_lora": (VBLoRA(rank=2, vectors=7, vector_length=4, topk=2), vb_lora),
+    "fourierft": (FourierFT(frequencies=12, alpha=30), fourierft),
+    "randlora": (RandLoRA(rank=3, scale=0.2), randlora),
+    "randlora, whole terms": (RandLoRA(rank=4, scale=0.2), randlora),
+    "tinylora": (TinyLoRA(rank=3, length=4), tinylora),
+    "tinylora, ntie": (TinyLoRA(rank=2, length=5, ntie=3), tinylora),
     "uni_lora": (UniLoRA(rank=2, length=20), uni_lora),
     "lora_fa": (LoRAFA(rank=3, alpha=16), lora_fa),
     **{f"pissa, {start}": (PiSSA(rank=3, start=start), pissa) for start in STARTS},

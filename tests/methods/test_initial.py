@@ -6,13 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from methods.base import Method, MethodError, Site
+from methods.base import Method, MethodError, Site, delta
 from methods.dora import DoRA
+from methods.fourierft import FourierFT
 from methods.lora import LoRA
 from methods.lora_fa import LoRAFA
 from methods.lora_xs import LoRAXS
 from methods.pissa import STARTS, PiSSA
+from methods.randlora import RandLoRA
 from methods.tied_lora import TiedLoRA
+from methods.tinylora import TinyLoRA
 from methods.uni_lora import UniLoRA
 from methods.vera import VeRA
 
@@ -81,6 +84,69 @@ def test_uni_loras_theta_is_within_a_fiftieth_and_its_projection_keeps_lengths()
     factors = method.factors({"theta": drawn}, method.frozen([WIDE, TALL]), [WIDE, TALL])
     squares = sum(side.square().sum() for site in factors.values() for side in (site.A, site.B))
     torch.testing.assert_close(squares, drawn.square().sum())
+
+
+def test_fourierfts_coefficients_are_normal_and_its_places_are_of_the_shape_alone() -> None:
+    method = FourierFT(frequencies=10_000, alpha=1.0)
+    drawn = initial(method)["wide.c"]  # errors of 1% and 0.7% of the deviation
+    assert abs(drawn.mean()) < 0.04
+    assert drawn.std().item() == pytest.approx(1.0, rel=0.03)
+    frozen = method.frozen([WIDE, TALL, dataclasses.replace(WIDE, name="again")])
+    assert frozen.keys() == {"200x300", "400x200"}
+    for name, size in (("200x300", 60_000), ("400x200", 80_000)):
+        places = frozen[name]
+        assert len(places.unique()) == 10_000 and places.min() >= 0 and 0.99 * size < places.max() < size
+
+
+def test_frequencies_are_at_least_one_and_at_most_the_size_of_a_map() -> None:
+    assert initial(FourierFT(frequencies=60_000, alpha=1.0))["wide.c"].shape == (60_000,)
+    with pytest.raises(MethodError, match="frequencies must be at most 60000, the size of wide, got 60001"):
+        initial(FourierFT(frequencies=60_001, alpha=1.0))
+    with pytest.raises(MethodError, match="frequencies must be at least 1, got 0"):
+        FourierFT(frequencies=0, alpha=1.0)
+
+
+def test_randloras_lambda_is_zero_gamma_one_over_d_and_its_bases_uniform_of_deviation_one() -> None:
+    method = RandLoRA(rank=30)
+    drawn = initial(method)  # of terms of 30, 200 are seven
+    assert drawn["wide.lambda"].shape == (7, 30) and not drawn["wide.lambda"].any()
+    assert torch.equal(drawn["wide.gamma"], torch.full((7, 200), 1 / 200))
+    frozen = method.frozen([WIDE, TALL])
+    assert frozen["A"].shape == (30, 200) and frozen["B"].shape == (400, 210)
+    for base in frozen.values():
+        assert is_uniform(base, base.abs().max().item())
+        assert base.std().item() == pytest.approx(1.0, rel=1e-4)
+        assert base.abs().max().item() == pytest.approx(3**0.5, rel=0.02)
+
+
+def test_randloras_change_has_full_rank() -> None:
+    method, generator = RandLoRA(rank=30), torch.Generator().manual_seed(0)
+    drawn = {name: torch.randn(tensor.shape, generator=generator) for name, tensor in initial(method).items()}
+    factors = method.factors(drawn, method.frozen([WIDE, TALL]), [WIDE, TALL])
+    for site in (WIDE, TALL):
+        assert torch.linalg.matrix_rank(delta(factors[site.name], site)) == 200
+
+
+def test_tinyloras_v_is_zero_and_its_p_normal_with_a_variance_of_one_over_r() -> None:
+    method = TinyLoRA(rank=10, length=50)
+    assert not initial(method)["v"].any()
+    P = method.frozen([WIDE, TALL])["P"]  # 10,000 numbers: errors of 1% and 0.7% of the deviation
+    assert abs(P.mean()) < 0.04 * 10**-0.5
+    assert P.std().item() == pytest.approx(10**-0.5, rel=0.03)
+    assert not torch.equal(P[0], P[1])
+
+
+def test_ntie_divides_the_number_of_maps() -> None:
+    assert initial(TinyLoRA(rank=2, length=5))["v"].shape == (2, 5)
+    assert initial(TinyLoRA(rank=2, length=5, ntie=2))["v"].shape == (1, 5)
+    with pytest.raises(MethodError, match="ntie must divide the number of adapted maps, 2, got 3"):
+        initial(TinyLoRA(rank=2, length=5, ntie=3))
+    with pytest.raises(MethodError, match="ntie must be at least 1, got 0"):
+        TinyLoRA(rank=2, length=5, ntie=0)
+    with pytest.raises(MethodError, match="length must be at least 1, got 0"):
+        TinyLoRA(rank=2, length=0)
+    with pytest.raises(MethodError, match="rank must be at most 200 for the SVD of wide"):
+        initial(TinyLoRA(rank=201, length=5))
 
 
 def test_lora_fas_frozen_a_begins_as_loras() -> None:

@@ -1,4 +1,4 @@
-"""LoRA, DoRA, VeRA, VB-LoRA, Uni-LoRA and PiSSA against peft 0.21.2, given the same tensors: equal outputs, gradients.
+"""Methods that peft has too against peft 0.21.2, given the same tensors: equal outputs, equal gradients.
 
 The two multiply in different orders, so they differ by rounding: in float64 1e-12 on numbers near 1. In float32 1e-5 of
 a number, or 1e-6 beside numbers near 1: some ten units in the last place, what sums of up to 64 terms leave.
@@ -15,9 +15,12 @@ from torch.nn.functional import cross_entropy
 from methods.adapter import Adapter
 from methods.dora import DoRA
 from methods.dropout import Rows
+from methods.fourierft import FourierFT
 from methods.lora import LoRA
 from methods.pissa import PiSSA
+from methods.randlora import RandLoRA
 from methods.sites import find_sites
+from methods.tinylora import TinyLoRA
 from methods.uni_lora import UniLoRA
 from methods.vb_lora import VBLoRA
 from methods.vera import VeRA
@@ -58,6 +61,25 @@ def uni_lora_tensors(method, model, sites):
     yield model.get_submodule(sites[0].name).unilora_theta_d["default"], "theta", lambda t: t
 
 
+def tinylora_tensors(method, model, sites):
+    """Peft has a vector for each group of sites, numbered."""
+    vectors = model.get_submodule(sites[0].name).tinylora_v["default"]
+    for number in range(len(vectors)):
+        yield vectors[str(number)], "v", lambda t, number=number: t[number]
+
+
+def randlora_tensors(method, model, sites):
+    for site in sites:
+        layer = model.get_submodule(site.name)
+        yield layer.randlora_lambda["default"], f"{site.name}.lambda", lambda t: t.T
+        yield layer.randlora_gamma["default"], f"{site.name}.gamma", lambda t: t
+
+
+def fourierft_tensors(method, model, sites):
+    for site in sites:
+        yield model.get_submodule(site.name).fourierft_spectrum["default"], f"{site.name}.c", lambda t: t
+
+
 def share_vera(model, sites, frozen):
     for side, tensor in frozen.items():
         shared = getattr(model, f"vera_{side}")
@@ -78,12 +100,59 @@ def share_uni_lora(model, sites, frozen):
             scales["default"] = scale[mine].view(shape).to(scales["default"].dtype)
 
 
-SHARED = {"vera": share_vera, "uni_lora": share_uni_lora}
+def share_tinylora(model, sites, frozen):
+    """Give peft our P, and our SVD, which has S beside U; peft's, with sqrt(S) on either side, has the same product."""
+    for site, P in zip(sites, frozen["P"], strict=True):
+        layer = model.model.get_submodule(site.name)
+        A, B = frozen[f"{site.name}.A"], frozen[f"{site.name}.B"]
+        product = layer.tinylora_B["default"] @ layer.tinylora_A["default"]
+        torch.testing.assert_close(product, B @ A, rtol=1e-5, atol=1e-6)
+        assert layer.tinylora_P["default"].shape == P.shape
+        layer.tinylora_A["default"], layer.tinylora_B["default"], layer.tinylora_P["default"] = A, B, P
+
+
+def share_randlora(model, sites, frozen):
+    """Give peft our A and, to each module, our B in the order in which it pairs B's columns; and divide by sqrt(n)."""
+    r = len(frozen["A"])
+    for site in sites:
+        layer = model.model.get_submodule(site.name)
+        D, n = max(site.in_features, site.out_features), layer.num_bases
+        own = copy.deepcopy(layer.randlora_B)
+        own["default"] = frozen["B"][:D, : n * r].unflatten(1, (n, r)).mT.reshape(D, n, r)
+        layer.randlora_B = own
+        layer.randlora_A["default"] = frozen["A"][:, None]
+        layer.scaling["default"] /= n**0.5
+
+
+def same_places(model, sites, frozen):
+    """Peft draws the places of our seed."""
+    for site in sites:
+        rows, columns = model.model.get_submodule(site.name).indices["default"]
+        assert torch.equal(rows * site.in_features + columns, frozen[f"{site.out_features}x{site.in_features}"])
+
+
+SHARED = {"vera": share_vera, "uni_lora": share_uni_lora, "tinylora": share_tinylora, "randlora": share_randlora}
+SHARED["fourierft"] = same_places
 CASES = {
     "uni_lora": (
         UniLoRA(rank=3, length=1000),
         uni_lora_tensors,
         lambda t: peft.UniLoraConfig(r=3, theta_d_length=1000, target_modules=t),
+    ),
+    "fourierft": (
+        FourierFT(frequencies=40, alpha=60, projection_seed=777),
+        fourierft_tensors,
+        lambda t: peft.FourierFTConfig(n_frequency=40, scaling=60, random_loc_seed=777, target_modules=t),
+    ),
+    "randlora": (
+        RandLoRA(rank=3, scale=2.0),
+        randlora_tensors,
+        lambda t: peft.RandLoraConfig(r=3, randlora_alpha=6, target_modules=t),
+    ),
+    "tinylora": (
+        TinyLoRA(rank=8, length=60),
+        tinylora_tensors,
+        lambda t: peft.TinyLoraConfig(r=8, u=60, target_modules=t),
     ),
     "lora, rank_stabilized": (
         LoRA(rank=3, alpha=16, rank_stabilized=True),
@@ -98,6 +167,8 @@ CASES = {
         lambda t: peft.VBLoRAConfig(r=2, num_vectors=9, vector_length=8, topk=2, target_modules=t),
     ),
 }
+# FourierFT in float32 alone: peft transforms its spectrum in float32, whatever the model is in.
+PAIRS = [(case, dtype) for case in CASES for dtype in TOLERANCE if (case, dtype) != ("fourierft", torch.float64)]
 
 
 def test_peft_is_the_version_compared_with():
@@ -145,8 +216,7 @@ def both(wrapped, model, method, sites, trained, frozen, forward, loss):
 
 # peft 0.21.2 asks transformers for a property under its old name; nothing here can change that.
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("case", "dtype"), PAIRS, ids=str)
 def test_outputs_and_gradients_equal_pefts(case, dtype, build, randomised):
     method, tensors_of, config = CASES[case]
     torch.manual_seed(0)

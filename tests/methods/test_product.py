@@ -32,17 +32,24 @@ def factors(C: str = "", v: bool = False, shared: bool = False, width: int = OUT
     )
 
 
+def dense(width: int = OUTPUTS, shared: bool = False, gain: bool = False) -> Factors:
+    """Return a change that is no product, of two runs or of both."""
+    change = draw(1 if shared else RUNS, width, INPUTS, trained=not shared)
+    return Factors(delta=change, gain=draw(RUNS, width) if gain else None)
+
+
 def expected(x: Tensor, weight: Tensor, bias: Tensor, parts: list[Part]) -> Tensor:
     """Compute each run and site by itself, as the equation says."""
     out = []
     for run, rows in enumerate(x.unflatten(0, (RUNS, -1))):
         y = rows @ weight.T + bias
         for own, start, mask in parts:
-            A, B, C, v, gain = (None if f is None else f[run % len(f)] for f in own)
-            inner = A if C is None else (torch.diag(C) if C.ndim == 1 else C) @ A
-            change = (B if v is None else torch.diag(v) @ B) @ inner
+            A, B, C, v, gain, change = (None if f is None else f[run % len(f)] for f in own)
+            if change is None:
+                inner = A if C is None else (torch.diag(C) if C.ndim == 1 else C) @ A
+                change = (B if v is None else torch.diag(v) @ B) @ inner
             kept = rows if mask is None else rows * mask().unflatten(0, (RUNS, -1))[run]
-            end = start + len(B)
+            end = start + len(change)
             mine = y[..., start:end] + kept @ change.T
             if gain is not None:
                 mine = (1 + gain) * (mine - bias[start:end]) + bias[start:end]
@@ -60,6 +67,9 @@ CASES = {
     "two sites of one module": lambda: [Part(factors(width=1), 0), Part(factors("vector", width=2), 2)],
     "dora": lambda: [Part(factors(gain=True))],
     "a gain of one site of two": lambda: [Part(factors(width=1), 0), Part(factors(width=2, gain=True), 2)],
+    "fourierft": lambda: [Part(dense())],
+    "a change for both runs, with a gain": lambda: [Part(dense(shared=True, gain=True))],
+    "a change of one site of two": lambda: [Part(factors("vector", width=1), 0), Part(dense(2), 2, mask(3))],
     "dropout": lambda: [Part(factors(), 0, mask(1)), Part(factors(v=True, width=2), 2, mask(2))],
 }
 
@@ -100,6 +110,8 @@ def test_x_is_kept_only_for_an_a_that_is_trained() -> None:
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
         adapted(x, [Part(factors("matrix", shared=True))], weight=weight)
         assert not any(tensor.data_ptr() == x.data_ptr() for tensor in kept)
+        adapted(x, [Part(dense(shared=True))], weight=weight)
+        assert not any(tensor.data_ptr() == x.data_ptr() for tensor in kept)
         adapted(x, [Part(factors())], weight=weight)
     assert any(tensor.data_ptr() == x.data_ptr() for tensor in kept)
 
@@ -110,6 +122,7 @@ TOGETHER = {
     "a frozen A of all": lambda: [[Part(each)] for each in sharing(factors("vector", v=True, shared=True))],
     "frozen and trained": lambda: [[Part(factors("matrix", shared=True))], [Part(factors())], []],
     "dropout of one": lambda: [[Part(factors())], [Part(factors(), 0, mask(1))], [Part(factors())]],
+    "a delta": lambda: [[Part(Factors(delta=draw(RUNS, OUTPUTS, INPUTS)), 0, mask(1))], [Part(factors())], []],
     "gains": lambda: [[Part(factors(gain=True))], [Part(factors())], [Part(factors(gain=True))]],
 }
 

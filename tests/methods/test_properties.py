@@ -15,6 +15,7 @@ import methods
 from methods.adapter import Adapter
 from methods.base import Method, Site, delta, digest, evaluated, kind
 from methods.dropout import Rows
+from methods.fourierft import FourierFT
 from methods.sites import find_sites
 
 ROOT = Path(__file__).parents[2]
@@ -127,8 +128,9 @@ def test_the_change_at_the_start(method, sites, backbone, inputs):
     if method.starts_at_zero:
         assert not change.any()
     else:
-        # "tiny" in the papers: here under a hundredth of the output, and more than rounding
-        assert 1e-6 < change.norm() / base.norm() < 1e-2
+        # "tiny" in the papers: here under a hundredth of the output, and more than rounding. Only FourierFT's
+        # coefficients are drawn with a deviation of 1.
+        assert 1e-6 < change.norm() / base.norm() < (1 if isinstance(method, FourierFT) else 1e-2)
 
 
 def test_merging(method, sites, backbone, inputs, randomised):
@@ -204,12 +206,17 @@ def test_what_is_stored_is_no_more_than_what_is_trained(method, sites):
 def test_factors_have_the_sites_shapes(method, sites, randomised):
     factors = method.factors(randomised(method, sites, 1), method.frozen(sites), sites)
     for site in sites:
-        A, B, C, v, gain = factors[site.name]
-        r = len(A)
-        assert A.shape == (r, site.in_features)
-        assert B.shape == (site.out_features, r)
-        assert C is None or C.shape in ((r,), (r, r))
-        assert v is None or v.shape == (site.out_features,)
+        A, B, C, v, gain, dense = factors[site.name]
+        if method.low_rank:
+            r = len(A)
+            assert A.shape == (r, site.in_features)
+            assert B.shape == (site.out_features, r)
+            assert C is None or C.shape in ((r,), (r, r))
+            assert v is None or v.shape == (site.out_features,)
+            assert dense is None
+        else:
+            assert dense.shape == (site.out_features, site.in_features)
+            assert A is B is C is v is None
         assert (gain is not None) == method.scales_outputs
         assert gain is None or gain.shape == (site.out_features,)
 

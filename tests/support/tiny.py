@@ -16,13 +16,15 @@ from benchmarks.training.settings import JobSettings
 from scripts import train
 
 # What fits a backbone whose maps are 32 and 64 wide, by hyperparameter, for whatever method has it.
-FITTING = {"rank": 2, "vectors": 12, "vector_length": 32}
+FITTING = {"rank": 2, "frequencies": 8, "vectors": 12, "vector_length": 32}
 TARGETS = "{qv:[query,value],all:[query,key,value,attention.output.dense,intermediate.dense,output.dense]}"
 CLASSIFYING = [name for name, method in methods.find().items() if method.trains_head]
 GENERATING = [n for n, m in methods.find().items() if m.adapts_sites or m.trains_backbone or not m.trains_head]
 # Learning rates at which a Llama as small as the tests' learns in a few steps.
 RATES = {"lora": "1e-2", "full": "1e-3", "tied_lora": "1e-2", "lora_xs": "1e-1", "vera": "2e-1"}
-RATES |= {"lora_fa": "1e-2", "pissa": "1e-2", "dora": "1e-2", "uni_lora": "1e-1"}
+RATES |= {"lora_fa": "1e-2", "pissa": "1e-2", "dora": "1e-2"}
+RATES |= {"randlora": "1e-1", "tinylora": "2e-2", "uni_lora": "1e-1"}
+RATES["fourierft"] = "1e-1"
 RATES["vb_lora"] = "{vector_bank:1e-2,logits:1e-2}"
 
 SHARING = [name for name in CLASSIFYING if not methods.find()[name].trains_backbone]

@@ -13,7 +13,7 @@ from benchmarks.models import saved
 from benchmarks.models.peft import folder, formats
 from benchmarks.models.peft.folder import MODEL
 from benchmarks.models.saved import Opened, Saved
-from methods.base import Factors, Site, Tensors
+from methods.base import Factors, Method, Site, Tensors
 
 _BY_HAND = "open the run with benchmarks.models.saved.load, and save its model with save_pretrained"
 
@@ -23,13 +23,12 @@ def to_peft(run: Saved, cache: Path, out: Path) -> list[str]:
 
     C and v are multiplied into B. The parts of one module become one LoRA whose rank is the sum of theirs. Everything
     is in float32, so the product differs from the run's by rounding. Raises SuiteError for a run without factors, or
-    whose factors scale outputs.
+    whose factors are more than a product of low rank.
     """
     _check(run)
-    if methods.find()[run.method].scales_outputs:
+    if beyond := _beyond_a_product(methods.find()[run.method]):
         raise SuiteError(
-            f"method {run.method} scales what a map computes, which a plain LoRA cannot: "
-            "--to peft-native writes peft's own format of it"
+            f"method {run.method} {beyond}, which a plain LoRA cannot: --to peft-native writes peft's own format of it"
         )
     opened = saved.load(run, cache)
     factors = opened.method.factors(opened.trained, opened.frozen, opened.sites)
@@ -70,7 +69,7 @@ def to_peft_native(run: Saved, cache: Path, out: Path) -> list[str]:
         )
     opened = saved.load(run, cache)
     if parts := [site.name for site in opened.sites if site.module]:
-        instead = _BY_HAND if opened.method.scales_outputs else "--to peft writes it as a plain LoRA"
+        instead = _BY_HAND if _beyond_a_product(opened.method) else "--to peft writes it as a plain LoRA"
         raise SuiteError(
             f"peft's {run.method} adapts a module as a whole, and this run adapts parts of one, such as {parts[0]}: "
             f"{instead}"
@@ -111,6 +110,13 @@ def _check(run: Saved) -> None:
             f"{run.directory} adapts random weights, which are not in any file that peft could load: "
             "take a run on a backbone that has files"
         )
+
+
+def _beyond_a_product(method: Method | type[Method]) -> str | None:
+    """Return what a method does that no product of low rank can do."""
+    if method.scales_outputs:
+        return "scales what a map computes"
+    return None if method.low_rank else "changes a map by a dense matrix"
 
 
 def _joined(sites: list[Site], factors: dict[str, Factors], outputs: int) -> tuple[Tensor, Tensor]:

@@ -21,10 +21,13 @@ from benchmarks.tasks.generation import Generation
 from methods import find
 from methods.base import Method, Site
 from methods.dora import DoRA
+from methods.fourierft import FourierFT
 from methods.lora import LoRA
 from methods.lora_xs import LoRAXS
+from methods.randlora import RandLoRA
 from methods.sites import find_sites
 from methods.tied_lora import TiedLoRA
+from methods.tinylora import TinyLoRA
 from methods.vb_lora import VBLoRA
 from methods.vera import VeRA
 
@@ -175,12 +178,26 @@ def test_gpt2s_fused_projection_is_three_maps(backbone, layers):
     assert len(sites_of(backbone, "all")) == 6 * layers
 
 
-def test_doras_count_in_pefts_own_comparison_follows():
+# By the method and the name of its config there: the method here, and what it stores.
+COMPARED = {
+    ("lora", "rank32-dora"): (DoRA(rank=32, alpha=64), 9_289_728),
+    ("fourierft", "default"): (FourierFT(frequencies=1000, alpha=300), 56_000),
+    ("fourierft", "n_frequency-5000"): (FourierFT(frequencies=5000, alpha=300), 280_000),
+    ("randlora", "default"): (RandLoRA(rank=32), 9_289_728),
+    ("tinylora", "default"): (TinyLoRA(rank=2, length=64), 3_584),
+    ("tinylora", "weight-tying"): (TinyLoRA(rank=2, length=64, ntie=56), 64),
+}
+
+
+@pytest.mark.parametrize("compared", COMPARED, ids=" ".join)
+def test_counts_in_pefts_own_comparison_follow(compared):
     """Llama-3.2-3B has 28 layers, 24 query heads and 8 of keys and values, of 128 each."""
-    (row,) = [row for row in published.load() if row.source == "hf_peft" and row.variant == "rank32-dora"]
+    method, count = COMPARED[compared]
+    rows = [row for row in published.load() if row.source == "hf_peft" and row.method == compared[0]]
+    (row,) = [row for row in rows if compared[1] in (row.variant, row.note)]
     sides = [
         (f"{layer}.{name}", 3072, out) for layer in range(28) for name, out in (("q_proj", 3072), ("v_proj", 1024))
     ]
     sites = [Site(*each, weight=lambda: pytest.fail("a count needs no weight")) for each in sides]
-    assert row.target_names == "q_proj,v_proj" and row.rank == 32
-    assert stored(DoRA(rank=32, alpha=64), sites) == row.parameters == 9_289_728
+    assert row.target_names == "q_proj,v_proj" and row.rank == getattr(method, "rank", None)
+    assert stored(method, sites) == row.parameters == count

@@ -45,12 +45,12 @@ def test_methods_have_hyperparameters_and_their_formula() -> None:
     for name, method in methods.find().items():
         stored = "all of the backbone" if method.trains_backbone else method.formula
         assert by_name[name]["numbers stored"] == stored
-        starts = ("zero" if method.starts_at_zero else "near zero") if method.adapts_sites else "-"
+        starts = ("zero" if method.starts_at_zero else "not zero") if method.adapts_sites else "-"
         assert by_name[name]["starts at"] == starts
     assert by_name["vera"]["hyperparameters"].startswith("rank=256, d_initial=0.1, ")
     assert "lr={vector_bank:0.001,logits:0.01}" in by_name["vb_lora"]["hyperparameters"]
     again = {name: line["made again from"] for name, line in by_name.items() if line["made again from"] != "-"}
-    seeded, weighed = ("lora_fa", "uni_lora", "vera"), ("lora_xs", "pissa")
+    seeded, weighed = ("fourierft", "lora_fa", "randlora", "uni_lora", "vera"), ("lora_xs", "pissa", "tinylora")
     assert again == dict.fromkeys(seeded, "projection_seed") | dict.fromkeys(weighed, "the weights")
 
 

@@ -27,6 +27,7 @@ CONFIGS = {
     "lora": partial(peft.LoraConfig, r=3, lora_alpha=8),
     "lora, of another scale": partial(peft.LoraConfig, r=3, lora_alpha=8, use_rslora=True),
     "vera": partial(peft.VeraConfig, r=6, projection_prng_key=3),
+    "fourierft": partial(peft.FourierFTConfig, n_frequency=50, scaling=60.0, random_loc_seed=3),
     "dora": partial(peft.LoraConfig, r=3, lora_alpha=6, use_dora=True),
     "vera, without its projection": partial(peft.VeraConfig, r=6, save_projection=False),
     "vb_lora": partial(peft.VBLoRAConfig, **VB_LORA),
@@ -162,6 +163,7 @@ def refused(source: Path, overrides: list[str], capsys: pytest.CaptureFixture[st
 CANNOT = {
     "biases": ("lora", {"bias": "all"}, "has bias set"),
     "dora of several ranks": ("dora", {"rank_pattern": {"q_proj": 5}}, "has rank_pattern set, which the suite's dora"),
+    "fourierft of several sizes": ("fourierft", {"n_frequency_pattern": {"q_proj": 5}}, "has n_frequency_pattern set"),
     "another backbone": ("lora", {"init_lora_weights": "pissa"}, "changes the backbone's weights"),
     "embeddings": ("lora", {"target_modules": ["embed_tokens", "q_proj"]}, "embed_tokens' names no linear map"),
     "more modules": ("lora", {"modules_to_save": ["lm_head"]}, "lm_head.weight"),
@@ -180,7 +182,7 @@ def test_what_the_suites_method_cannot_hold_is_one_line(
 def test_a_type_that_is_not_read_is_one_line(llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ia3 = partial(peft.IA3Config, feedforward_modules=["down_proj"])
     from_peft("llama", llama, tmp_path, ia3)
-    assert "of peft's type IA3, which cannot be read: the types that can are LORA, VBLORA, VERA" in refused(
+    assert "of peft's type IA3, which cannot be read: the types that can are LORA, FOURIERFT, VBLORA, VERA" in refused(
         tmp_path, job(llama), capsys
     )
 

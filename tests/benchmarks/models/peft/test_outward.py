@@ -171,7 +171,7 @@ def test_a_method_that_peft_has_no_format_for_is_one_line(
     method: str, bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = refused([str(leave(method, bert, tmp_path)), "--to", "peft-native"], capsys)
-    assert "only for dora, vb_lora, vera" in line
+    assert "only for dora, fourierft, vb_lora, vera" in line
     assert "--to peft writes it" in line
 
 
@@ -185,12 +185,14 @@ def test_parts_of_a_fused_map_have_no_native_format(
 
 
 @pytest.mark.parametrize("method", [name for name in ADAPTING if name not in PRODUCTS])
-def test_a_method_that_scales_outputs_is_no_plain_lora(
+def test_what_is_more_than_a_product_is_no_plain_lora(
     method: str, bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert method in NATIVE
     line = refused([str(leave(method, bert, tmp_path)), "--to", "peft"], capsys)
-    assert f"method {method} scales what a map computes, which a plain LoRA cannot: --to peft-native" in line
+    scales = methods.find()[method].scales_outputs
+    does = "scales what a map computes" if scales else "changes a map by a dense matrix"
+    assert f"method {method} {does}, which a plain LoRA cannot: --to peft-native" in line
 
 
 def test_random_weights_are_refused(bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
