@@ -1,8 +1,8 @@
-"""python scripts/ls.py [tasks | backbones | methods | tables | conflicts] [--format FORMAT]
+"""python scripts/ls.py [tasks | backbones | methods | capabilities | tables | conflicts] [--format FORMAT]
 
 Lists what exists before a run: tasks, backbones with the methods that have a recipe on them, methods with their
-hyperparameters and how many numbers they store, published tables with how many of their rows have runs, and where a
-paper and its public script disagree.
+hyperparameters, how many numbers they store and what they can do, published tables with how many of their rows have
+runs, and where a paper and its public script disagree.
 """
 
 import sys

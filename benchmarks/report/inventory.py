@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from benchmarks import conf
@@ -17,6 +18,7 @@ from benchmarks.tasks.scoring.e2e import e2e
 from methods import declared
 from methods.errors import MethodError
 
+_FORMATS = Path(__file__).parents[1] / "models" / "peft" / "formats"
 _READINGS = ("paper", "script")  # ends of the names of recipes that a method's usual one on a backbone disagrees with
 
 
@@ -154,6 +156,36 @@ def _origin(facts: dict[str, Any] | str, settings: dict[str, Any]) -> str:
     return ", ".join(key for key in settings if key.endswith("_seed")) or ABSENT
 
 
+def capabilities() -> Page:
+    """Return what each method can do, by what its file says of it and by which formats of peft there are."""
+    facts = {name: declared.facts(name) for name in conf.options("method") if isinstance(_declared(name), dict)}
+    columns = {
+        "runs in one pass": lambda name, has: not has["trains_backbone"],
+        "over nf4": lambda name, has: not has["trains_backbone"],
+        "merges": lambda name, has: has["adapts_sites"],
+        "as a plain LoRA": lambda name, has: has["adapts_sites"] and has["low_rank"] and not has["scales_outputs"],
+        "in peft's own format": lambda name, has: has["adapts_sites"] and _has_format(name),
+        "needs W": lambda name, has: bool(has["frozen_from_weights"]) or has["scales_outputs"],
+        "starts at zero": lambda name, has: has["adapts_sites"] and has["starts_at_zero"],
+    }
+    answers = {head: ["yes" if can(*each) else ABSENT for each in facts.items()] for head, can in columns.items()}
+    return Page(
+        [text_column("method", list(facts)), *(text_column(head, cells) for head, cells in answers.items())],
+        "What methods can do",
+        [
+            "Exports are `python scripts/export.py RUN --to peft` and `--to peft-native`, of maps that are modules of "
+            "their own. Merging is exact in float32. A method that needs W computes with it: over nf4, with what the "
+            "integers stand for."
+        ],
+    )
+
+
+def _has_format(method: str) -> bool:
+    """Say whether a file of ``models/peft/formats`` writes the method; a LoRA's own format is the plain one."""
+    file = _FORMATS / f"{method}.py"
+    return file.exists() and "def write(" in file.read_text()
+
+
 def tables() -> Page:
     """Return the published tables, with how many of their rows have some of their runs, and all of them."""
     by_table: dict[str, list[PublishedRow]] = {}
@@ -216,4 +248,11 @@ def _is_of(run: Record, row: PublishedRow) -> bool:
     return run.stands and run.data.source != "embedded" and ranked and row.fits(run.config)
 
 
-SECTIONS = {"tasks": tasks, "backbones": backbones, "methods": methods, "tables": tables, "conflicts": conflicts}
+SECTIONS = {
+    "tasks": tasks,
+    "backbones": backbones,
+    "methods": methods,
+    "capabilities": capabilities,
+    "tables": tables,
+    "conflicts": conflicts,
+}

@@ -54,6 +54,19 @@ def test_methods_have_hyperparameters_and_their_formula() -> None:
     assert again == dict.fromkeys(seeded, "projection_seed") | dict.fromkeys(weighed, "the weights")
 
 
+def test_what_methods_can_do_is_what_they_say_of_themselves() -> None:
+    """That they do it, tests of runs in one pass, of four bits, of merging and of exports say."""
+    by_name = {line["method"]: line for line in lines(inventory.capabilities())}
+    assert list(by_name) == conf.options("method")
+    for name, method in methods.find().items():
+        can = {heading for heading, answer in by_name[name].items() if answer == "yes"}
+        assert ("runs in one pass" in can) == ("over nf4" in can) == (not method.trains_backbone)
+        assert ("merges" in can) == method.adapts_sites
+        assert ("starts at zero" in can) == (method.adapts_sites and method.starts_at_zero)
+    of_weights = {name for name, line in by_name.items() if line["needs W"] == "yes"}
+    assert of_weights == {"dora", "lora_xs", "pissa", "tinylora"}
+
+
 def test_where_sources_disagree_both_settings_are_listed() -> None:
     page = inventory.conflicts()
     found = {(line["recipe"], line["setting"]): (line["without it"], line["with it"]) for line in lines(page)}

@@ -20,6 +20,7 @@ import methods
 from benchmarks.models import saved
 from benchmarks.models.peft import formats, outward
 from benchmarks.models.peft.formats import vb_lora
+from benchmarks.report import inventory
 from benchmarks.tasks.base import Task
 from methods.adapter import Adapter
 from methods.base import Method
@@ -268,3 +269,13 @@ def test_the_adapter_of_a_quantised_backbone_has_the_shapes_of_its_maps(
     model = peft.PeftModel.from_pretrained(model, out)  # refuses other shapes
     layers = [module for module in model.modules() if isinstance(module, peft.tuners.lora.LoraLayer)]
     assert len(layers) == 14
+
+
+@pytest.mark.parametrize("method", ADAPTING)
+def test_ls_says_which_exports_a_method_has(method: str, llama: Path, tmp_path: Path, capsys) -> None:
+    page = inventory.capabilities()
+    answers = {column.heading: dict(zip(page.columns[0].cells, column.cells, strict=True)) for column in page.columns}
+    run = leave(method, llama, tmp_path)
+    for to, heading in {"peft": "as a plain LoRA", "peft-native": "in peft's own format"}.items():
+        words = [str(run), "--to", to, "--out", str(tmp_path / to), "--cache", str(tmp_path / "cache")]
+        assert (export.main(words) == 0) == (answers[heading][method] == "yes"), heading
