@@ -27,6 +27,10 @@ RATES |= {"randlora": "1e-1", "tinylora": "2e-2", "uni_lora": "1e-1"}
 RATES["fourierft"] = "1e-1"
 RATES["vb_lora"] = "{vector_bank:1e-2,logits:1e-2}"
 
+# Methods that have between them all that methods may have: factors that are trained and that are frozen and shared, a
+# vector in the middle and one at the end, rates by kind of tensor, a gain, a change that is no product. Where what is
+# tested is not the method, but how it is trained, these stand for all.
+KINDS = ["lora", "vera", "vb_lora", "dora", "fourierft"]
 SHARING = [name for name in CLASSIFYING if not methods.find()[name].trains_backbone]
 
 

@@ -170,7 +170,7 @@ def test_a_run_in_a_group_is_the_run_alone(method: str, probability: str, bench:
     assert_group_is_its_runs(bench, method, bench.runs(method, [0, 1, 2]), f"backbone.dropout={probability}")
 
 
-@pytest.mark.parametrize("method", tiny.SHARING)
+@pytest.mark.parametrize("method", ["head", *tiny.KINDS])
 def test_so_it_is_where_the_head_has_layers_and_dropout_of_its_own(
     method: str, roberta: Path, glue: Path, tmp_path: Path
 ) -> None:
@@ -178,7 +178,7 @@ def test_so_it_is_where_the_head_has_layers_and_dropout_of_its_own(
     assert_group_is_its_runs(bench, method, bench.runs(method, [0, 1, 2]))
 
 
-@pytest.mark.parametrize("method", tiny.SHARING)
+@pytest.mark.parametrize("method", ["head", *tiny.KINDS])
 def test_so_it_is_where_learning_rates_differ(method: str, bench: Bench) -> None:
     (first,) = bench.runs(method, [3])
     others = [RunSettings(3, scaled(first.lr, f), g * first.lr_head) for f, g in ((3.0, 1.0), (1.0, 3.0))]
@@ -289,7 +289,7 @@ def test_the_parts_of_a_batch_have_one_noise_and_its_steps_each_their_own(bench:
         assert_same_run(whole, index, parts, index)
 
 
-@pytest.mark.parametrize("method", tiny.SHARING)
+@pytest.mark.parametrize("method", ["head", *tiny.KINDS])
 def test_gradients_are_clipped_run_by_run(method: str, bench: Bench) -> None:
     def huge(group: Watched, batch: Batch, step: int) -> None:
         # At one step only: Adam would hide gradients that are all smaller by one factor.
@@ -309,7 +309,7 @@ def test_gradients_are_clipped_run_by_run(method: str, bench: Bench) -> None:
     )
 
 
-@pytest.mark.parametrize("method", tiny.SHARING)
+@pytest.mark.parametrize("method", ["head", *tiny.KINDS])
 def test_a_run_that_breaks_fails_alone(method: str, bench: Bench) -> None:
     def breaks(group: Watched, batch: Batch, step: int) -> None:
         if step == 1:

@@ -13,7 +13,7 @@ def own_cache(own_datasets_cache: None) -> None:
     pass
 
 
-@pytest.mark.parametrize("method", tiny.GENERATING)
+@pytest.mark.parametrize("method", ["none", "full", *tiny.KINDS])
 def test_a_method_learns_and_sits_an_exam(
     method: str, llama: Path, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
