@@ -1,6 +1,7 @@
 """From a job's settings to the runs that it asks for, and which of them are done."""
 
 import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from benchmarks.tasks.build import build
 from benchmarks.training import rates
 from benchmarks.training.settings import JobSettings, Point, RunSettings
 from methods.base import Method
+
+Load = Callable[[Task, str | None, Path, Mapping[str, int | None]], data.Rows]
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,11 @@ class Job:
         return f"{self.task.name} {self.settings.backbone_name} {self.method_name} {self.targets}"
 
 
-def prepare(settings: JobSettings, accelerator: Accelerator, console: Console) -> Job:
-    """Check a job's settings together, load its rows and find its backbone. Raises SuiteError or MethodError."""
+def prepare(settings: JobSettings, accelerator: Accelerator, console: Console, load: Load = data.load) -> Job:
+    """Check a job's settings together, load its rows and find its backbone. Raises SuiteError or MethodError.
+
+    ``load`` stands for ``rows.load`` where several jobs share their rows.
+    """
     method = method_of(settings)
     task = build(settings.task)
     _check_fit(settings, task, method)
@@ -93,7 +99,7 @@ def prepare(settings: JobSettings, accelerator: Accelerator, console: Console) -
     backbone = settings.backbone
     sizes = {"train": settings.data.train_rows, "validation": settings.data.validation_rows}
     with accelerator.main_process_first():
-        rows = data.load(task, settings.data.root, settings.cache, sizes)
+        rows = load(task, settings.data.root, settings.cache, sizes)
         directory = files.locate(backbone.path, settings.cache, backbone.random, backbone.revision)
     return Job(
         settings=settings,
@@ -105,7 +111,7 @@ def prepare(settings: JobSettings, accelerator: Accelerator, console: Console) -
         precision=_precision(settings.precision, accelerator),
         accelerator=accelerator,
         console=console,
-        start=_start(settings, method, accelerator, console),
+        start=_start(settings, method, accelerator, console, load),
     )
 
 
@@ -115,7 +121,7 @@ def _precision(asked: str, accelerator: Accelerator) -> str:
     return "bf16" if fast_at_bf16(accelerator.device) else "fp32"
 
 
-def _start(settings: JobSettings, method: Method, accelerator: Accelerator, console: Console) -> Job | None:
+def _start(settings: JobSettings, method: Method, accelerator: Accelerator, console: Console, load: Load) -> Job | None:
     if settings.start is None:
         return None
     name = settings.start.task["name"]
@@ -124,7 +130,7 @@ def _start(settings: JobSettings, method: Method, accelerator: Accelerator, cons
             f"start={name} gives an adapter to begin from, and method={settings.method['name']} has no adapter"
         )
     try:
-        return prepare(settings.start, accelerator, console)
+        return prepare(settings.start, accelerator, console, load)
     except SuiteError as error:
         raise SuiteError(f"{error} (start={name}; start=null begins from the backbone)") from error
 
