@@ -118,12 +118,13 @@ def test_a_file_that_was_garbled_is_refused_by_name(name: str, loopback: Hub, be
     assert files.fingerprint(files.locate("me/tiny", tmp_path)) == files.fingerprint(bert)
 
 
-README = "---\nconfigs:\n- config_name: mrpc\n  data_files:\n  - {split: train, path: mrpc/train-*}\n"
+README = "---\nconfigs:\n- config_name: cola\n  data_files:\n  - {split: train, path: cola/train-*}\n"
+README += "- config_name: mrpc\n  data_files:\n  - {split: train, path: mrpc/train-*}\n"
 README += "  - {split: validation, path: mrpc/validation-*}\n---\n"
 
 
 def data(server: Hub, glue: Path, rows_of: str = "mrpc") -> str:
-    """Commit GLUE as the hub lays it out: a README.md that states the files of mrpc alone, and other sets beside."""
+    """Commit GLUE as the hub lays it out: a README.md that states the files of each set, the first of them cola."""
     content = {
         f"mrpc/{split}-00000-of-00001.parquet": next((glue / "glue" / rows_of).glob(f"{split}*.parquet")).read_bytes()
         for split in ("train", "validation")

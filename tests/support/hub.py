@@ -32,7 +32,8 @@ class Repository:
 
     def commit(self, files: dict[str, bytes], *refs: str) -> str:
         """Add a commit that ``main``, and ``refs``, point to; return it."""
-        made = hashlib.sha1(repr(sorted(files.items())).encode()).hexdigest()
+        contents = [(name, hashlib.sha1(content).digest()) for name, content in sorted(files.items())]
+        made = hashlib.sha1(repr(contents).encode()).hexdigest()
         self.commits[made] = files
         self.refs |= dict.fromkeys(("main", *refs), made)
         return made
