@@ -50,13 +50,13 @@ def of_rows(rows: Iterable[PublishedRow], tasks: Sequence[str], more: Sequence[s
 
 def fetch(jobs: Iterable[JobSettings]) -> list[Fetched]:
     """Fetch the backbones and the rows of jobs, each once. Raises SuiteError for what cannot be had, or is garbled."""
-    found = {}
+    found, load = {}, data.loading_once()
     for settings in jobs:
         backbone = settings.backbone
         folder = files.locate(backbone.path, settings.cache, backbone.random, backbone.revision)
         found["model", folder] = backbone.path
         task = build(settings.task)
-        data.load(task, settings.data.root, settings.cache)
+        load(task, settings.data.root, settings.cache, {})
         for source in task.sources.values():
             found["data", data.folder_of(source, settings.data.root, settings.cache)] = source.dataset
     return [_checked(kind, name, folder) for (kind, folder), name in found.items()]

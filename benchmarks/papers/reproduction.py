@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -25,7 +25,6 @@ from benchmarks.papers.published import PublishedRow
 from benchmarks.records import files, store
 from benchmarks.records.schema import Record
 from benchmarks.tasks import rows as data
-from benchmarks.tasks.base import Task
 from benchmarks.tasks.text import Text
 from benchmarks.training import environment, plan, runner, warm_start
 from benchmarks.training import job as reading
@@ -151,7 +150,7 @@ def planned(
     ``console`` says which runs failed before.
     """
     accelerator = Accelerator()
-    load = _loading_once()
+    load = data.loading_once()
     jobs = [_planned(row, task, settings, accelerator, console, load) for row in rows for task in tasks_of(row, tasks)]
     jobs = _starts_of(jobs) + jobs
     notes = _precision_notes(jobs)
@@ -163,21 +162,8 @@ def planned(
     return Plan(jobs, seconds, notes + ([_UNMEASURED] if None in seconds else []))
 
 
-def _loading_once() -> plan.Load:
-    """Return what loads a task's rows and keeps them, since the rows of a table share them."""
-    kept: dict[tuple[Any, ...], data.Rows] = {}
-
-    def load(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | None]) -> data.Rows:
-        key = (task.model_dump_json(), root, cache, *sizes.items())
-        if key not in kept:
-            kept[key] = data.load(task, root, cache, sizes)
-        return kept[key]
-
-    return load
-
-
 def _planned(
-    row: PublishedRow, task: str, more: Sequence[str], accelerator: Accelerator, console: Console, load: plan.Load
+    row: PublishedRow, task: str, more: Sequence[str], accelerator: Accelerator, console: Console, load: data.Load
 ) -> Planned:
     overrides = [*recipes.overrides(row, task), *more]
     job = plan.prepare(reading.read(conf.composed(overrides)), accelerator, console, load)

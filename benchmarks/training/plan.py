@@ -1,7 +1,6 @@
 """From a job's settings to the runs that it asks for, and which of them are done."""
 
 import itertools
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,6 @@ from benchmarks.tasks.build import build
 from benchmarks.training import rates
 from benchmarks.training.settings import JobSettings, Point, RunSettings
 from methods.base import Method
-
-Load = Callable[[Task, str | None, Path, Mapping[str, int | None]], data.Rows]
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ class Job:
         return f"{self.task.name} {self.settings.backbone_name} {self.method_name} {self.targets}"
 
 
-def prepare(settings: JobSettings, accelerator: Accelerator, console: Console, load: Load = data.load) -> Job:
+def prepare(settings: JobSettings, accelerator: Accelerator, console: Console, load: data.Load = data.load) -> Job:
     """Check a job's settings together, load its rows and find its backbone. Raises SuiteError or MethodError.
 
     ``load`` stands for ``rows.load`` where several jobs share their rows.
@@ -121,7 +118,9 @@ def _precision(asked: str, accelerator: Accelerator) -> str:
     return "bf16" if fast_at_bf16(accelerator.device) else "fp32"
 
 
-def _start(settings: JobSettings, method: Method, accelerator: Accelerator, console: Console, load: Load) -> Job | None:
+def _start(
+    settings: JobSettings, method: Method, accelerator: Accelerator, console: Console, load: data.Load
+) -> Job | None:
     if settings.start is None:
         return None
     name = settings.start.task["name"]
