@@ -10,7 +10,7 @@ import torch
 from support.hub import Hub, files_of
 from support.tiny import writing_job
 
-from benchmarks import conf
+from benchmarks import conf, hub
 from benchmarks.analysis import verdicts
 from benchmarks.models.precision import fast_at_bf16
 from benchmarks.papers import published, recipes
@@ -204,7 +204,10 @@ README += "  - {split: validation, path: rte/validation*}\n---\n"
 def test_from_the_hub_to_a_verdict(
     loopback: Hub, tables: Path, roberta: Path, glue: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A published row by the hub's own clients: plan, run, table, verdict; the second time nothing is trained."""
+    """A published row by the hub's own clients: plan, run, table, verdict; the second time nothing is trained.
+
+    The third time the hub is down, which this command and those that it starts find out once.
+    """
     (tables / "hubs.yaml").write_text(HUBS_TABLE)
     model = loopback.repositories["models/FacebookAI/roberta-base"].commit(files_of(roberta))
     files = {f"rte/{file.name}": file.read_bytes() for file in (glue / "glue" / "rte").iterdir()}
@@ -235,6 +238,14 @@ def test_from_the_hub_to_a_verdict(
     (verdict,) = verdicts.verdicts(of_table, records)
     assert (verdict.score, verdict.runs, verdict.ruling) == ("rte", 2, "not comparable")
     assert "train.epochs" in verdict.reason and "data" not in verdict.reason
+
+    hub.forget()
+    loopback.asked.clear()
+    loopback.down = 503
+    assert reproduce.main([*command, "seeds=[2]"]) == 0
+    (record,) = (store.read(path) for path in (tmp_path / "results").rglob("records/**/seed2-*.json"))
+    assert (record.backbone.revision, record.data.revision) == (model, data)
+    assert loopback.asked == ["GET /api/datasets/nyu-mll/glue"]  # and none by the command that trains
 
 
 def test_make_takes_every_table_one_way() -> None:
