@@ -2,7 +2,8 @@
 python scripts/download.py --table vb_lora 1 [--task rte,mrpc]       what a published table needs, and its starts
 
 Fetches models and data into the cache of the hub's client (HF_HOME), for machines without a network. What is there is
-not fetched again; every file is checked by the hub's checksum.
+not fetched again; every file is checked by the hub's checksum. METEOR, which scores E2E, is tried: the exit status is 1
+where it cannot run.
 """
 
 import sys
@@ -28,8 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         jobs = needs.of_rows(rows, options.task, options.settings)
     else:
         jobs = needs.of_job(options.settings)
-    command.show([needs.page(needs.fetch(jobs))], options.format)
-    return 0
+    fetched, programs = needs.fetch(jobs), needs.faults_of_programs(jobs)
+    command.show([needs.page(fetched, programs)], options.format)
+    return 1 if any(programs.values()) else 0
 
 
 def parser() -> command.Parser:

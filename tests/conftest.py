@@ -56,7 +56,7 @@ def nothing_remembered_of_the_hub() -> Iterator[None]:
     """Let no test find what another one's hub, or a client's cache that it laid out, has answered."""
     yield
     if "benchmarks.hub" in sys.modules:
-        sys.modules["benchmarks.hub"].snapshot.cache_clear()
+        sys.modules["benchmarks.hub"].forget()
 
 
 @pytest.fixture
@@ -83,6 +83,7 @@ def loopback(machine: dict[str, str], tmp_path: Path, monkeypatch: pytest.Monkey
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "kept"))
         monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1)
+        monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 1)
         monkeypatch.setattr(hub, "PAUSE", 0.01)
         for name, value in (("HF_ENDPOINT", server.address), ("HF_HUB_CACHE", str(tmp_path / "kept"))):
             monkeypatch.setenv(name, value)  # for processes that a test starts

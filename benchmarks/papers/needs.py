@@ -1,6 +1,6 @@
 """What jobs need of the hub: fetched ahead, for machines without a network, and checked by the hub's checksums."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,13 +50,13 @@ def of_rows(rows: Iterable[PublishedRow], tasks: Sequence[str], more: Sequence[s
 
 def fetch(jobs: Iterable[JobSettings]) -> list[Fetched]:
     """Fetch the backbones and the rows of jobs, each once. Raises SuiteError for what cannot be had, or is garbled."""
-    found = {}
+    found, load = {}, data.loading_once()
     for settings in jobs:
         backbone = settings.backbone
         folder = files.locate(backbone.path, settings.cache, backbone.random, backbone.revision)
         found["model", folder] = backbone.path
         task = build(settings.task)
-        data.load(task, settings.data.root, settings.cache)
+        load(task, settings.data.root, settings.cache, {})
         for source in task.sources.values():
             found["data", data.folder_of(source, settings.data.root, settings.cache)] = source.dataset
     return [_checked(kind, name, folder) for (kind, folder), name in found.items()]
@@ -69,8 +69,16 @@ def _checked(kind: str, name: str, folder: Path) -> Fetched:
     return Fetched(kind, name, hub.commit_of(folder), folder, inside)
 
 
-def page(fetched: Sequence[Fetched]) -> Page:
-    """Return what was fetched as a table."""
+def faults_of_programs(jobs: Iterable[JobSettings]) -> dict[str, str | None]:
+    """Try the programs that score jobs, which packages ship; say what keeps each from running, None if it runs."""
+    tasks = {settings.task["name"]: build(settings.task) for settings in jobs}
+    return {name: fault for task in tasks.values() for name, fault in task.faults_of_programs().items()}
+
+
+def page(fetched: Sequence[Fetched], programs: Mapping[str, str | None]) -> Page:
+    """Return what was fetched as a table, with what ``faults_of_programs`` has found below it."""
+    offline = "Without a network, HF_HUB_OFFLINE=1 makes the hub's client take what lies in these folders."
+    runs = "comes with an installed package, and not from the hub: it is here and runs"
     total = sum(each.size for each in fetched)
     return Page(
         columns=[
@@ -82,5 +90,5 @@ def page(fetched: Sequence[Fetched]) -> Page:
             text_column("folder", [str(each.folder) for each in fetched]),
         ],
         title=f"{total / 1e6:,.1f} MB are here and whole",
-        notes=["Without a network, HF_HUB_OFFLINE=1 makes the hub's client take what lies in these folders."],
+        notes=[offline, *(f"{name} {f'cannot run: {fault}' if fault else runs}." for name, fault in programs.items())],
     )

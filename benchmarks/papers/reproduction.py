@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 from accelerate import Accelerator
 from rich.console import Console
 
-from benchmarks import conf
+from benchmarks import conf, hub
 from benchmarks.errors import SuiteError
 from benchmarks.markup import ABSENT, Column, Page, text_column
 from benchmarks.papers import cluster, published, recipes
@@ -149,7 +150,8 @@ def planned(
     ``console`` says which runs failed before.
     """
     accelerator = Accelerator()
-    jobs = [_planned(row, task, settings, accelerator, console) for row in rows for task in tasks_of(row, tasks)]
+    load = data.loading_once()
+    jobs = [_planned(row, task, settings, accelerator, console, load) for row in rows for task in tasks_of(row, tasks)]
     jobs = _starts_of(jobs) + jobs
     notes = _precision_notes(jobs)
     if launcher:
@@ -160,9 +162,11 @@ def planned(
     return Plan(jobs, seconds, notes + ([_UNMEASURED] if None in seconds else []))
 
 
-def _planned(row: PublishedRow, task: str, more: Sequence[str], accelerator: Accelerator, console: Console) -> Planned:
+def _planned(
+    row: PublishedRow, task: str, more: Sequence[str], accelerator: Accelerator, console: Console, load: data.Load
+) -> Planned:
     overrides = [*recipes.overrides(row, task), *more]
-    job = plan.prepare(reading.read(conf.composed(overrides)), accelerator, console)
+    job = plan.prepare(reading.read(conf.composed(overrides)), accelerator, console, load)
     runs = plan.runs_of(job)
     return Planned(row, overrides, job, runs, [run for run in runs if plan.is_done(run, console)])
 
@@ -324,7 +328,9 @@ def run(made: Plan, script: Path, launcher: str | None, spread: Sequence[str], p
     for shared, names in tasks.items():
         sweep = ["--multirun", f"task={','.join(names)}", *shared]
         chosen = [f"hydra/launcher={launcher}", *spread] if launcher else []
-        ended = subprocess.run([*_command(script, processes), *sweep, *chosen], check=False)
+        ended = subprocess.run(
+            [*_command(script, processes), *sweep, *chosen], env=os.environ | hub.environment(), check=False
+        )
         status = status or ended.returncode
     return status
 

@@ -95,6 +95,10 @@ class Task(Settings):
         """Say whether a prediction is a class; otherwise it is a number."""
         return False
 
+    def faults_of_programs(self) -> dict[str, str | None]:
+        """Try the programs beside Python that scoring runs; say what keeps each from running here, None if it runs."""
+        return {}
+
     @property
     def model_settings(self) -> dict[str, Any]:
         """Return what the backbone's configuration is told beside its own facts, such as the number of classes."""

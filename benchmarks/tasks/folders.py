@@ -51,9 +51,12 @@ def read(place: Path, source: Source, cache: Path) -> datasets.Dataset:
     cannot read.
     """
     split = re.match(r"\w*", source.split)[0]
-    stated = _stated(place, source.config) is not None
-    files = [] if stated else _files_of(place, source.config, split)
-    how: dict[str, Any] = {"path": str(_without_links(place, cache) if stated else place), "name": source.config}
+    stated = _stated(place, source.config)
+    files = [] if stated is not None else _files_of(place, source.config, split)
+    home = place if stated is None else _without_links(place, cache)
+    how: dict[str, Any] = {"path": str(home), "name": source.config}
+    if stated is not None and "data_files" in stated and "data_dir" not in stated:
+        how["data_files"] = stated["data_files"]  # or datasets looks for the first config's, which may not be here
     if files:
         how = {"path": _READERS[files[0].suffix], "data_files": {split: [str(file.resolve()) for file in files]}}
         how |= {"sep": "\t"} if files[0].suffix == ".tsv" else {}
@@ -61,7 +64,7 @@ def read(place: Path, source: Source, cache: Path) -> datasets.Dataset:
     used = [Path(file) for named in config.data_files.values() for file in named]
     for file in used:
         check_not_pointer(file)
-    if not stated:
+    if stated is None:
         _check_one_set(place, config.data_files)
     how |= _csv_settings(config, source)
     kept = cache / "datasets" / _hash([*used, *place.glob("README.md")], place)

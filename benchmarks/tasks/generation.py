@@ -70,6 +70,10 @@ class Generation(Text):
         """Return a text's first paragraph on one line, as the LoRA paper's code cuts it."""
         return " ".join(text.strip().partition("\n\n")[0].split())
 
+    def faults_of_programs(self) -> dict[str, str | None]:
+        """Try METEOR."""
+        return {meteor.NAME: meteor.fault()}
+
     def mark(self, name: str, predictions: list[str], instances: list[Instance], seconds: float) -> Written:
         """Return the texts with the E2E challenge's scores."""
         references = [instance.references for instance in instances]

@@ -3,10 +3,11 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import datasets
 import huggingface_hub
@@ -36,6 +37,9 @@ class Rows:
     revision: str | None = None
 
 
+Load = Callable[[Task, str | None, Path, Mapping[str, int | None]], Rows]
+
+
 def load(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | None] = _ALL) -> Rows:
     """Load a task's rows. ``root``: None for the hub, "embedded", or a directory in the hub's layout.
 
@@ -55,6 +59,19 @@ def load(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | No
     origin = {None: "hub", "embedded": "embedded"}.get(root, "directory")
     commit = hub.commit_of(folder_of(task.sources["train"], root, cache)) if root is None else None
     return Rows(origin, f"{task.dataset}/{task.config}", digest.hexdigest()[:16], splits, cache, commit)
+
+
+def loading_once() -> Load:
+    """Return what loads as ``load`` does and keeps the rows, for jobs that share them."""
+    kept: dict[tuple[Any, ...], Rows] = {}
+
+    def load_or_take(task: Task, root: str | None, cache: Path, sizes: Mapping[str, int | None] = _ALL) -> Rows:
+        key = (task.model_dump_json(), root, cache, *sizes.items())
+        if key not in kept:
+            kept[key] = load(task, root, cache, sizes)
+        return kept[key]
+
+    return load_or_take
 
 
 def _read(source: Source, split: str, root: str | None, cache: Path, needs: str) -> datasets.Dataset:

@@ -82,8 +82,11 @@ class Job:
         return f"{self.task.name} {self.settings.backbone_name} {self.method_name} {self.targets}"
 
 
-def prepare(settings: JobSettings, accelerator: Accelerator, console: Console) -> Job:
-    """Check a job's settings together, load its rows and find its backbone. Raises SuiteError or MethodError."""
+def prepare(settings: JobSettings, accelerator: Accelerator, console: Console, load: data.Load = data.load) -> Job:
+    """Check a job's settings together, load its rows and find its backbone. Raises SuiteError or MethodError.
+
+    ``load`` stands for ``rows.load`` where several jobs share their rows.
+    """
     method = method_of(settings)
     task = build(settings.task)
     _check_fit(settings, task, method)
@@ -93,7 +96,7 @@ def prepare(settings: JobSettings, accelerator: Accelerator, console: Console) -
     backbone = settings.backbone
     sizes = {"train": settings.data.train_rows, "validation": settings.data.validation_rows}
     with accelerator.main_process_first():
-        rows = data.load(task, settings.data.root, settings.cache, sizes)
+        rows = load(task, settings.data.root, settings.cache, sizes)
         directory = files.locate(backbone.path, settings.cache, backbone.random, backbone.revision)
     return Job(
         settings=settings,
@@ -105,7 +108,7 @@ def prepare(settings: JobSettings, accelerator: Accelerator, console: Console) -
         precision=_precision(settings.precision, accelerator),
         accelerator=accelerator,
         console=console,
-        start=_start(settings, method, accelerator, console),
+        start=_start(settings, method, accelerator, console, load),
     )
 
 
@@ -115,7 +118,9 @@ def _precision(asked: str, accelerator: Accelerator) -> str:
     return "bf16" if fast_at_bf16(accelerator.device) else "fp32"
 
 
-def _start(settings: JobSettings, method: Method, accelerator: Accelerator, console: Console) -> Job | None:
+def _start(
+    settings: JobSettings, method: Method, accelerator: Accelerator, console: Console, load: data.Load
+) -> Job | None:
     if settings.start is None:
         return None
     name = settings.start.task["name"]
@@ -124,7 +129,7 @@ def _start(settings: JobSettings, method: Method, accelerator: Accelerator, cons
             f"start={name} gives an adapter to begin from, and method={settings.method['name']} has no adapter"
         )
     try:
-        return prepare(settings.start, accelerator, console)
+        return prepare(settings.start, accelerator, console, load)
     except SuiteError as error:
         raise SuiteError(f"{error} (start={name}; start=null begins from the backbone)") from error
 

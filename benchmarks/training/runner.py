@@ -7,6 +7,7 @@ from accelerate import Accelerator
 from rich.console import Console
 
 from benchmarks.errors import RunsFailed, SuiteError
+from benchmarks.models import quantization
 from benchmarks.records import store
 from benchmarks.records.files import check_writable
 from benchmarks.records.schema import Start
@@ -34,6 +35,7 @@ def run_job(settings: JobSettings) -> int:
         check_writable(getattr(settings, setting), setting)
     from benchmarks.training import allocator, feed, trainer  # here, so that a job that is done loads no model library
 
+    quantization.be_quiet()  # transformers' schedules import peft, and that bitsandbytes, where they are installed
     if accelerator.device.type == "cpu":
         allocator.keep_memory()
     began = _begun(job.start) if job.start else None

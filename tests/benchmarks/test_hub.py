@@ -25,7 +25,7 @@ def model(server: Hub, folder: Path, **changed: bytes) -> str:
 
 def again() -> None:
     """Ask as another process would."""
-    hub.snapshot.cache_clear()
+    hub.forget()
 
 
 def test_a_backbone_is_fetched_at_the_revision_that_was_asked_for(loopback: Hub, bert: Path, tmp_path: Path) -> None:
@@ -118,12 +118,13 @@ def test_a_file_that_was_garbled_is_refused_by_name(name: str, loopback: Hub, be
     assert files.fingerprint(files.locate("me/tiny", tmp_path)) == files.fingerprint(bert)
 
 
-README = "---\nconfigs:\n- config_name: mrpc\n  data_files:\n  - {split: train, path: mrpc/train-*}\n"
+README = "---\nconfigs:\n- config_name: cola\n  data_files:\n  - {split: train, path: cola/train-*}\n"
+README += "- config_name: mrpc\n  data_files:\n  - {split: train, path: mrpc/train-*}\n"
 README += "  - {split: validation, path: mrpc/validation-*}\n---\n"
 
 
 def data(server: Hub, glue: Path, rows_of: str = "mrpc") -> str:
-    """Commit GLUE as the hub lays it out: a README.md that states the files of mrpc alone, and other sets beside."""
+    """Commit GLUE as the hub lays it out: a README.md that states the files of each set, the first of them cola."""
     content = {
         f"mrpc/{split}-00000-of-00001.parquet": next((glue / "glue" / rows_of).glob(f"{split}*.parquet")).read_bytes()
         for split in ("train", "validation")
@@ -172,3 +173,72 @@ def test_a_data_set_that_is_not_there_says_what_can_be_passed(loopback: Hub, tmp
     with pytest.raises(SuiteError, match=r"nyu-mll/glue is not on the hub, .*; pass data.root=DIR that holds glue/"):
         rows.load(task(), None, tmp_path)
     assert datasets.config.HF_HUB_OFFLINE  # no other client than the hub's own was asked
+
+
+@pytest.fixture
+def kept(loopback: Hub, bert: Path, glue: Path, tmp_path: Path) -> tuple[str, str]:
+    """Fetch a model and rows as an earlier command would; return their commits."""
+    commits = model(loopback, bert), data(loopback, glue)
+    files.locate("me/tiny", tmp_path)
+    rows.load(task(), None, tmp_path)
+    again()
+    loopback.asked.clear()
+    return commits
+
+
+@pytest.mark.parametrize("down", ["silent", 503])
+def test_a_hub_that_is_down_is_asked_once_where_everything_is_kept(
+    down: int | str, kept: tuple[str, str], loopback: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loopback.down = down
+    used = hub.commit_of(files.locate("me/tiny", tmp_path)), rows.load(task(), None, tmp_path).revision
+    assert used == kept
+    assert loopback.asked == ["GET /api/models/me/tiny"]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("the hub is out of reach (") and line.endswith("): what its client has kept is taken")
+    assert hub.environment() == {"HF_HUB_OFFLINE": "1"}
+
+
+@pytest.mark.parametrize("down", ["silent", "refused"])
+def test_what_is_not_kept_is_one_line_without_further_tries(
+    down: str, kept: tuple[str, str], loopback: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub.time, "sleep", lambda seconds: pytest.fail("no try is worth a wait"))
+    if down == "refused":
+        loopback.server_close()
+        huggingface_hub.close_session()  # an open connection would go on
+    else:
+        loopback.down = down
+    line = r"the hub is out of reach, and me/other is not in its client's cache \(\w+: .*\)"
+    for name in ("me/other", "me/tiny", "me/other"):
+        if name == "me/tiny":
+            assert hub.commit_of(files.locate(name, tmp_path)) == kept[0]
+        else:
+            with pytest.raises(SuiteError, match=line) as raised:
+                files.locate(name, tmp_path)
+            assert "\n" not in str(raised.value)
+    assert loopback.asked == ([] if down == "refused" else ["GET /api/models/me/other"] * 2)
+
+
+def test_a_hub_that_falters_is_tried_again_for_what_is_not_kept(loopback: Hub, bert: Path, tmp_path: Path) -> None:
+    commit = model(loopback, bert)
+    loopback.faults["/api/models/me/tiny"] = [503, 503]
+    assert hub.commit_of(files.locate("me/tiny", tmp_path)) == commit
+    assert loopback.faults["/api/models/me/tiny"] == [] and hub.environment() == {}
+
+
+def test_a_hub_that_is_back_gives_what_is_not_kept(kept: tuple[str, str], loopback: Hub, tmp_path: Path) -> None:
+    loopback.down = 503
+    files.locate("me/tiny", tmp_path)
+    loopback.down = None
+    loopback.repositories["models/me/other"].commit({"config.json": b"{}"})
+    assert (files.locate("me/other", tmp_path) / "config.json").is_file()
+
+
+def test_a_hub_in_reach_is_asked_for_each_revision_but_not_for_a_commit(
+    kept: tuple[str, str], loopback: Hub, tmp_path: Path
+) -> None:
+    assert files.locate("me/tiny", tmp_path, revision=kept[0]).name == kept[0]
+    assert loopback.asked == [] and hub.environment() == {}
+    assert files.locate("me/tiny", tmp_path).name == kept[0]
+    assert set(loopback.asked) == {"GET /api/models/me/tiny", "GET /api/models/me/tiny/revision/main"}

@@ -8,6 +8,7 @@ import pytest
 from support.hub import Hub, files_of
 
 from benchmarks import hub
+from benchmarks.tasks.scoring.e2e import meteor
 from scripts import download
 
 README = "---\nconfigs:\n- config_name: rte\n  data_files:\n  - {split: train, path: rte/train*}\n"
@@ -50,9 +51,45 @@ def test_what_is_needed_is_fetched_once_and_then_used_without_the_hub(
         assert line["commit"] == filled.repositories[name].refs["main"][:12]
     assert not [asked for asked in filled.asked if "mrpc" in asked]
     filled.asked.clear()
-    hub.snapshot.cache_clear()
+    hub.forget()
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     assert needed(capsys, *command) == first and filled.asked == []
+
+
+@pytest.fixture
+def text_job(loopback: Hub, gpt2: Path, restaurants: Path, tmp_path: Path) -> list[str]:
+    """Serve what a job on E2E needs, and return its settings."""
+    loopback.repositories["models/openai-community/gpt2-medium"].commit(files_of(gpt2))
+    loopback.repositories["datasets/tuetschek/e2e_nlg"].commit(files_of(restaurants))
+    return ["task=e2e", "backbone=gpt2-medium", "method=lora", "task.revision=null", f"cache={tmp_path}/cache"]
+
+
+@pytest.mark.usefixtures("java")
+@pytest.mark.skipif(meteor.missing() is not None, reason=f"METEOR cannot run: {meteor.missing()}")
+def test_meteor_is_tried_for_a_table_of_texts(
+    text_job: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert download.main(text_job) == 0
+    here = "METEOR 1.5 comes with an installed package, and not from the hub: it is here and runs.\n"
+    assert here in _notes(capsys)
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\necho no memory left >&2\nexit 1\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    assert download.main(text_job) == 1
+    assert "METEOR 1.5 cannot run: METEOR 1.5 stopped: no memory left.\n" in _notes(capsys)
+
+
+def test_what_meteor_lacks_is_one_line_below_what_was_fetched(
+    text_job: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert download.main(text_job) == 1
+    assert "METEOR 1.5 cannot run: these tests go without.\n" in _notes(capsys)
+
+
+def _notes(capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what is printed below the table of files."""
+    return capsys.readouterr().out.partition("HF_HUB_OFFLINE=1")[2]
 
 
 def test_a_garbled_file_is_named(filled: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,6 +97,6 @@ def test_a_garbled_file_is_named(filled: Hub, tmp_path: Path, capsys: pytest.Cap
     needed(capsys, *command)
     (weights,) = (tmp_path / "kept").rglob("model.safetensors")
     weights.resolve().write_bytes(weights.read_bytes()[:-1])
-    hub.snapshot.cache_clear()
+    hub.forget()
     assert download.main(command) == 2
     assert "model.safetensors is garbled" in capsys.readouterr().err

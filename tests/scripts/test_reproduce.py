@@ -10,11 +10,12 @@ import torch
 from support.hub import Hub, files_of
 from support.tiny import writing_job
 
-from benchmarks import conf
+from benchmarks import conf, hub
 from benchmarks.analysis import verdicts
 from benchmarks.models.precision import fast_at_bf16
 from benchmarks.papers import published, recipes
 from benchmarks.records import store
+from benchmarks.tasks import rows
 from benchmarks.training import job as reading
 from scripts import reproduce
 
@@ -111,6 +112,15 @@ def test_a_table_is_planned_then_run_and_then_done(
     assert plan_of(capsys, *table, "--task", "sst2", "--method", "lora") == [["lora", "qv", "glue/sst2", "2", "2", "0"]]
 
 
+def test_a_plan_reads_each_tasks_rows_once(
+    settings: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, load = [], rows.load
+    monkeypatch.setattr(rows, "load", lambda task, *more: read.append(task.name) or load(task, *more))
+    assert len(plan_of(capsys, "someone", "1", *settings, "start=glue/mnli")) == 5  # one each method begins from
+    assert sorted(read) == ["glue/cola", "glue/mnli", "glue/sst2"]
+
+
 def seconds_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[float | None]:
     capsys.readouterr()
     assert reproduce.main([*arguments, "--plan", "--format", "json"]) == 0
@@ -147,8 +157,8 @@ def test_what_a_text_table_decodes_is_in_its_estimate(
     (rate,) = [json.loads(file.read_text()) for file in (tmp_path / "cache" / "rates").glob("*/*.json")]
     (record, _) = (store.read(path) for path in (tmp_path / "cache" / "rates").rglob("records/**/*.json"))
     assert len(record.generation.predictions) == 8
-    rows = record.data.train_rows + record.data.validation_rows / 3
-    assert seconds == pytest.approx(2 * (rows * 2 / rate["rows"] + 12 / rate["texts"]))
+    learnt = record.data.train_rows + record.data.validation_rows / 3
+    assert seconds == pytest.approx(2 * (learnt * 2 / rate["rows"] + 12 / rate["texts"]))
 
 
 E2E_TABLE = """
@@ -194,11 +204,14 @@ README += "  - {split: validation, path: rte/validation*}\n---\n"
 def test_from_the_hub_to_a_verdict(
     loopback: Hub, tables: Path, roberta: Path, glue: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A published row by the hub's own clients: plan, run, table, verdict; the second time nothing is trained."""
+    """A published row by the hub's own clients: plan, run, table, verdict; the second time nothing is trained.
+
+    The third time the hub is down, which this command and those that it starts find out once.
+    """
     (tables / "hubs.yaml").write_text(HUBS_TABLE)
     model = loopback.repositories["models/FacebookAI/roberta-base"].commit(files_of(roberta))
-    rows = {f"rte/{file.name}": file.read_bytes() for file in (glue / "glue" / "rte").iterdir()}
-    data = loopback.repositories["datasets/nyu-mll/glue"].commit({"README.md": README.encode(), **rows})
+    files = {f"rte/{file.name}": file.read_bytes() for file in (glue / "glue" / "rte").iterdir()}
+    data = loopback.repositories["datasets/nyu-mll/glue"].commit({"README.md": README.encode(), **files})
     settings = [
         "seeds=[0,1]",
         "train.epochs=1",
@@ -225,6 +238,14 @@ def test_from_the_hub_to_a_verdict(
     (verdict,) = verdicts.verdicts(of_table, records)
     assert (verdict.score, verdict.runs, verdict.ruling) == ("rte", 2, "not comparable")
     assert "train.epochs" in verdict.reason and "data" not in verdict.reason
+
+    hub.forget()
+    loopback.asked.clear()
+    loopback.down = 503
+    assert reproduce.main([*command, "seeds=[2]"]) == 0
+    (record,) = (store.read(path) for path in (tmp_path / "results").rglob("records/**/seed2-*.json"))
+    assert (record.backbone.revision, record.data.revision) == (model, data)
+    assert loopback.asked == ["GET /api/datasets/nyu-mll/glue"]  # and none by the command that trains
 
 
 def test_make_takes_every_table_one_way() -> None:

@@ -32,7 +32,8 @@ class Repository:
 
     def commit(self, files: dict[str, bytes], *refs: str) -> str:
         """Add a commit that ``main``, and ``refs``, point to; return it."""
-        made = hashlib.sha1(repr(sorted(files.items())).encode()).hexdigest()
+        contents = [(name, hashlib.sha1(content).digest()) for name, content in sorted(files.items())]
+        made = hashlib.sha1(repr(contents).encode()).hexdigest()
         self.commits[made] = files
         self.refs |= dict.fromkeys(("main", *refs), made)
         return made
@@ -46,7 +47,8 @@ def files_of(folder: Path) -> dict[str, bytes]:
 class Hub(ThreadingHTTPServer):
     """``repositories`` by kind and name, such as models/me/tiny; ``faults`` are used up one a request that they match.
 
-    A fault is a status, ``(429, seconds)``, or one of reset, short and stalled, by a part of the address.
+    A fault is a status, ``(429, seconds)``, or one of reset, short and stalled, by a part of the address. While it is
+    ``down``, everything is answered with that status, or with nothing at all where it is "silent".
     """
 
     daemon_threads = True
@@ -55,6 +57,7 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.repositories: dict[str, Repository] = defaultdict(Repository)
         self.faults: dict[str, list[Any]] = {}
+        self.down: int | str | None = None
         self.asked: list[str] = []
 
     @property
@@ -84,7 +87,12 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         self.server.asked.append(f"{self.command} {path}")
         fault = self._fault(path) if body else None
-        if isinstance(fault, int | tuple):
+        if self.server.down == "silent":
+            threading.Event().wait(10)  # and not time.sleep, which tests replace
+            self.close_connection = True
+        elif self.server.down:
+            self._answer(self.server.down, b"{}")
+        elif isinstance(fault, int | tuple):
             status, wait = fault if isinstance(fault, tuple) else (fault, None)
             self._answer(status, b"{}", **({"Retry-After": str(wait)} if wait is not None else {}))
         elif match := _API.fullmatch(path):

@@ -17,12 +17,26 @@ from benchmarks.errors import SuiteError
 Tokens = list[str]
 
 
+NAME = "METEOR 1.5"
+
+
 def missing() -> str | None:
     """Say what METEOR lacks here, or return None if it can run."""
     if shutil.which("java") is None:
         return "no Java runtime was found (on Debian: apt install default-jre-headless)"
     if importlib.util.find_spec("pycocoevalcap") is None:
         return "the package pycocoevalcap, which ships METEOR, is not installed: pip install .[meteor]"
+    return None
+
+
+def fault() -> str | None:
+    """Say what keeps METEOR from running here, by a trial that takes some seconds; None if it runs."""
+    if lacking := missing():
+        return lacking
+    try:
+        meteor([["a", "pub"]], [[["a", "pub"]]])
+    except SuiteError as error:
+        return str(error)
     return None
 
 
@@ -42,7 +56,7 @@ def started() -> Iterator["Program"]:
     Raises SuiteError where it is missing.
     """
     if lacking := missing():
-        raise SuiteError(f"METEOR 1.5 cannot run: {lacking}")
+        raise SuiteError(f"{NAME} cannot run: {lacking}")
     home = Path(importlib.util.find_spec("pycocoevalcap").submodule_search_locations[0]) / "meteor"
     command = ["java", "-Xmx2G", "-jar", str(home / "meteor-1.5.jar"), "-", "-", "-stdio", "-l", "en", "-norm"]
     with (
@@ -78,7 +92,7 @@ class Program:
             with suppress(BrokenPipeError):  # the pipe may hold what the program did not read
                 self.process.stdin.close()
             self.complaints.seek(0)
-            raise SuiteError(f"METEOR 1.5 stopped: {self.complaints.read().strip() or 'it gave no reason'}")
+            raise SuiteError(f"{NAME} stopped: {self.complaints.read().strip() or 'it gave no reason'}")
         return [line.strip() for line in lines]
 
 
