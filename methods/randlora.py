@@ -68,7 +68,7 @@ class RandLoRA(Method):
         return factors
 
     def sizes(self, sites: list[Site]) -> dict[str, int]:
-        """Return also the number of terms of all sites, and of the numbers of their G."""
+        """Return also ``terms``, the sum of the sites' n, and ``gammas``, how many numbers their G have."""
         terms = [self._terms(site) for site in sites]
         gammas = sum(n * _narrow(site) for n, site in zip(terms, sites, strict=True))
         return super().sizes(sites) | {"terms": sum(terms), "gammas": gammas}

@@ -15,7 +15,8 @@ from benchmarks.report import columns
 _COMMIT = 12  # digits of a commit that are shown
 FORMULAS = (
     "In a formula, maps is the number of adapted linear maps, sides the sum of their d_in + d_out, outputs the sum of "
-    "their d_out, and hidden the least d_in."
+    "their d_out, and hidden the least d_in. Any other size is one that a method adds: its file in "
+    "methods/ says what."
 )
 COST = (
     "Train s: a run's training time in seconds, an equal share of the time of the pass that it was trained in, as the "

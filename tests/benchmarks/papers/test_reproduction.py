@@ -11,7 +11,7 @@ def test_every_published_row_composes_on_each_of_its_tasks() -> None:
     runnable = published.runnable(published.load())
     jobs = [(row, task) for row in runnable for task in reproduction.tasks_of(row, [])]
     # Of GLUE, of its ablations, of Uni-LoRA's records, of E2E, Alpaca and MetaMathQA.
-    assert len(jobs) == 29 * 6 + 14 + 11 + 15 + 10 + 8
+    assert len(jobs) == 33 * 6 + 14 + 11 + 17 + 10 + 8
     for row, task in jobs[::7]:  # a sample: every row is composed for the ledger
         config = conf.composed(recipes.overrides(row, task))
         assert len(config.seeds) == {"glue": 5, "e2e": 3, "alpaca": 1, "math": 1}[row.benchmark]
@@ -43,14 +43,14 @@ def test_an_ablations_settings_are_its_recipes() -> None:
 
 def test_a_table_without_a_recipe_is_named_apart_from_an_unknown_one() -> None:
     with pytest.raises(
-        SuiteError, match="table fourierft 2 has no row that the suite has an experiment for; known: lora"
+        SuiteError, match="table fourierft 4 has no row that the suite has an experiment for; known: fourierft 2"
     ):
-        reproduction.chosen_rows("fourierft", "2", {}, conf.PUBLISHED)
+        reproduction.chosen_rows("fourierft", "4", {}, conf.PUBLISHED)
     with pytest.raises(SuiteError, match="table fourierft 12 is unknown"):
         reproduction.chosen_rows("fourierft", "12", {}, conf.PUBLISHED)
 
 
 def test_a_row_with_an_experiment_must_have_targets() -> None:
     row = published.runnable(published.load())[0].model_copy(update={"targets": None})
-    with pytest.raises(SuiteError, match="a row of lora 2 has an experiment, so it must have targets"):
+    with pytest.raises(SuiteError, match="a row of fourierft 2 has an experiment, so it must have targets"):
         recipes.overrides(row)
