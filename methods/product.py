@@ -266,10 +266,11 @@ def _of_thin(of_out: Tensor | None, thin: Tensor, factors: Factors, needed: Fact
     if of_out is None:
         return None, None, None, None
     B, C, v = factors.B, factors.C, factors.v
-    of_inner = _times(of_out, _scaled(B, v))
+    of_inner = _times(of_out, _by_column(_scaled(B, v)))
     of_B = of_C = of_v = None
     if needed.B or needed.v:
-        summed = of_out.mT @ _inner(thin, C)  # over the rows: (S, d_out, r)
+        # Summed over the rows: (S, d_out, r). Taken as its transpose, which on a CPU is up to four times as fast.
+        summed = (_inner(thin, C).mT @ of_out).mT
         of_B = _scaled(summed, v) if needed.B else None
         of_v = (summed * B).sum(-1) if needed.v else None
     if needed.C:
@@ -295,6 +296,11 @@ def _inner(hidden: Tensor, C: Tensor | None) -> Tensor:
 
 def _scaled(B: Tensor, v: Tensor | None) -> Tensor:
     return B if v is None else B * v[..., None]
+
+
+def _by_column(matrix: Tensor) -> Tensor:
+    """Return a thin matrix (S, a, b) laid out column by column, which rows on a CPU are multiplied with faster."""
+    return matrix.mT.contiguous().mT if matrix.device.type == "cpu" else matrix
 
 
 def _times(rows: Tensor, matrix: Tensor) -> Tensor:
