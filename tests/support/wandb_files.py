@@ -1,6 +1,7 @@
 """What the tests of tracking share: nobody's login, and what W&B's offline files hold."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ import wandb
 @pytest.fixture(autouse=True)
 def nobody_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Hide the person's own W&B settings and login, and leave no W&B service behind."""
-    for name in ("MODE", "API_KEY", "BASE_URL", "SERVICE", "IDENTITY_TOKEN_FILE"):
+    for name in ("MODE", "API_KEY", "BASE_URL", "IDENTITY_TOKEN_FILE"):
         monkeypatch.delenv(f"WANDB_{name}", raising=False)
+    os.environ.pop("WANDB_SERVICE", None)  # for good: a fixture's service that was hidden is gone when it comes back
     for name in ("WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "NETRC"):
         monkeypatch.setenv(name, str(tmp_path / "nobody" / name))
     yield
