@@ -195,8 +195,8 @@ def test_an_experiment_composes_for_whatever_it_sweeps(file: Path) -> None:
     groups.setdefault("backbone", ["minilm"])
     groups.pop("targets", None)
     own = OmegaConf.load(file)
-    for values in itertools.product(*groups.values()):
-        chosen = dict(zip(groups, values, strict=True))
+    for number in range(max(map(len, groups.values()))):  # every value of each group, and not every product of them
+        chosen = {group: values[number % len(values)] for group, values in groups.items()}
         config = tiny.compose([f"experiment={file.stem}", *(f"{group}={value}" for group, value in chosen.items())])
         task = build(OmegaConf.to_container(config.task, resolve=True))
         plan._check_fit(job.read(config), task, built(config))  # refuses what cannot go together
