@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import transformers
 from accelerate import Accelerator
 from torch import Tensor, nn
 
@@ -16,6 +15,7 @@ from benchmarks.models import heads, quantization
 from benchmarks.tasks.base import Task
 from benchmarks.training import passes
 from benchmarks.training.passes import Batch
+from benchmarks.training.schedules import scheduler
 from benchmarks.training.settings import RunSettings, TrainSettings
 from methods.adapter import Adapter
 from methods.base import Method, Site, Tensors, kind
@@ -119,7 +119,7 @@ class RunGroup:
         # A group that trains nothing is stepped all the same, for its loss; an optimizer wants something to hold.
         groups = groups or [{"params": [nn.Parameter(torch.empty(0))], "lr": 0.0, "weight_decay": 0.0}]
         self._optimizer = optimizer_over(_joined(groups), settings.optimizer)
-        self._scheduler = transformers.get_scheduler(settings.schedule, self._optimizer, warmup, self.steps)
+        self._scheduler = scheduler(settings.schedule, self._optimizer, warmup, self.steps)
 
     def step(self, task: Task, batches: Sequence[Batch], epoch: int, alive: list[bool]) -> Tensor:
         """Train one step on the parts of a batch. Returns the (S,) losses.
