@@ -11,11 +11,12 @@ import transformers
 from support import tiny
 
 import methods
-from benchmarks.records import schema
+from benchmarks.records.schema import Record
 from benchmarks.tasks.embedded import e2e_nlg
 from benchmarks.tasks.scoring.e2e import e2e
 from benchmarks.training import decode
 from benchmarks.training.group import RunGroup
+from benchmarks.training.runner import run_job
 
 MORE = ("seeds=[0,1]", "train.schedule=constant", "method.dropout=0.1")
 
@@ -32,17 +33,28 @@ def job(method: str, gpt2: Path, restaurants: Path, root: Path, *overrides: str)
     return tiny.writing_job(method, gpt2, restaurants, root, *adapts, *rate, *overrides)
 
 
-def train(monkeypatch, method: str, *arguments, **settings) -> dict[int, schema.Record]:
+def train(monkeypatch, method: str, *arguments, **settings) -> dict[int, Record]:
     assert tiny.command_line(monkeypatch, job(method, *arguments, **settings)) == 0
     return tiny.read(arguments[2])
 
 
+@pytest.fixture(scope="module")
+def untrained(gpt2: Path, restaurants: Path, tmp_path_factory: pytest.TempPathFactory) -> Record:
+    root = tmp_path_factory.mktemp("untrained")
+    run_job(tiny.settings(job("none", gpt2, restaurants, root)))
+    return tiny.read(root)[0]
+
+
 @pytest.mark.parametrize("method", tiny.GENERATING)
 def test_a_method_learns_writes_and_is_scored(
-    method: str, gpt2: Path, restaurants: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: str,
+    untrained: Record,
+    gpt2: Path,
+    restaurants: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     written = train(monkeypatch, method, gpt2, restaurants, tmp_path)
-    untrained = train(monkeypatch, "none", gpt2, restaurants, tmp_path / "none")[0]
     assert len(written) == (1 if method == "none" else 2)  # nothing is drawn where nothing is trained
     for record in written.values():
         assert record.status == "finished", record.error
