@@ -1,8 +1,12 @@
 """What every method begins from: names of tensors, sizes of sites, and what a class that says nothing is taken for."""
 
+import itertools
+
+import pytest
 import torch
 
 from methods.base import Factors, Method, Site, delta, kind, sizes_of
+from methods.fourierft import FourierFT
 
 
 def test_a_tensors_kind_is_what_follows_the_last_dot_or_all_of_it() -> None:
@@ -34,3 +38,14 @@ def test_a_change_is_the_products_with_and_without_each_factor() -> None:
     assert torch.equal(W + delta(Factors(A, B, gain=vector), site), torch.diag(1 + vector) @ (W + B @ A))
     assert torch.equal(delta(Factors(delta=W), site), W)
     assert torch.equal(W + delta(Factors(delta=B @ A, gain=vector), site), torch.diag(1 + vector) @ (W + B @ A))
+
+
+@pytest.mark.parametrize("said", itertools.product((True, False), repeat=3))
+def test_a_method_trains_where_any_part_does(said: tuple[bool, bool, bool]) -> None:
+    names = ("adapts_sites", "trains_backbone", "trains_head")
+    made = type("Made", (Method,), dict(zip(names, said, strict=True)))()
+    assert made.trains == any(said)
+
+
+def test_one_frequency_is_enough() -> None:
+    assert FourierFT(frequencies=1, alpha=1.0).frequencies == 1
