@@ -40,7 +40,7 @@ def test_a_change_is_the_products_with_and_without_each_factor() -> None:
     assert torch.equal(W + delta(Factors(delta=B @ A, gain=vector), site), torch.diag(1 + vector) @ (W + B @ A))
 
 
-@pytest.mark.parametrize("said", itertools.product((True, False), repeat=3))
+@pytest.mark.parametrize("said", [*itertools.product((True, False), repeat=3)])
 def test_a_method_trains_where_any_part_does(said: tuple[bool, bool, bool]) -> None:
     names = ("adapts_sites", "trains_backbone", "trains_head")
     made = type("Made", (Method,), dict(zip(names, said, strict=True)))()
