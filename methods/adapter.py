@@ -125,11 +125,8 @@ class Adapter:
     def _adapt(self, together: dict[str, list[Site]]) -> None:
         """Let modules compute what their sites add, all at once where they are called with the same x."""
         modules = {name: self.model.get_submodule(name) for name in together}
-        makers = {name: self._map(modules[name], sites) for name, sites in together.items()}
+        maps = _Together({name: self._map(modules[name], sites) for name, sites in together.items()})
         bases = {name: module.forward for name, module in modules.items()}
-        waiting: dict[str, Tensor] = {}  # outputs that were computed with another module's
-        of: list[Tensor] = []  # the x that they are outputs of
-        apart: set[str] = set()  # those that turned out to take another x
 
         def forward(x: Tensor, *, name: str) -> Tensor:
             if self._original:
@@ -139,18 +136,7 @@ class Adapter:
                     f"{name} is applied to {len(x)} rows, but the batch has {self._rows}: "
                     "a backbone that shares activations between rows cannot be trained in groups; leave that map out"
                 )
-            same = bool(of) and of[0] is x
-            if name in waiting and not same:  # its names mislead: another x reaches it, such as an encoder's
-                apart.add(name)
-            if not (name in waiting and same):
-                of[:] = [x]
-                waiting.clear()
-                now = [name] if apart else list(makers)
-                waiting.update(zip(now, adapted(x, [makers[each](x) for each in now]), strict=True))
-            output = waiting.pop(name)
-            if not waiting:
-                of.clear()
-            return output
+            return maps.output(name, x)
 
         for name, module in modules.items():
             module.forward = partial(forward, name=name)
@@ -170,6 +156,28 @@ class Adapter:
             return Map(parts, weight, module.bias, base(x) if weight is None else None)
 
         return made
+
+
+class _Together:
+    """Maps that are called with the same x, one after the other: the first call computes all of them."""
+
+    def __init__(self, made: dict[str, Callable[[Tensor], Map]]) -> None:
+        self._made, self._apart = made, False
+        self._x: Tensor | None = None
+        self._waiting: Tensors = {}  # outputs for x that were computed with another one's
+
+    def output(self, name: str, x: Tensor) -> Tensor:
+        """Return a map's output for x."""
+        if name in self._waiting and x is not self._x:  # its names mislead: another x reaches it, such as an encoder's
+            self._apart = True
+        if name not in self._waiting or x is not self._x:
+            now = [name] if self._apart else list(self._made)
+            outputs = adapted(x, [self._made[each](x) for each in now])
+            self._x, self._waiting = x, dict(zip(now, outputs, strict=True))
+        output = self._waiting.pop(name)
+        if not self._waiting:
+            self._x = None
+        return output
 
 
 def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:

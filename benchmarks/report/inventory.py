@@ -71,7 +71,7 @@ def conflicts() -> Page:
     others = [name for name in conf.options("recipe") if name.rpartition("-")[2] in _READINGS]
     lines = [(name, *difference) for name in others for difference in _apart(name.rpartition("-")[0], name)]
     headings = ("recipe", "setting", "without it", "with it")
-    columns = [text_column(name, cells) for name, cells in zip(headings, zip(*lines, strict=True), strict=True)]
+    columns = [text_column(name, [line[place] for line in lines]) for place, name in enumerate(headings)]
     return Page(columns, "Where sources disagree: recipe=NAME", [f"{name}: {_why(name)}" for name in others])
 
 
