@@ -1,5 +1,6 @@
 """The command that makes the page: what it writes, that it is the committed one, and bad input as one line."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def test_the_committed_page_is_what_the_committed_records_give(tmp_path: Path, m
 
 def test_the_committed_page_holds_what_it_is_to_hold() -> None:
     page = (RESULTS / "report.html").read_text()
+    told = re.search(r'id="provenance".*?</section>', page, re.DOTALL)[0]
+    assert all(figure in told for figure in ("glue/rte", "86.6 (lora, from MNLI)", "71.5 (randlora)", "15.1"))
     for part in ("glue, minilm: main table", "VB-LoRA", "Tied-LoRA", "Which methods differ: glue, minilm", "peak MiB"):
         assert part in page
     for part in ("Tuned beside default", "Verdicts on published scores", "does not follow", "347841518301"):

@@ -13,7 +13,7 @@ from benchmarks import markup
 from benchmarks.analysis import verdicts
 from benchmarks.analysis.sheets import Sheet
 from benchmarks.papers.published import PublishedRow
-from benchmarks.report import inventory, names, verdict_table
+from benchmarks.report import inventory, names, provenance_table, verdict_table
 from benchmarks.report.page import sheet as of_sheet
 from benchmarks.report.page.parts import Block, Section, Table, table, table_of
 
@@ -32,6 +32,7 @@ def html(sheets: Sequence[Sheet], root: Path, published: Sequence[PublishedRow],
         *(of_sheet.section(sheet, root, published) for sheet in sheets),
         _verdicts(sheets, published),
         _ledger(ledger),
+        *([_provenance(published)] if published else []),
     ]
     figures = {figure.name: figure.spec for section in sections for block in section.blocks for figure in block.figures}
     scripts = [_bundle(), (_FOLDER / "page.js").read_text()]
@@ -92,6 +93,12 @@ def _ledger(path: Path) -> Section:
     made = table(title, columns, notes)
     origin = _LEDGER.format(path=f"{path.parent.name}/{path.name}")
     return Section("ledger", title, [Block("Ledger", [origin], tables=[made])], filters=_rows(made))
+
+
+def _provenance(published: Sequence[PublishedRow]) -> Section:
+    pages = provenance_table.overview(published)
+    blocks = [Block(page.title, tables=[table_of(page)], folded=True) for page in pages]
+    return Section("provenance", "Who ran the published figures", blocks)
 
 
 def _rows(made: Table) -> dict[str, list[tuple[str, str]]]:
