@@ -98,7 +98,7 @@ def _ledger(path: Path) -> Section:
 def _provenance(published: Sequence[PublishedRow]) -> Section:
     pages = provenance_table.overview(published)
     blocks = [Block(page.title, tables=[table_of(page)], folded=True) for page in pages]
-    return Section("provenance", "Who ran the published figures", blocks)
+    return Section("provenance", "Provenance", blocks)
 
 
 def _rows(made: Table) -> dict[str, list[tuple[str, str]]]:
