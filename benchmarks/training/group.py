@@ -149,11 +149,12 @@ class RunGroup:
 
     def _do(self, task: Task, batch: Batch) -> Tensor:
         """Go forward and backward through the model; add to the gradients, and return the runs' losses (S,)."""
-        with self._autocast:
-            logits = self.model(**batch.inputs).logits
-        losses = (task.loss(logits, batch.labels).view_as(batch.weights) * batch.weights).sum(1)
-        if losses.requires_grad:  # not where nothing is trained
-            losses.sum().backward()
+        with _in_one_order(self.accelerator.device):
+            with self._autocast:
+                logits = self.model(**batch.inputs).logits
+            losses = (task.loss(logits, batch.labels).view_as(batch.weights) * batch.weights).sum(1)
+            if losses.requires_grad:  # not where nothing is trained
+                losses.sum().backward()
         return losses.detach()
 
     def _can_be_recorded(self, method: Method, sites: list[Site]) -> bool:
@@ -237,6 +238,26 @@ def _drawn_heads(model: nn.Module, names: list[str], generators: list[torch.Gene
     """Draw each run's head from its generator, as transformers starts one."""
     std = model.config.initializer_range if names else 0.0
     return [{name: heads.init(model.get_submodule(name), std, g) for name in names} for g in generators]
+
+
+@contextmanager
+def _in_one_order(device: torch.device) -> Iterator[None]:
+    """Let a CPU's threads add what they add to one number in a fixed order, so that training again gives the same bits.
+
+    Otherwise the gradient of what is selected by index, such as a vector bank, is added up in the order in which the
+    threads come. On a GPU this is left alone: some kernels there have no fixed order to choose.
+    """
+    if device.type != "cpu":
+        yield
+        return
+    fill = torch.utils.deterministic.fill_uninitialized_memory
+    torch.utils.deterministic.fill_uninitialized_memory = False  # all that is read here is written first
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.utils.deterministic.fill_uninitialized_memory = fill
 
 
 def cast(model: nn.Module) -> None:

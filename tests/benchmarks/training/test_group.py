@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -33,7 +34,7 @@ from benchmarks.training.passes import Batch
 from benchmarks.training.runner import run_job
 from benchmarks.training.settings import RunSettings, TrainSettings
 from methods import dropout
-from methods.base import Tensors
+from methods.base import Tensors, digest
 from methods.sites import find_sites
 from methods.vb_lora import SELECTIONS
 
@@ -168,6 +169,27 @@ def assert_group_is_its_runs(bench: Bench, method: str, runs: list[RunSettings],
 @pytest.mark.parametrize("method", tiny.SHARING)
 def test_a_run_in_a_group_is_the_run_alone(method: str, probability: str, bench: Bench) -> None:
     assert_group_is_its_runs(bench, method, bench.runs(method, [0, 1, 2]), f"backbone.dropout={probability}")
+
+
+@pytest.mark.parametrize("method", tiny.KINDS)
+def test_a_step_repeated_on_several_threads_gives_the_same_bits(method: str, bench: Bench) -> None:
+    """At a rank at which threads share the work: what they add to one number must not depend on who comes first."""
+    wide = ["method.rank=64"] if method != "fourierft" else []
+    group, task, splits, _ = bench.group(method, bench.runs(method, [0, 1, 2]), *wide)
+    batches = splits["train"].batches([np.arange(8)] * 3, 1, group.accelerator)
+    before = copy.deepcopy(group.state())
+    seen = set()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        for _ in range(20):
+            group.restore(copy.deepcopy(before))
+            group.step(task, batches, 0, [True] * 3)
+            moments = [state["exp_avg"].flatten() for state in group.state()["optimizer"]["state"].values()]
+            seen.add(digest(torch.cat(moments)))
+    finally:
+        torch.set_num_threads(threads)
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize("method", ["head", *tiny.KINDS])
