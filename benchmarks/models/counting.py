@@ -1,15 +1,14 @@
 """Counts what a run trains and stores, with the ``init`` and ``pack`` that training and saving use."""
 
 import json
-import tempfile
-from pathlib import Path
 
-import safetensors.torch
 import torch
 from torch import nn
 
 from benchmarks.records.schema import Parameters
 from methods.base import Method, Site, Tensors
+
+_DTYPES = {torch.float32: "F32", torch.uint16: "U16", torch.uint8: "U8"}  # as a safetensors file's header calls them
 
 
 def count(method: Method, model: nn.Module, head: list[str], sites: list[Site]) -> Parameters:
@@ -24,7 +23,7 @@ def count(method: Method, model: nn.Module, head: list[str], sites: list[Site]) 
         trained=sum(tensor.numel() for tensor in initial.values()),
         stored=method.stored_parameters(initial),
         head=sum(p.numel() for p in heads.values()),
-        adapter_bytes=_size(initial) if method.trains_backbone else _bytes(method.pack(initial)),
+        adapter_bytes=_bytes(initial if method.trains_backbone else method.pack(initial)),
         head_bytes=_bytes(heads),
     )
 
@@ -34,21 +33,11 @@ def head_of(model: nn.Module, names: list[str]) -> Tensors:
     return {f"{name}.{k}": p for name in names for k, p in model.get_submodule(name).named_parameters()}
 
 
-def _size(tensors: Tensors) -> int:
-    """Return the bytes of a file with these tensors in float32, computed, since a whole backbone is slow to write."""
-    header, end = {}, 0
-    for name, tensor in sorted(tensors.items()):
-        start, end = end, end + 4 * tensor.numel()
-        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [start, end]}
-    described = len(json.dumps(header, separators=(",", ":")).encode())
-    return 8 + described + -described % 8 + end
-
-
 def _bytes(tensors: Tensors) -> int:
-    """Return the bytes of a file with tensors of these shapes and types, by writing one."""
-    if not tensors:
-        return 0
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "adapter.safetensors"
-        safetensors.torch.save_file({name: torch.zeros(t.shape, dtype=t.dtype) for name, t in tensors.items()}, file)
-        return file.stat().st_size
+    """Return the bytes that a safetensors file with such tensors has; a whole backbone's would be slow to write."""
+    header, end = {}, 0
+    for name, tensor in sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])):
+        start, end = end, end + tensor.dtype.itemsize * tensor.numel()
+        header[name] = {"dtype": _DTYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
+    described = len(json.dumps(header, separators=(",", ":")).encode())
+    return 8 + described + -described % 8 + end if header else 0

@@ -5,13 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-import safetensors.torch
 from omegaconf import OmegaConf
 
 import methods
 from benchmarks import conf, markup
 from benchmarks.errors import SuiteError
-from benchmarks.models import counting
 from benchmarks.papers import ledger, published
 from benchmarks.papers.ledger import Entry
 from benchmarks.report import ledger_table
@@ -142,12 +140,6 @@ def test_where_a_paper_and_its_script_disagree_both_have_a_recipe() -> None:
     own, script = (conf.composed([*chosen, *more]) for more in ([], ["recipe=llama2-13b/vb_lora-script"]))
     made = [method_of(job.read(config)) for config in (own, script)]
     assert [(method.rank, method.vectors) for method in made] == [(6, 2048), (4, 4096)]
-
-
-def test_a_whole_backbones_file_is_counted_without_writing_it(bert: Path, tmp_path: Path) -> None:
-    tensors = safetensors.torch.load_file(bert / "model.safetensors")
-    safetensors.torch.save_file(tensors, tmp_path / "whole.safetensors")
-    assert counting._size(tensors) == (tmp_path / "whole.safetensors").stat().st_size
 
 
 @pytest.mark.parametrize(
