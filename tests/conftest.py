@@ -1,5 +1,6 @@
 """Small random backbones and a small directory of data; heavy packages are imported by the tests that need them."""
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -13,6 +14,18 @@ from filelock import FileLock
 
 if TYPE_CHECKING:
     from support.hub import Hub
+
+
+_frozen: set[str] = set()  # the modules whose objects no collection looks at any more
+
+
+@pytest.fixture(autouse=True)
+def packages_are_no_garbage() -> None:
+    """Spare collections, of which every job makes one, the half a million objects that torch and its like hold."""
+    if len(sys.modules) > len(_frozen) + 50:
+        gc.collect()
+        gc.freeze()
+        _frozen.update(sys.modules)
 
 
 @pytest.fixture(scope="session")

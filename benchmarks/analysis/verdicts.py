@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -105,7 +106,7 @@ def _verdict(row: PublishedRow, score: str, candidates: Sequence[Record]) -> Ver
     runs = [run for run in candidates if run.task == task and run.targets in (row.target_names, NO_TARGETS)]
     if not runs:
         return Verdict(**facts, runs=0, ruling="not run", reason="no record")
-    recipe = recipe_of(job.read(conf.composed(recipes.overrides(row, task))))
+    recipe = _recipe(tuple(recipes.overrides(row, task)))
     right, reasons = _sorted_out(runs, row, score, recipe)
     cells = [_scored(cell, row, score) for cell in _cells(right, recipe)]
     whole = [cell[: recipe.seeds] for cell in cells if len(cell) >= recipe.seeds]
@@ -129,6 +130,11 @@ def _verdict(row: PublishedRow, score: str, candidates: Sequence[Record]) -> Ver
         ruling, over = "not comparable", "the paper's score is of the best epoch, and ours of the last"
     facts |= {"measured": interval.value, "low": interval.low, "high": interval.high}
     return Verdict(**facts, runs=len(best), ruling=ruling, reason=over)
+
+
+@cache  # since papers print each other's rows
+def _recipe(overrides: tuple[str, ...]) -> Recipe:
+    return recipe_of(job.read(conf.composed([*overrides])))
 
 
 def recipe_of(settings: JobSettings) -> Recipe:

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,12 @@ def test_a_method_composes_and_builds(name: str) -> None:
     assert all(rate >= 0 for rate in (rates.values() if isinstance(rates, dict) else [rates]))
 
 
+@cache
+def usual(method: str) -> Method:
+    """Return a method with the settings that it has on every backbone that has no recipe of its own."""
+    return built(composed("encoder", method))
+
+
 @pytest.mark.parametrize("name", names("backbone"))
 def test_a_backbone_composes_and_every_method_fits_it(name: str) -> None:
     config = composed(backbone=name)
@@ -103,7 +110,8 @@ def test_a_backbone_composes_and_every_method_fits_it(name: str) -> None:
     model = backbones.on_meta(config.backbone.shape, Classification if head else Generation)
     assert all(model.get_submodule(part) is not None for part in head)
     layers = config.backbone.shape.num_hidden_layers
-    made = [built(composed(name, method)) for method in methods.find()]
+    recipes = [path.removeprefix(f"{name}/") for path in names("recipe")]
+    made = [built(composed(name, method)) if method in recipes else usual(method) for method in methods.find()]
     for targets in config.backbone.targets.values():
         sites = find_sites(model, list(targets), head, config.backbone.fused)
         assert len(sites) == layers * len(targets)

@@ -1,5 +1,6 @@
 """Runs made up for tests that follow the recipe of a published row."""
 
+from functools import cache
 from typing import Any
 
 from support.record_factory import make_record
@@ -10,6 +11,17 @@ from benchmarks.papers import published, recipes
 from benchmarks.papers.published import PublishedRow
 from benchmarks.records.schema import Record, Start
 from benchmarks.training import job
+from benchmarks.training.settings import JobSettings
+
+
+@cache
+def _rows() -> list[PublishedRow]:
+    return published.runnable(published.load())
+
+
+@cache
+def _settings(overrides: tuple[str, ...]) -> JobSettings:
+    return job.read(conf.composed([*overrides]))
 
 
 def row_of(backbone: str, method: str, targets: str = "qv", **facts: Any) -> PublishedRow:
@@ -17,7 +29,7 @@ def row_of(backbone: str, method: str, targets: str = "qv", **facts: Any) -> Pub
     setting = (backbone, method, targets)
     rows = [
         row
-        for row in published.runnable(published.load())
+        for row in _rows()
         if (row.backbone, row.method, row.target_names) == setting and row.variant == facts.get("variant")
     ]
     rows = [row for row in rows if "source" in facts or row.source in ("vb_lora", "lora_xs")]
@@ -37,7 +49,7 @@ def run_of(
 ) -> Record:
     """Return a run's record by the row's recipe, VB-LoRA's on roberta-large unless given; ``score`` is x100."""
     row = row or row_of("roberta-large", "vb_lora")
-    settings = job.read(conf.composed(recipes.overrides(row, task)))
+    settings = _settings(tuple(recipes.overrides(row, task)))
     targets = settings.target_names() if methods.find()[row.method].adapts_sites else []
     config = settings.run_config(settings.method, targets) | {"seed": seed, "precision": "bf16"}
     changes = facts.pop("config", {})

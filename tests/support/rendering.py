@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 from support.record_factory import make_record, save
 
@@ -84,9 +85,13 @@ def render(root, published=PUBLISHED) -> list[Path]:
     return tables.render(tables.sheets_below(root), root, published)
 
 
-def rendered(root, *records, name="glue-embedded-minilm", published=PUBLISHED) -> str:
+def rendered(root, *records, name="glue-embedded-minilm", published=PUBLISHED, drawn=False) -> str:
+    """Return the text of a sheet's file; figures take long, so they are drawn only where they are asked for."""
     save(root, *records)
-    render(root, published)
+    with pytest.MonkeyPatch.context() as patch:
+        if not drawn:
+            patch.setattr(tables, "_drawn", lambda sheet, root, stem: [])
+        render(root, published)
     return (root / "tables" / f"{name}.md").read_text()
 
 

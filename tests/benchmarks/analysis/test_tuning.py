@@ -194,7 +194,8 @@ def test_the_table_shows_default_beside_tuned_and_the_cost(tmp_path: Path) -> No
 def test_every_other_part_of_a_table_is_as_without_a_tuning(tmp_path: Path) -> None:
     plain = [*seeds([0.8, 0.9]), *(tried(seed, [(0.5, 0.5)], method="beta") for seed in (0, 1))]
     others = [tried(seed, [(0.9, 0.9)], 3.0, method="beta") for seed in (0, 1)]
-    without, among = grids(rendered(tmp_path / "a", *plain)), grids(rendered(tmp_path / "b", *plain, *others))
+    without = grids(rendered(tmp_path / "a", *plain, drawn=True))
+    among = grids(rendered(tmp_path / "b", *plain, *others, drawn=True))
     assert among[:3] == without
     a, b = (tmp_path / root / "figures" / "glue-embedded-minilm.png" for root in "ab")
     assert a.read_bytes() == b.read_bytes()
