@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 from support.adapter_factory import leave
 from support.hub_upload import uploads
@@ -21,10 +23,10 @@ def test_without_out_it_lies_beside_the_adapter(bert: Path, tmp_path: Path, caps
     assert (directory.parent / "peft" / "adapter_config.json").is_file()
 
 
-def push(directory: Path, address: str, *more: str, token: str = "hf_x") -> subprocess.CompletedProcess[str]:
+def push(directory: Path, address: str, *more: str) -> subprocess.CompletedProcess[str]:
     """Export and send in a process of its own, since the hub's client reads its address when it is imported."""
     command = [sys.executable, "scripts/export.py", str(directory), "--to", "peft", "--push", "me/adapter", *more]
-    environment = os.environ | {"HF_ENDPOINT": address, "HF_TOKEN": token, "HF_HUB_DISABLE_XET": "1"}
+    environment = os.environ | {"HF_ENDPOINT": address, "HF_TOKEN": "hf_x", "HF_HUB_DISABLE_XET": "1"}
     environment |= {"HF_HOME": str(directory.parent / "hf"), "PYTHONPATH": str(ROOT)}
     environment.pop("HF_HUB_OFFLINE", None)
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -45,14 +47,33 @@ def test_what_is_sent_is_what_was_written(bert: Path, tmp_path: Path) -> None:
         assert 'from_pretrained(backbone, "me/adapter")' in (out / "README.md").read_text()
 
 
-def test_a_hub_that_refuses_is_one_line_and_loses_nothing(bert: Path, tmp_path: Path) -> None:
-    directory = leave("lora", bert, tmp_path)
+@pytest.fixture
+def sends(machine: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Give what exports and sends to a hub's address within this process, by the hub's client."""
+    constants = huggingface_hub.constants
+
+    def send(directory: Path, address: str) -> int:
+        for name, value in (("ENDPOINT", address), ("HF_HUB_OFFLINE", False), ("HF_HUB_DISABLE_XET", True)):
+            monkeypatch.setattr(constants, name, value)
+        monkeypatch.setenv("HF_TOKEN", "hf_x")
+        huggingface_hub.close_session()
+        out = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path)]
+        try:
+            return export.main([str(directory), "--to", "peft", "--push", "me/adapter", *out])
+        finally:
+            huggingface_hub.close_session()
+
+    return send
+
+
+def test_a_hub_that_refuses_is_one_line_and_loses_nothing(
+    sends: Callable[..., int], bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     with uploads(refusing=401) as hub:
-        done = push(directory, hub.address, "--out", str(out), "--cache", str(tmp_path))
-    assert done.returncode == 2
+        assert sends(leave("lora", bert, tmp_path), hub.address) == 2
     reason = "the hub asks who you are: log in with `hf auth login`, or set HF_TOKEN to a token that has not expired"
-    assert done.stderr == f"error: cannot send {out} to me/adapter: {reason}; the folder is whole\n"
+    assert capsys.readouterr().err == f"error: cannot send {out} to me/adapter: {reason}; the folder is whole\n"
     assert sorted(file.name for file in out.iterdir()) == [
         "README.md",
         "adapter_config.json",
@@ -60,11 +81,12 @@ def test_a_hub_that_refuses_is_one_line_and_loses_nothing(bert: Path, tmp_path: 
     ]
 
 
-def test_a_hub_that_is_not_there_is_one_line(bert: Path, tmp_path: Path) -> None:
-    directory = leave("lora", bert, tmp_path)
-    done = push(directory, "http://127.0.0.1:9", "--out", str(tmp_path / "out"), "--cache", str(tmp_path))
-    *_, line = done.stderr.splitlines()  # after what the hub's client says of its tries
-    assert done.returncode == 2 and line.startswith("error: cannot send") and line.endswith("the folder is whole")
+def test_a_hub_that_is_not_there_is_one_line(
+    sends: Callable[..., int], bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sends(leave("lora", bert, tmp_path), "http://127.0.0.1:9") == 2
+    *_, line = capsys.readouterr().err.splitlines()  # after what the hub's client says of its tries
+    assert line.startswith("error: cannot send") and line.endswith("the folder is whole")
 
 
 @pytest.mark.parametrize(
