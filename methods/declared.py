@@ -22,8 +22,8 @@ def facts(name: str) -> dict[str, Any]:
 def title(name: str) -> str:
     """Return the method's name as its paper prints it, with which the docstring of methods/``name``.py begins.
 
-    "VB-LoRA: Li, Han and Ji, ..." gives VB-LoRA. Where the docstring begins otherwise, as a baseline's does, it is
-    ``name``. Raises MethodError for a file that is absent or cannot be read.
+    "VB-LoRA: Li, Han and Ji, ..." gives VB-LoRA, and "1LoRA: ..." gives 1LoRA, of one_lora. Where the docstring begins
+    otherwise, as a baseline's does, it is ``name``. Raises MethodError for a file that is absent or cannot be read.
     """
     printed = (ast.get_docstring(_parsed(name)) or "").partition(":")[0]
     return printed if _letters(printed) == _letters(name) else name
@@ -38,7 +38,8 @@ def source(name: str) -> str:
 
 
 def _letters(text: str) -> str:
-    return "".join(character for character in text.lower() if character.isalnum())
+    """Return a name's letters. A 1 is spelt out, since no file of Python's begins with a digit."""
+    return "".join(character for character in text.lower().replace("1", "one") if character.isalnum())
 
 
 def _parsed(name: str) -> ast.Module:

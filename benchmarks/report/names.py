@@ -12,7 +12,7 @@ from methods.errors import MethodError
 
 INK = "#000000"  # drawn in the colour of text where that is not black
 # Okabe and Ito's colours, which colour-blind readers can tell apart, without the yellow, which is hard to see on white;
-# then seven of Tol's.
+# then of Tol's.
 COLOURS = (
     "#0072B2",
     "#D55E00",
@@ -28,6 +28,7 @@ COLOURS = (
     "#117733",
     "#663333",
     "#004488",
+    "#222255",
 )
 # These come first, so that a new method does not change how figures of them look.
 _FIRST = ("lora", "lora_xs", "tied_lora", "vb_lora", "vera")
@@ -83,7 +84,7 @@ def _named(page: Page) -> Page:
 def styles(methods: Iterable[str]) -> dict[str, Style]:
     """Return the style of each method. Those of conf/method have the same one in every figure.
 
-    There are 14 colours. A figure that gives places 8 markers tells 112 methods apart.
+    There are 15 colours. A figure that gives places 8 markers tells 120 methods apart.
     """
     known = conf.options("method")
     baseline = [name for name in known if baselines.role(name)]

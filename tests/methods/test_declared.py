@@ -53,7 +53,9 @@ def test_a_file_that_cannot_be_read_is_one_line(source: bytes | None, reason: st
 
 def test_a_title_is_what_the_docstring_begins_with_if_it_is_the_methods_name(folder: Path) -> None:
     (folder / "new_one.py").write_text('"""New-One: someone, 2030."""\n')
+    (folder / "one_more.py").write_text('"""1-More: someone, 2030."""\n')
     (folder / "other.py").write_text('"""A method that is new: see there."""\n')
-    assert [declared.title(name) for name in ("new_one", "other", "vb_lora")] == ["New-One", "other", "VB-LoRA"]
+    assert [declared.title(name) for name in ("new_one", "one_more", "other")] == ["New-One", "1-More", "other"]
+    assert declared.title("vb_lora") == "VB-LoRA"
     with pytest.raises(MethodError, match=r"methods/absent\.py does not read"):
         declared.title("absent")

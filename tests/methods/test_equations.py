@@ -19,6 +19,7 @@ from methods.fourierft import FourierFT
 from methods.lora import LoRA
 from methods.lora_fa import LoRAFA
 from methods.lora_xs import LoRAXS
+from methods.one_lora import OneLoRA
 from methods.pissa import STARTS, PiSSA
 from methods.randlora import RandLoRA
 from methods.tied_lora import TiedLoRA
@@ -123,6 +124,11 @@ def lora_fa(method, W0, t, frozen):
     return {s: method.alpha / method.rank * t[f"{s}.B"] @ frozen[f"{s}.A"] for s in SITES}
 
 
+def one_lora(method, W0, t, frozen):
+    """2503.08333: the sum of the features, times b."""
+    return {s: t[f"{s}.b"].outer(torch.ones(len(W0[s].T), dtype=torch.float64)) for s in SITES}
+
+
 def pissa(method, W0, t, frozen):
     """2404.02948: W_res + B A for W0, where A and B begin as factors of what W_res lacks."""
     changes, r = {}, method.rank
@@ -207,6 +213,7 @@ CASES = {
     "tinylora, ntie": (TinyLoRA(rank=2, length=5, ntie=3), tinylora),
     "uni_lora": (UniLoRA(rank=2, length=20), uni_lora),
     "lora_fa": (LoRAFA(rank=3, alpha=16), lora_fa),
+    "one_lora": (OneLoRA(), one_lora),
     **{f"pissa, {start}": (PiSSA(rank=3, start=start), pissa) for start in STARTS},
     "vb_lora, topk 3": (VBLoRA(rank=2, vectors=5, vector_length=8, topk=3), vb_lora),
 }

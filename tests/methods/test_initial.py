@@ -12,6 +12,7 @@ from methods.fourierft import FourierFT
 from methods.lora import LoRA
 from methods.lora_fa import LoRAFA
 from methods.lora_xs import LoRAXS
+from methods.one_lora import OneLoRA
 from methods.pissa import STARTS, PiSSA
 from methods.randlora import RandLoRA
 from methods.tied_lora import TiedLoRA
@@ -153,6 +154,15 @@ def test_lora_fas_frozen_a_begins_as_loras() -> None:
     frozen = LoRAFA(rank=8, alpha=16).frozen([WIDE, TALL])
     assert is_uniform(frozen["wide.A"], 300**-0.5) and is_uniform(frozen["tall.A"], 200**-0.5)
     assert not initial(LoRAFA(rank=8, alpha=16))["wide.B"].any()
+
+
+def test_one_loras_a_is_ones_and_b_is_zero() -> None:
+    method = OneLoRA()
+    drawn = initial(method)
+    assert {name: len(tensor) for name, tensor in drawn.items()} == {"wide.b": 200, "tall.b": 400}
+    assert not any(tensor.any() for tensor in drawn.values())
+    factors = method.factors(drawn, method.frozen([WIDE, TALL]), [WIDE, TALL])
+    assert torch.equal(factors["wide"].A, torch.ones(1, 300)) and torch.equal(factors["tall"].A, torch.ones(1, 200))
 
 
 @pytest.mark.parametrize("start", STARTS)
