@@ -22,6 +22,7 @@ from methods.lora_xs import LoRAXS
 from methods.one_lora import OneLoRA
 from methods.pissa import STARTS, PiSSA
 from methods.randlora import RandLoRA
+from methods.svft import SVFT
 from methods.tied_lora import TiedLoRA
 from methods.tinylora import TinyLoRA
 from methods.uni_lora import UniLoRA
@@ -198,6 +199,24 @@ def fourierft(method, W0, t, frozen):
     return changes
 
 
+def svft(method, W0, t, frozen):
+    """2405.19597, equation 1: U (Sigma + M) V^T for W0, M_ij = 0 for |i - j| > d, or but for random places."""
+    changes = {}
+    for s in SITES:
+        U, Sigma, Vt = (torch.tensor(part) for part in np.linalg.svd(W0[s].numpy(), full_matrices=False))
+        sign = torch.sign((U * frozen[f"{s}.B"]).sum(0))  # a pair may have either
+        U, Vt, n, d = U * sign, sign[:, None] * Vt, len(Sigma), method.off_diagonals
+        places = [(i, j) for i in range(n) for j in range(n) if abs(i - j) <= d]
+        if method.pattern == "random":
+            assert len(places) == len(set(frozen[f"{n}x{n}"].tolist()))
+            places = [divmod(place, n) for place in frozen[f"{n}x{n}"].tolist()]
+        M = torch.zeros(n, n, dtype=torch.float64)
+        for (i, j), m in zip(places, t[f"{s}.M"], strict=True):
+            M[i, j] = m
+        changes[s] = U @ (torch.diag(Sigma) + M) @ Vt - W0[s]
+    return changes
+
+
 CASES = {
     "dora": (DoRA(rank=3, alpha=16), dora),
     "lora": (LoRA(rank=3, alpha=16), lora),
@@ -209,6 +228,9 @@ CASES = {
     "fourierft": (FourierFT(frequencies=12, alpha=30), fourierft),
     "randlora": (RandLoRA(rank=3, scale=0.2), randlora),
     "randlora, whole terms": (RandLoRA(rank=4, scale=0.2), randlora),
+    "svft, plain": (SVFT(), svft),
+    "svft, banded": (SVFT(off_diagonals=2), svft),
+    "svft, random": (SVFT(pattern="random", off_diagonals=2), svft),
     "tinylora": (TinyLoRA(rank=3, length=4), tinylora),
     "tinylora, ntie": (TinyLoRA(rank=2, length=5, ntie=3), tinylora),
     "uni_lora": (UniLoRA(rank=2, length=20), uni_lora),

@@ -15,6 +15,7 @@ from methods.lora_xs import LoRAXS
 from methods.one_lora import OneLoRA
 from methods.pissa import STARTS, PiSSA
 from methods.randlora import RandLoRA
+from methods.svft import SVFT
 from methods.tied_lora import TiedLoRA
 from methods.tinylora import TinyLoRA
 from methods.uni_lora import UniLoRA
@@ -148,6 +149,33 @@ def test_ntie_divides_the_number_of_maps() -> None:
         TinyLoRA(rank=2, length=0)
     with pytest.raises(MethodError, match="rank must be at most 200 for the SVD of wide"):
         initial(TinyLoRA(rank=201, length=5))
+
+
+@pytest.mark.parametrize(("pattern", "d", "entries"), [("banded", 0, 200), ("banded", 2, 994), ("random", 0, 200)])
+def test_svfts_m_is_zero_and_has_the_entries_of_its_pattern(pattern: str, d: int, entries: int) -> None:
+    method = SVFT(pattern=pattern, off_diagonals=d)
+    drawn = initial(method)
+    assert drawn.keys() == {"wide.M", "tall.M"}
+    assert all(len(M) == entries and not M.any() for M in drawn.values())
+    frozen = method.frozen([WIDE, TALL])
+    torch.testing.assert_close(frozen["wide.B"].T @ frozen["wide.B"], torch.eye(200), rtol=0, atol=1e-5)
+    ones = {name: torch.ones_like(M) for name, M in drawn.items()}
+    C = method.factors(ones, frozen, [WIDE, TALL])["tall"].C
+    M = torch.diag(C) if C.ndim == 1 else C
+    assert M.count_nonzero() == entries
+    rows, columns = M.nonzero(as_tuple=True)
+    furthest = (rows - columns).abs().max()
+    assert furthest == d if pattern == "banded" else furthest > 100
+
+
+def test_svfts_pattern_is_known_and_its_off_diagonals_are_there() -> None:
+    assert len(initial(SVFT(off_diagonals=199))["wide.M"]) == 200 * 200
+    with pytest.raises(MethodError, match=r"off_diagonals must be at most 199 on wide \(200 x 300\), got 200"):
+        initial(SVFT(off_diagonals=200))
+    with pytest.raises(MethodError, match="off_diagonals must be at least 0, got -1"):
+        SVFT(off_diagonals=-1)
+    with pytest.raises(MethodError, match="pattern must be one of banded, random, got top_k"):
+        SVFT(pattern="top_k")
 
 
 def test_lora_fas_frozen_a_begins_as_loras() -> None:

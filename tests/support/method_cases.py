@@ -16,6 +16,7 @@ CONF = Path(__file__).parents[2] / "conf" / "method"
 # By name: a method's file, and what the case changes in it. A way to train that the file leaves unused is a case too.
 CASES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in find()}
 CASES |= {f"vb_lora, {selection}": ("vb_lora", {"selection": selection}) for selection in SELECTIONS}
+CASES |= {"svft, random": ("svft", {"pattern": "random", "off_diagonals": 3})}
 # The linear maps of ``bert`` without its head.
 TARGETS = ["query", "key", "value", "attention.output.dense", "intermediate.dense", "output.dense"]
 

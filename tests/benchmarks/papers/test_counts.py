@@ -26,6 +26,7 @@ from methods.lora import LoRA
 from methods.lora_xs import LoRAXS
 from methods.randlora import RandLoRA
 from methods.sites import find_sites
+from methods.svft import SVFT
 from methods.tied_lora import TiedLoRA
 from methods.tinylora import TinyLoRA
 from methods.vb_lora import VBLoRA
@@ -201,3 +202,41 @@ def test_counts_in_pefts_own_comparison_follow(compared):
     sites = [Site(*each, weight=lambda: pytest.fail("a count needs no weight")) for each in sides]
     assert row.target_names == "q_proj,v_proj" and row.rank == getattr(method, "rank", None)
     assert stored(method, sites) == row.parameters == count
+
+
+# SVFT's table 1. Of each backbone: its layers, hidden size, and the sides of the heads of queries, of keys and of the
+# feed-forward part.
+SIDES = {
+    "gemma-2b": (18, 2048, 2048, 256, 16384),
+    "gemma-7b": (28, 3072, 4096, 4096, 24576),
+    "llama3-8b": (32, 4096, 4096, 1024, 14336),
+}
+SEVEN, FIVE, FOUR = "q k v o gate up down", "q k v up down", "o gate up down"
+# By the backbone and what the row says: the method, the maps, what it stores, and whether the printed figure follows.
+SINGULAR = {
+    ("gemma-2b", "plain"): (SVFT(), SEVEN, 193_536, True),
+    ("gemma-2b", "random, d = 16"): (SVFT("random", 16), SEVEN, 6_352_416, True),
+    ("gemma-7b", "plain"): (SVFT(), FIVE, 430_080, True),  # printed for all seven, which have 602,112
+    ("gemma-7b", "random, d = 16"): (SVFT("random", 16), SEVEN, 19_816_384, True),
+    ("llama3-8b", "plain"): (SVFT(), FOUR, 524_288, False),
+    ("llama3-8b", "random, d = 12"): (SVFT("random", 12), FOUR, 13_087_232, True),
+}
+
+
+def decoder_sites(backbone, maps):
+    layers, hidden, queries, keys, between = SIDES[backbone]
+    sides = {"q": (hidden, queries), "k": (hidden, keys), "v": (hidden, keys), "o": (queries, hidden)}
+    sides |= {"gate": (hidden, between), "up": (hidden, between), "down": (between, hidden)}
+    names = [(f"{layer}.{name}", *sides[name]) for layer in range(layers) for name in maps.split()]
+    return [Site(*each, weight=lambda: pytest.fail("a count needs no weight")) for each in names]
+
+
+def test_svfts_own_counts():
+    """Five of six follow, one of them on five maps a layer, where the paper says seven."""
+    rows = {(r.backbone, r.note): r for r in published.load() if r.source == "svft" and r.method == "svft"}
+    assert rows.keys() == SINGULAR.keys()
+    for key, (method, maps, count, follows) in SINGULAR.items():
+        assert stored(method, decoder_sites(key[0], maps)) == count
+        printed = rows[key].parameters_as_printed
+        assert (rounded(count, printed) == printed) == follows
+    assert stored(SVFT(), decoder_sites("gemma-7b", SEVEN)) == 602_112

@@ -50,7 +50,7 @@ def test_methods_have_hyperparameters_and_their_formula() -> None:
     assert by_name["vera"]["hyperparameters"].startswith("rank=256, d_initial=0.1, ")
     assert "lr={vector_bank:0.001,logits:0.01}" in by_name["vb_lora"]["hyperparameters"]
     again = {name: line["made again from"] for name, line in by_name.items() if line["made again from"] != "-"}
-    seeded, weighed = ("fourierft", "lora_fa", "randlora", "uni_lora", "vera"), ("lora_xs", "pissa", "tinylora")
+    seeded, weighed = ("fourierft", "lora_fa", "randlora", "uni_lora", "vera"), ("lora_xs", "pissa", "svft", "tinylora")
     assert again == dict.fromkeys(seeded, "projection_seed") | dict.fromkeys(weighed, "the weights")
 
 
@@ -64,7 +64,7 @@ def test_what_methods_can_do_is_what_they_say_of_themselves() -> None:
         assert ("merges" in can) == method.adapts_sites
         assert ("starts at zero" in can) == (method.adapts_sites and method.starts_at_zero)
     of_weights = {name for name, line in by_name.items() if line["needs W"] == "yes"}
-    assert of_weights == {"dora", "lora_xs", "pissa", "tinylora"}
+    assert of_weights == {"dora", "lora_xs", "pissa", "svft", "tinylora"}
 
 
 def test_where_sources_disagree_both_settings_are_listed() -> None:
