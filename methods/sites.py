@@ -29,7 +29,7 @@ def find_sites(model: nn.Module, targets: list[str], exclude: list[str], fused: 
     sites = list(_maps(model, exclude, fused or {}))
     for target in targets:
         if not any(_ends_with(site.name, target) for site in sites):
-            existing = sorted({_without_layer(site.name) for site in sites})
+            existing = sorted({without_layer(site.name) for site in sites})
             if not existing:
                 raise MethodError(f"target '{target}' names no linear map: this backbone has no nn.Linear or Conv1D")
             nearest = difflib.get_close_matches(target, existing, n=1, cutoff=0.0)
@@ -117,7 +117,7 @@ def _ends_with(name: str, target: str) -> bool:
     return f".{name}".endswith(f".{target}")
 
 
-def _without_layer(name: str) -> str:
+def without_layer(name: str) -> str:
     """Return what follows the number of the layer: "attention.query" for ``encoder.layer.0.attention.query``."""
     parts = name.split(".")
     numbers = [i for i, part in enumerate(parts) if part.isdigit()]

@@ -22,6 +22,7 @@ from methods.lora_xs import LoRAXS
 from methods.one_lora import OneLoRA
 from methods.pissa import STARTS, PiSSA
 from methods.randlora import RandLoRA
+from methods.rasa import RaSA
 from methods.svft import SVFT
 from methods.tied_lora import TiedLoRA
 from methods.tinylora import TinyLoRA
@@ -172,6 +173,16 @@ def tinylora(method, W0, t, frozen):
     return changes
 
 
+def rasa(method, W0, t, frozen):
+    """2503.12576: Delta W_i = [B_i B_S] diag(D_i) [A_i; A_S]. Of maps of several names each has a pool of its own."""
+    changes, own = {}, method.rank - method.shared_rank
+    for s in SITES:
+        D = t[f"{s}.D"]
+        private = t[f"{s}.B"] @ torch.diag(D[:own]) @ t[f"{s}.A"]
+        changes[s] = private + t[f"{s}.B_shared"] @ torch.diag(D[own:]) @ t[f"{s}.A_shared"]
+    return changes
+
+
 def randlora(method, W0, t, frozen):
     """2502.00987, equation 4: Delta W = sum_j B_j Lambda_j A Gamma_j of a W0 (D, d), D > d; appendix C.4: its scale."""
     changes, r = {}, method.rank
@@ -228,6 +239,8 @@ CASES = {
     "fourierft": (FourierFT(frequencies=12, alpha=30), fourierft),
     "randlora": (RandLoRA(rank=3, scale=0.2), randlora),
     "randlora, whole terms": (RandLoRA(rank=4, scale=0.2), randlora),
+    "rasa": (RaSA(rank=4, shared_rank=1, alpha=1), rasa),
+    "rasa, k of 3": (RaSA(rank=4, shared_rank=3, alpha=1), rasa),
     "svft, plain": (SVFT(), svft),
     "svft, banded": (SVFT(off_diagonals=2), svft),
     "svft, random": (SVFT(pattern="random", off_diagonals=2), svft),

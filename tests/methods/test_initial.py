@@ -15,6 +15,7 @@ from methods.lora_xs import LoRAXS
 from methods.one_lora import OneLoRA
 from methods.pissa import STARTS, PiSSA
 from methods.randlora import RandLoRA
+from methods.rasa import RaSA
 from methods.svft import SVFT
 from methods.tied_lora import TiedLoRA
 from methods.tinylora import TinyLoRA
@@ -149,6 +150,36 @@ def test_ntie_divides_the_number_of_maps() -> None:
         TinyLoRA(rank=2, length=0)
     with pytest.raises(MethodError, match="rank must be at most 200 for the SVD of wide"):
         initial(TinyLoRA(rank=201, length=5))
+
+
+def test_rasas_layers_share_the_ranks_that_each_gives_up_and_weigh_them() -> None:
+    method = RaSA(rank=8, shared_rank=2, alpha=12)
+    layers = [dataclasses.replace(WIDE, name=f"layer.{number}.wide") for number in range(3)]
+    sites = [*layers, dataclasses.replace(TALL, name="layer.0.tall")]
+    drawn = method.init(sites, torch.Generator().manual_seed(0))
+    pools = {name for name in drawn if name.endswith("_shared")}
+    assert pools == {f"layer.0.{own}.{side}_shared" for own in ("wide", "tall") for side in "AB"}
+    assert drawn["layer.0.wide.A_shared"].shape == (6, 300) and drawn["layer.0.tall.A_shared"].shape == (2, 200)
+    for name in ("layer.0.wide.A", "layer.2.wide.A", "layer.0.wide.A_shared"):
+        assert is_uniform(drawn[name], 300**-0.5)
+    assert not any(drawn[name].any() for name in drawn if ".B" in name)
+    assert drawn["layer.1.wide.D"].tolist() == 6 * [12 / 2 / 6] + 6 * [12 / 2 / 6]
+    assert drawn["layer.0.tall.D"].tolist() == 6 * [12 / 2 / 6] + 2 * [12 / 2 / 2]
+    factors = method.factors(drawn, {}, sites)
+    assert len(factors["layer.2.wide"].A) == 12
+    assert torch.equal(factors["layer.2.wide"].A[6:], drawn["layer.0.wide.A_shared"])
+    assert torch.equal(factors["layer.2.wide"].A[:6], drawn["layer.2.wide.A"])
+
+
+def test_rasas_shared_rank_leaves_each_layer_some_and_its_pools_have_one_shape() -> None:
+    for shared in (0, 4):
+        with pytest.raises(
+            MethodError, match=f"shared_rank must be at least 1 and less than the rank, 4, got {shared}"
+        ):
+            RaSA(rank=4, shared_rank=shared, alpha=1)
+    sites = [dataclasses.replace(WIDE, name="0.map"), dataclasses.replace(TALL, name="1.map")]
+    with pytest.raises(MethodError, match=r"maps that share ranks must have one shape, and 1\.map and 0\.map differ"):
+        RaSA(rank=4, shared_rank=1, alpha=1).init(sites, None)
 
 
 @pytest.mark.parametrize(("pattern", "d", "entries"), [("banded", 0, 200), ("banded", 2, 994), ("random", 0, 200)])
