@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from methods.base import Factors, Method, MethodError, Site, Tensors, delta
 from methods.dropout import RowDropout, Rows
-from methods.product import Map, Part, adapted
+from methods.product import Map, Part, adapted, scaled
 from methods.sites import frozen_weight, is_quantised, share_their_input, weight_view
 
 
@@ -50,9 +50,10 @@ class Adapter:
         return {name: tensor.detach()[index] for name, tensor in self.trained.items()}
 
     def merge(self, index: int = 0) -> None:
-        """Add the change of run ``index`` to the frozen weights; a run that was merged before is unmerged first.
+        """Add run ``index`` to the frozen weights and biases; a run that was merged before is unmerged first.
 
-        Raises MethodError for a quantised map, whose integers cannot hold the change.
+        Raises MethodError for a quantised map, whose integers cannot hold the change, and for a map without a bias that
+        is to get one.
         """
         self.unmerge()
         for site in self.sites:
@@ -61,15 +62,25 @@ class Adapter:
         frozen = {name: _cast(tensor, torch.float32) for name, tensor in self.frozen.items()}
         factors = self.method.factors(self.run(index), frozen, self.sites)
         for site in self.sites:
-            module = self.model.get_submodule(_module(site))
-            self._original.setdefault(_module(site), module.weight.detach().clone())
-            view = weight_view(module, site.start, site.out_features)
-            view.add_(delta(factors[site.name], site).to(view.dtype))
+            if factors[site.name].bias is not None and site.bias() is None:
+                raise MethodError(f"{site.name} has no bias that one could be merged into: leave it unmerged")
+        for site in self.sites:
+            name = _module(site)
+            view = weight_view(self.model.get_submodule(name), site.start, site.out_features)
+            self._add(f"{name}.weight", view, delta(factors[site.name], site))
+            if (bias := factors[site.name].bias) is not None:
+                whole = self.model.get_parameter(f"{name}.bias").detach()
+                self._add(f"{name}.bias", whole[site.start : site.start + site.out_features], bias)
+
+    def _add(self, name: str, view: Tensor, change: Tensor) -> None:
+        """Add a change to a view of a parameter of the model, which is kept as it was."""
+        self._original.setdefault(name, self.model.get_parameter(name).detach().clone())
+        view.add_(change.to(view.dtype))
 
     def unmerge(self) -> None:
-        """Restore the frozen weights, to the byte."""
-        for name, weight in self._original.items():
-            self.model.get_submodule(name).weight.data.copy_(weight)
+        """Restore the frozen weights and biases, to the byte."""
+        for name, original in self._original.items():
+            self.model.get_parameter(name).data.copy_(original)
         self._original = {}
 
     @contextmanager
@@ -136,10 +147,15 @@ class Adapter:
                     f"{name} is applied to {len(x)} rows, but the batch has {self._rows}: "
                     "a backbone that shares activations between rows cannot be trained in groups; leave that map out"
                 )
-            return maps.output(name, x)
+            return maps.output(name, self._scaled(x, together[name]))
 
         for name, module in modules.items():
             module.forward = partial(forward, name=name)
+
+    def _scaled(self, x: Tensor, sites: list[Site]) -> Tensor:
+        """Return x times what the one site of a module scales it by."""
+        gain = self._factors[sites[0].name].input_gain
+        return x if gain is None else scaled(x, gain)
 
     def _map(self, module: nn.Module, sites: list[Site]) -> Callable[[Tensor], Map]:
         """Return what makes of x a module's map, with what its sites add."""

@@ -14,10 +14,15 @@ from methods.errors import MethodError
 Tensors = dict[str, Tensor]
 
 
+def _no_bias() -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Site:
     """One adapted linear map y = W x; ``weight()`` returns the frozen W, (out_features, in_features), in float32.
 
+    ``bias()`` returns the frozen bias (out_features,) beside it, in float32, or None where the map has none.
     A module that computes several maps at once has several sites: ``module`` is then the module's name, and ``start``
     the first of its outputs that belongs to this site. Otherwise the site has the name of its module.
     """
@@ -28,14 +33,17 @@ class Site:
     weight: Callable[[], Tensor]
     module: str = ""
     start: int = 0
+    bias: Callable[[], Tensor | None] = _no_bias
 
 
 class Factors(NamedTuple):
-    """What a site makes of W x: (1 + gain) * (W x + v * (B (C (A x)))), or (1 + gain) * (W x + delta x).
+    """What a site makes of W x: (1 + gain) * (W z + v * (B (C (A z)))) + bias, or (1 + gain) * (W z + delta z) + bias.
 
-    A: (r, d_in). B: (d_out, r). C: (r,), (r, r) or None. v, gain: (d_out,) or None. A gain is kept as what it differs
-    from 1 by, which low precision would round away. delta: (d_out, d_in), a change of W that is no product of low rank;
-    A, B, C and v are None beside it, and it is None beside them.
+    z is (1 + input_gain) * x; the map's own bias stands beside it all. A: (r, d_in). B: (d_out, r). C: (r,), (r, r) or
+    None. v, gain, bias: (d_out,) or None. input_gain: (d_in,) or None; None where a module has several sites. A gain
+    is kept as what it differs from 1 by, which low precision would round away. delta: (d_out, d_in), a change of W
+    that is no product of low rank; A, B, C and v are None beside it, and it is None beside them. Where all five are
+    None, W stays but for the gains.
     """
 
     A: Tensor | None = None
@@ -44,6 +52,8 @@ class Factors(NamedTuple):
     v: Tensor | None = None
     gain: Tensor | None = None
     delta: Tensor | None = None
+    input_gain: Tensor | None = None
+    bias: Tensor | None = None
 
 
 class Method:
@@ -57,8 +67,10 @@ class Method:
     trains_backbone: ClassVar[bool] = False
     trains_head: ClassVar[bool] = True  # if the backbone has one
     starts_at_zero: ClassVar[bool] = True  # whether the change of every W is zero before the first step
-    scales_outputs: ClassVar[bool] = False  # whether its factors have a gain, which no product of low rank can hold
-    low_rank: ClassVar[bool] = True  # whether its factors are A and B; otherwise they are a delta
+    scales: ClassVar[bool] = False  # whether its factors have a gain of either kind, which no low rank can hold
+    low_rank: ClassVar[bool] = True  # whether its factors are A and B
+    dense: ClassVar[bool] = False  # whether they are a delta
+    reads_weights: ClassVar[bool] = False  # whether ``factors`` reads the sites' weights
     # Set where ``frozen`` is computed from the sites' weights, which takes long: the hyperparameters it depends on.
     frozen_from_weights: ClassVar[tuple[str, ...] | None] = None
     # What ``stored_parameters`` returns, as a Python expression of the hyperparameters and of ``sizes`` of the sites;
@@ -143,11 +155,17 @@ def kind(name: str) -> str:
 
 def delta(factors: Factors, site: Site) -> Tensor:
     """Return the change of the site's W, (d_out, d_in), that one run's ``factors`` amount to."""
-    dense = _product(factors) if factors.delta is None else factors.delta
-    return dense if factors.gain is None else dense + factors.gain[:, None] * (site.weight().to(dense) + dense)
+    change = _product(factors, site) if factors.delta is None else factors.delta
+    if factors.gain is not None:
+        change = change + factors.gain[:, None] * (site.weight().to(change) + change)
+    if factors.input_gain is not None:
+        change = change + (site.weight().to(change) + change) * factors.input_gain
+    return change
 
 
-def _product(factors: Factors) -> Tensor:
+def _product(factors: Factors, site: Site) -> Tensor:
+    if factors.A is None:
+        return torch.zeros_like(site.weight())
     inner = factors.A
     if factors.C is not None:
         inner = factors.C[:, None] * inner if factors.C.ndim == 1 else factors.C @ inner

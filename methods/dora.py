@@ -21,7 +21,8 @@ class DoRA(Method):
     """Trains r (d_in + d_out) + d_out numbers for each site."""
 
     formula: ClassVar[str] = "rank * sides + outputs"
-    scales_outputs: ClassVar[bool] = True
+    scales: ClassVar[bool] = True
+    reads_weights: ClassVar[bool] = True
     rank: int
     alpha: float
     dropout: float = 0.0

@@ -23,6 +23,7 @@ class FourierFT(Method):
 
     starts_at_zero: ClassVar[bool] = False
     low_rank: ClassVar[bool] = False
+    dense: ClassVar[bool] = True
     formula: ClassVar[str] = "frequencies * maps"
     frequencies: int
     alpha: float

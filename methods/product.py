@@ -47,27 +47,50 @@ _EACH = len(_PRODUCT)
 
 
 def adapted(x: Tensor, maps: Sequence[Map]) -> list[Tensor]:
-    """Return each map's (1 + gain) * (W x + v * (B (C (A x))) + delta x) + bias, in the dtype of x.
+    """Return each map's (1 + gain) * (W x + v * (B (C (A x))) + delta x) + biases, in the dtype of x.
 
-    A map has of these what its parts have.
+    A map has of these what its parts have. Where they have an input gain, x is that of ``scaled``.
 
     x: (S * n, ..., d_in), the stacked rows of S runs.
     """
-    tensors = [getattr(each, name) for name in ("output", "weight", "bias") for each in maps]
-    tensors += [getattr(part.factors, name) for each in maps for part in each.parts for name in _PRODUCT]
-    return [_with_gains(out, each) for out, each in zip(_Adapted.apply(x, _plan(maps), *tensors), maps, strict=True)]
+    products = [each._replace(parts=[part for part in each.parts if _has_product(part.factors)]) for each in maps]
+    tensors = [getattr(each, name) for name in ("output", "weight", "bias") for each in products]
+    tensors += [getattr(part.factors, name) for each in products for part in each.parts for name in _PRODUCT]
+    outputs = _Adapted.apply(x, _plan(products), *tensors)
+    return [_with_biases(_with_gains(out, each), each) for out, each in zip(outputs, maps, strict=True)]
+
+
+def scaled(x: Tensor, gain: Tensor) -> Tensor:
+    """Return x (S * n, ..., d_in) times 1 + the input gains (S, d_in) of S runs."""
+    rows = _by_run(x, len(gain))
+    return torch.addcmul(rows, gain[:, None], rows).view_as(x)
+
+
+def _has_product(factors: Factors) -> bool:
+    return factors.A is not None or factors.delta is not None
 
 
 def _with_gains(out: Tensor, given: Map) -> Tensor:
     """Return ``out`` (S * n, ..., d_out), but for the bias in it, times 1 + the gains (S, d) of the map's parts."""
-    gains = [(part.start, part.factors.gain) for part in given.parts if part.factors.gain is not None]
-    if not gains:
+    gains = _of_parts(given.parts, "gain", out.shape[-1])
+    if gains is None:
         return out
-    width = out.shape[-1]
-    whole = sum(functional.pad(gain, (start, width - start - gain.shape[-1])) for start, gain in gains)
-    rows = _by_run(out, len(whole))
+    rows = _by_run(out, len(gains))
     without = rows if given.bias is None else rows - given.bias.to(rows.dtype)
-    return torch.addcmul(rows, whole[:, None], without).view_as(out)
+    return torch.addcmul(rows, gains[:, None], without).view_as(out)
+
+
+def _with_biases(out: Tensor, given: Map) -> Tensor:
+    """Return ``out`` (S * n, ..., d_out) plus the biases (S, d) of the map's parts."""
+    biases = _of_parts(given.parts, "bias", out.shape[-1])
+    return out if biases is None else (_by_run(out, len(biases)) + biases[:, None]).view_as(out)
+
+
+def _of_parts(parts: Sequence[Part], field: str, width: int) -> Tensor | None:
+    """Return the gains or the biases of a map's parts as one (S or 1, width), with zeros where a part has none."""
+    own = [(part.start, getattr(part.factors, field)) for part in parts]
+    there = [functional.pad(each, (start, width - start - each.shape[-1])) for start, each in own if each is not None]
+    return sum(there) if there else None
 
 
 class _Reading(NamedTuple):
@@ -130,7 +153,7 @@ class _Adapted(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ctx.plan, ctx.shape = plan, x.shape
         given, weights, biases, factors = _in_kinds(plan, tensors)
-        ctx.runs = max(len(factor) for part in factors for factor in part if factor is not None)
+        ctx.runs = max((len(factor) for part in factors for factor in part if factor is not None), default=1)
         rows = _by_run(x, ctx.runs)
         stacks = _stacks(plan, factors)
         hidden = [_times(_masked(rows, mask), A.mT) for (mask, _), A in zip(plan.readings, stacks, strict=True)]

@@ -72,7 +72,10 @@ def _site(name: str, owner: str, module: nn.Module, start: int, outputs: int, in
             return _dequantised(module, inputs)[start : start + outputs].float()
         return weight_view(module, start, outputs).float()
 
-    return Site(name, inputs, outputs, weight, owner if owner != name else "", start)
+    def bias() -> Tensor | None:
+        return None if module.bias is None else module.bias.detach()[start : start + outputs].float()
+
+    return Site(name, inputs, outputs, weight, owner if owner != name else "", start, bias)
 
 
 def share_their_input(modules: Sequence[str]) -> list[list[str]]:

@@ -1,7 +1,7 @@
 """python scripts/export.py RUN --to peft                                  any product of low rank, as a plain LoRA
-python scripts/export.py RUN --to peft-native                           DoRA, FourierFT, VB-LoRA, VeRA: in peft's format
+python scripts/export.py RUN --to peft-native                           DoRA, FourierFT, (IA)3, VB-LoRA, VeRA as in peft
 python scripts/export.py RUN --to peft --license mit --push me/my-adapter   and send it to the hub
-python scripts/export.py DIR --from peft task=NAME backbone=NAME        LoRA and those four, trained by peft
+python scripts/export.py DIR --from peft task=NAME backbone=NAME        LoRA and those five, trained by peft
 
 Writes a run's adapter as an adapter folder of peft with a model card, or reads one of peft's into an adapter folder of
 the suite. RUN is a run's record, its folder or its adapter folder. Prints the folder that was written.

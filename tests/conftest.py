@@ -255,9 +255,9 @@ def _saved(model, config, directory: Path) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         made = model(config)
-        for module in made.modules():
-            if isinstance(module, torch.nn.LayerNorm):  # of a gain of 1, outputs add up to zero, as no trained one's do
-                module.weight.data.uniform_(0.5, 1.5)
+        for parameter in made.parameters():
+            if parameter.ndim == 1:  # biases, and gains of norms, are not all zero and one, as trained ones are not
+                parameter.data += torch.empty_like(parameter).uniform_(-0.1, 0.1)
         made.save_pretrained(directory)
     if any(directory.glob("tokenizer*")):
         return directory

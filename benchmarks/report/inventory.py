@@ -163,9 +163,9 @@ def capabilities() -> Page:
         "runs in one pass": lambda name, has: not has["trains_backbone"],
         "over nf4": lambda name, has: not has["trains_backbone"],
         "merges": lambda name, has: has["adapts_sites"],
-        "as a plain LoRA": lambda name, has: has["adapts_sites"] and has["low_rank"] and not has["scales_outputs"],
+        "as a plain LoRA": lambda name, has: has["adapts_sites"] and has["low_rank"] and not has["scales"],
         "in peft's own format": lambda name, has: has["adapts_sites"] and _has_format(name),
-        "needs W": lambda name, has: bool(has["frozen_from_weights"]) or has["scales_outputs"],
+        "needs W": lambda name, has: bool(has["frozen_from_weights"]) or has["reads_weights"],
         "starts at zero": lambda name, has: has["adapts_sites"] and has["starts_at_zero"],
     }
     answers = {head: ["yes" if can(*each) else ABSENT for each in facts.items()] for head, can in columns.items()}

@@ -22,7 +22,8 @@ def test_sizes_are_sums_over_the_sites_and_the_least_input() -> None:
 def test_a_method_that_says_nothing_adapts_sites_and_trains_the_head_alone_beside_them() -> None:
     plain = Method()
     assert (plain.adapts_sites, plain.trains_head, plain.trains_backbone) == (True, True, False)
-    assert (plain.starts_at_zero, plain.scales_outputs, plain.low_rank, plain.dropout) == (True, False, True, 0.0)
+    assert (plain.starts_at_zero, plain.low_rank, plain.dropout) == (True, True, 0.0)
+    assert not (plain.scales or plain.dense or plain.reads_weights)
     assert plain.frozen([]) == plain.init([], None) == plain.noise([]) == plain.factors({}, {}, []) == {}
 
 
@@ -37,6 +38,11 @@ def test_a_change_is_the_products_with_and_without_each_factor() -> None:
     assert torch.equal(delta(Factors(A, B, v=vector), site), torch.diag(vector) @ B @ A)
     assert torch.equal(W + delta(Factors(A, B, gain=vector), site), torch.diag(1 + vector) @ (W + B @ A))
     assert torch.equal(delta(Factors(delta=W), site), W)
+    assert not delta(Factors(bias=vector), site).any()
+    inputs = torch.tensor([1.0, 2.0, -1.0])
+    both = Factors(A, B, gain=vector, input_gain=inputs)
+    assert torch.equal(W + delta(both, site), torch.diag(1 + vector) @ (W + B @ A) @ torch.diag(1 + inputs))
+    assert torch.equal(W + delta(Factors(input_gain=inputs), site), W @ torch.diag(1 + inputs))
     assert torch.equal(W + delta(Factors(delta=B @ A, gain=vector), site), torch.diag(1 + vector) @ (W + B @ A))
 
 

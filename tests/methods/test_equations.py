@@ -16,6 +16,7 @@ from methods.base import Site
 from methods.dora import DoRA
 from methods.dropout import Rows
 from methods.fourierft import FourierFT
+from methods.ia3 import IA3
 from methods.lora import LoRA
 from methods.lora_fa import LoRAFA
 from methods.lora_xs import LoRAXS
@@ -228,7 +229,18 @@ def svft(method, W0, t, frozen):
     return changes
 
 
+def ia3(method, W0, t, frozen):
+    """2205.05638: l * (W0 x + b) of each map, and W0 (l * x) + b of the feed-forward part's second one."""
+    changes = {}
+    for s in SITES:
+        scale = torch.diag(1 + t[f"{s}.l"])
+        changes[s] = (W0[s] @ scale if s == method.feedforward else scale @ W0[s]) - W0[s]
+    return changes, {s: 1 + t[f"{s}.l"] for s in SITES if s != method.feedforward}
+
+
 CASES = {
+    "ia3": (IA3(feedforward="down"), ia3),
+    "ia3, no feedforward": (IA3(feedforward=""), ia3),
     "dora": (DoRA(rank=3, alpha=16), dora),
     "lora": (LoRA(rank=3, alpha=16), lora),
     "lora, rank_stabilized": (LoRA(rank=3, alpha=4, rank_stabilized=True), rank_stabilized),
@@ -254,6 +266,11 @@ CASES = {
 }
 
 
+def both(changes):
+    """Return the changes of the weights, and what biases are multiplied by, which most methods leave."""
+    return changes if isinstance(changes, tuple) else (changes, {})
+
+
 @pytest.mark.parametrize("runs", [1, 3])
 @pytest.mark.parametrize("case", CASES)
 def test_outputs_and_gradients_follow_the_papers_equation(case, runs, maps, randomised):
@@ -261,7 +278,7 @@ def test_outputs_and_gradients_follow_the_papers_equation(case, runs, maps, rand
     model = maps.double().requires_grad_(False)
     W0 = {s: getattr(model, s).weight.clone() for s in SITES}
     bias = {s: getattr(model, s).bias for s in SITES}
-    sites = [Site(s, len(W0[s].T), len(W0[s]), lambda s=s: W0[s]) for s in SITES]
+    sites = [Site(s, len(W0[s].T), len(W0[s]), lambda s=s: W0[s], bias=lambda s=s: bias[s]) for s in SITES]
     frozen = {n: t.double() if t.is_floating_point() else t for n, t in method.frozen(sites).items()}
     tensors = [randomised(method, sites, seed, torch.float64, std=1.0) for seed in range(runs)]
     adapter = Adapter(model, method, sites, tensors, frozen, Rows())
@@ -274,10 +291,10 @@ def test_outputs_and_gradients_follow_the_papers_equation(case, runs, maps, rand
 
     for s in range(runs):
         t = {n: tensor.detach().clone().requires_grad_() for n, tensor in tensors[s].items()}
-        change = equation(method, W0, t, frozen)
+        change, of_bias = both(equation(method, W0, t, frozen))
         h = x[s]
         for i, site in enumerate(SITES):
-            h = linear(h if i == 0 else torch.tanh(h), W0[site] + change[site], bias[site])
+            h = linear(h if i == 0 else torch.tanh(h), W0[site] + change[site], of_bias.get(site, 1) * bias[site])
         (h * cotangent[s]).sum().backward()
         torch.testing.assert_close(output[s], h, **TOLERANCE)
         for n, tensor in t.items():

@@ -9,6 +9,7 @@ from torch import Tensor
 from methods.base import Method, MethodError, Site, delta
 from methods.dora import DoRA
 from methods.fourierft import FourierFT
+from methods.ia3 import IA3
 from methods.lora import LoRA
 from methods.lora_fa import LoRAFA
 from methods.lora_xs import LoRAXS
@@ -150,6 +151,17 @@ def test_ntie_divides_the_number_of_maps() -> None:
         TinyLoRA(rank=2, length=0)
     with pytest.raises(MethodError, match="rank must be at most 200 for the SVD of wide"):
         initial(TinyLoRA(rank=201, length=5))
+
+
+def test_ia3s_vectors_are_one_and_as_long_as_what_they_scale() -> None:
+    method = IA3(feedforward="mlp.down,tall")
+    sites = [dataclasses.replace(site, name=f"0.{site.name}") for site in (WIDE, TALL)]
+    drawn = method.init([*sites, dataclasses.replace(TALL, name="0.mlp.tall")], None)
+    assert [len(drawn[f"0.{name}.l"]) for name in ("wide", "tall", "mlp.tall")] == [200, 200, 400]
+    assert not any(tensor.any() for tensor in drawn.values())  # l - 1
+    part = dataclasses.replace(TALL, name="0.tall", module="0.whole")
+    with pytest.raises(MethodError, match=r"0\.tall is one of several maps of 0\.whole, so that its input"):
+        method.init([part], None)
 
 
 def test_rasas_layers_share_the_ranks_that_each_gives_up_and_weigh_them() -> None:

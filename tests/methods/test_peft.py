@@ -16,6 +16,7 @@ from methods.adapter import Adapter
 from methods.dora import DoRA
 from methods.dropout import Rows
 from methods.fourierft import FourierFT
+from methods.ia3 import IA3
 from methods.lora import LoRA
 from methods.pissa import PiSSA
 from methods.randlora import RandLoRA
@@ -307,3 +308,29 @@ def test_doras_outputs_and_gradients_equal_pefts(build, randomised):
     for name, parameter in theirs.items():
         assert parameter.grad.any()
         torch.testing.assert_close(adapter.trained[name].grad[0], parameter.grad, **TOLERANCE[torch.float32])
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+def test_ia3s_outputs_and_gradients_equal_pefts(dtype, build, randomised):
+    """Peft trains l itself, where l - 1 is trained here."""
+    method = IA3(feedforward="down,output.dense")
+    torch.manual_seed(0)
+    model, targets, forward, loss = build()
+    model = model.to(dtype)
+    sites = find_sites(model, targets, ["classifier"])
+    trained = randomised(method, sites, 1, dtype, std=0.3)
+    scaled = r"(.*\.\d+\.)?(down|output\.dense)"
+    config = peft.IA3Config(target_modules=targets, feedforward_modules=scaled)
+    wrapped = peft.get_peft_model(copy.deepcopy(model), config)
+    theirs = {f"{s.name}.l": wrapped.base_model.model.get_submodule(s.name).ia3_l["default"] for s in sites}
+    assert {p.shape[0] == 1 for p in theirs.values()} == {True, False}  # some scale inputs, some outputs
+    for name, parameter in theirs.items():
+        parameter.data = (1 + trained[name]).view_as(parameter)
+
+    expected, output, before, adapter = both(wrapped, model, method, sites, trained, {}, forward, loss)
+    assert (output - before).abs().max() > 1e-3
+    torch.testing.assert_close(output, expected, **TOLERANCE[dtype])
+    for name, parameter in theirs.items():
+        assert parameter.grad.any()
+        torch.testing.assert_close(adapter.trained[name].grad[0], parameter.grad.flatten(), **TOLERANCE[dtype])

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from methods.base import Factors
-from methods.product import Map, Part
+from methods.product import Map, Part, scaled
 from methods.product import adapted as all_adapted
 
 RUNS, ROWS, INPUTS, RANK, OUTPUTS = 2, 3, 5, 2, 4
@@ -44,7 +44,9 @@ def expected(x: Tensor, weight: Tensor, bias: Tensor, parts: list[Part]) -> Tens
     for run, rows in enumerate(x.unflatten(0, (RUNS, -1))):
         y = rows @ weight.T + bias
         for own, start, mask in parts:
-            A, B, C, v, gain, change = (None if f is None else f[run % len(f)] for f in own)
+            A, B, C, v, gain, change, _, added = (None if f is None else f[run % len(f)] for f in own)
+            if change is None and A is None:
+                change = torch.zeros(next(f for f in (gain, added) if f is not None).shape[0], INPUTS).double()
             if change is None:
                 inner = A if C is None else (torch.diag(C) if C.ndim == 1 else C) @ A
                 change = (B if v is None else torch.diag(v) @ B) @ inner
@@ -53,6 +55,8 @@ def expected(x: Tensor, weight: Tensor, bias: Tensor, parts: list[Part]) -> Tens
             mine = y[..., start:end] + kept @ change.T
             if gain is not None:
                 mine = (1 + gain) * (mine - bias[start:end]) + bias[start:end]
+            if added is not None:
+                mine = mine + added
             y = torch.cat([y[..., :start], mine, y[..., end:]], -1)
         out.append(y)
     return torch.cat(out)
@@ -70,6 +74,10 @@ CASES = {
     "fourierft": lambda: [Part(dense())],
     "a change for both runs, with a gain": lambda: [Part(dense(shared=True, gain=True))],
     "a change of one site of two": lambda: [Part(factors("vector", width=1), 0), Part(dense(2), 2, mask(3))],
+    "ia3": lambda: [Part(Factors(gain=draw(RUNS, OUTPUTS), bias=draw(RUNS, OUTPUTS)))],
+    "bitfit": lambda: [Part(Factors(bias=draw(RUNS, OUTPUTS)))],
+    "a bias beside a product": lambda: [Part(factors(gain=True)._replace(bias=draw(RUNS, OUTPUTS)))],
+    "a bias of one site of two": lambda: [Part(Factors(bias=draw(RUNS, 1)), 0), Part(factors(width=2), 2)],
     "dropout": lambda: [Part(factors(), 0, mask(1)), Part(factors(v=True, width=2), 2, mask(2))],
 }
 
@@ -93,6 +101,14 @@ def test_output_and_gradients(case: str, own_output: bool) -> None:
     torch.testing.assert_close(output(x), expected(x, weight, bias, parts), rtol=0, atol=1e-12)
     trained = [f for part in parts for f in part.factors if f is not None and f.requires_grad]
     assert torch.autograd.gradcheck(output, (x, *trained))
+
+
+def test_scaled_inputs_and_their_gradients() -> None:
+    torch.manual_seed(0)
+    x, gain = draw(RUNS * ROWS, 7, INPUTS), draw(RUNS, INPUTS)
+    wanted = torch.cat([(1 + own) * rows for own, rows in zip(gain, x.chunk(RUNS), strict=True)])
+    torch.testing.assert_close(scaled(x, gain), wanted, rtol=0, atol=1e-14)
+    assert torch.autograd.gradcheck(scaled, (x, gain))
 
 
 def test_rows_of_tokens_are_rows() -> None:
@@ -124,6 +140,8 @@ TOGETHER = {
     "dropout of one": lambda: [[Part(factors())], [Part(factors(), 0, mask(1))], [Part(factors())]],
     "a delta": lambda: [[Part(Factors(delta=draw(RUNS, OUTPUTS, INPUTS)), 0, mask(1))], [Part(factors())], []],
     "gains": lambda: [[Part(factors(gain=True))], [Part(factors())], [Part(factors(gain=True))]],
+    "gains alone": lambda: [[Part(Factors(gain=draw(RUNS, OUTPUTS)))] for _ in range(3)],
+    "biases alone": lambda: [[Part(Factors(bias=draw(RUNS, OUTPUTS)))], [], [Part(factors())]],
 }
 
 

@@ -139,6 +139,7 @@ def test_merging(method, sites, backbone, inputs, randomised):
     adapter = adapted(backbone, method, sites, *(randomised(method, sites, seed) for seed in (1, 2)))
     twice = {name: tensor.repeat(2, 1) for name, tensor in inputs.items()}
     unmerged = backbone(**twice).logits.unflatten(0, (2, -1))
+    factors = [method.factors(adapter.run(run), method.frozen(sites), sites) for run in range(2)]
     for run in range(2):
         adapter.merge(run)
         merged = backbone(**inputs).logits
@@ -146,7 +147,7 @@ def test_merging(method, sites, backbone, inputs, randomised):
         torch.testing.assert_close(merged, unmerged[run], rtol=1e-5, atol=1e-5)
         assert torch.allclose(merged, base, rtol=0, atol=1e-4) != method.adapts_sites
         once = digests(backbone.state_dict().items())
-        assert {name for name in once if once[name] != original[name]} == {f"{site.name}.weight" for site in sites}
+        assert {name for name in once if once[name] != original[name]} == _changed(method, sites, factors[run])
         adapter.merge(run)
         assert digests(backbone.state_dict().items()) == once
         adapter.unmerge()
@@ -155,6 +156,13 @@ def test_merging(method, sites, backbone, inputs, randomised):
     adapter.merge(0)
     adapter.merge(1)
     assert digests(backbone.state_dict().items()) == once
+
+
+def _changed(method, sites, factors) -> set[str]:
+    """Return the names of what a merge changes: every site's weight, unless biases alone change, and such biases."""
+    weights = method.low_rank or method.dense or method.scales
+    names = {f"{site.name}.weight" for site in sites if weights}
+    return names | {f"{site.name}.bias" for site in sites if factors[site.name].bias is not None}
 
 
 def test_an_adapter_can_be_built_without_gradients(method, sites, backbone, inputs, randomised):
@@ -206,7 +214,7 @@ def test_what_is_stored_is_no_more_than_what_is_trained(method, sites):
 def test_factors_have_the_sites_shapes(method, sites, randomised):
     factors = method.factors(randomised(method, sites, 1), method.frozen(sites), sites)
     for site in sites:
-        A, B, C, v, gain, dense = factors[site.name]
+        A, B, C, v, gain, dense, input_gain, bias = factors[site.name]
         if method.low_rank:
             r = len(A)
             assert A.shape == (r, site.in_features)
@@ -215,10 +223,13 @@ def test_factors_have_the_sites_shapes(method, sites, randomised):
             assert v is None or v.shape == (site.out_features,)
             assert dense is None
         else:
-            assert dense.shape == (site.out_features, site.in_features)
+            assert (dense is not None) == method.dense
+            assert dense is None or dense.shape == (site.out_features, site.in_features)
             assert A is B is C is v is None
-        assert (gain is not None) == method.scales_outputs
+        assert (gain is not None or input_gain is not None) == method.scales
         assert gain is None or gain.shape == (site.out_features,)
+        assert input_gain is None or input_gain.shape == (site.in_features,)
+        assert bias is None or bias.shape == (site.out_features,)
 
 
 def test_a_forward_pass_computes_the_factors_once(method, sites, backbone, inputs, monkeypatch):

@@ -18,7 +18,7 @@ from methods.dropout import Rows
 from methods.sites import find_sites
 
 ADAPTING = [name for name, method in methods.find().items() if method.adapts_sites]
-PRODUCTS = [n for n in ADAPTING if methods.find()[n].low_rank and not methods.find()[n].scales_outputs]
+PRODUCTS = [n for n in ADAPTING if methods.find()[n].low_rank and not methods.find()[n].scales]
 LLAMA = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 

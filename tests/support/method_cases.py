@@ -47,7 +47,11 @@ def bert(hidden: int = 256, intermediate: int = 512, layers: int = 1) -> nn.Modu
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
-    return transformers.BertForSequenceClassification(config).eval()
+    model = transformers.BertForSequenceClassification(config).eval()
+    for parameter in model.parameters():
+        if parameter.ndim == 1:  # biases, and gains of norms, are not all zero and one, as trained ones are not
+            parameter.data += torch.empty_like(parameter).uniform_(-0.2, 0.2)
+    return model
 
 
 def batch() -> dict[str, torch.Tensor]:

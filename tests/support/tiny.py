@@ -24,13 +24,13 @@ GENERATING = [n for n, m in methods.find().items() if m.adapts_sites or m.trains
 RATES = {"lora": "1e-2", "full": "1e-3", "tied_lora": "1e-2", "lora_xs": "1e-1", "vera": "2e-1"}
 RATES |= {"lora_fa": "1e-2", "pissa": "1e-2", "dora": "1e-2"}
 RATES |= {"randlora": "1e-1", "tinylora": "2e-2", "uni_lora": "1e-1"}
-RATES |= {"fourierft": "1e-1", "one_lora": "1e-2", "rasa": "1e-2", "svft": "1e-1"}
+RATES |= {"fourierft": "1e-1", "ia3": "1e-1", "one_lora": "1e-2", "rasa": "1e-2", "svft": "1e-1"}
 RATES["vb_lora"] = "{vector_bank:1e-2,logits:1e-2}"
 
 # Methods that have between them all that methods may have: factors that are trained and that are frozen and shared, a
-# vector in the middle and one at the end, rates by kind of tensor, a gain, a change that is no product. Where what is
-# tested is not the method, but how it is trained, these stand for all.
-KINDS = ["lora", "vera", "vb_lora", "dora", "fourierft"]
+# vector in the middle and one at the end, rates by kind of tensor, gains of outputs and inputs, biases, a change that
+# is no product. Where what is tested is not the method, but how it is trained, these stand for all.
+KINDS = ["lora", "vera", "vb_lora", "dora", "fourierft", "ia3"]
 SHARING = [name for name in CLASSIFYING if not methods.find()[name].trains_backbone]
 
 

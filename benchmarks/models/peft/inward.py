@@ -32,7 +32,7 @@ def from_peft(
     cache: Path,
     out: Path,
 ) -> None:
-    """Read a LoRA, DoRA, VeRA, VB-LoRA or FourierFT adapter of peft into an adapter folder of the suite.
+    """Read a LoRA, DoRA, VeRA, VB-LoRA, FourierFT or (IA)3 adapter of peft into an adapter folder of the suite.
 
     The facts are the parts ``task``, ``backbone`` and ``train`` of a run's config. Where the backbone's path is None,
     it is the one that the adapter names. Raises SuiteError, before anything is written, for an adapter that the suite's

@@ -50,6 +50,7 @@ def to_peft(run: Saved, cache: Path, out: Path) -> list[str]:
         "rank_pattern": others,
         "alpha_pattern": others,
         "lora_dropout": opened.method.dropout,
+        "bias": "none",
     }
     folder.write(out, settings | _common(run, opened, list(modules)), tensors | _head(opened))
     return _cautions(opened, list(modules))
@@ -114,9 +115,11 @@ def _check(run: Saved) -> None:
 
 def _beyond_a_product(method: Method | type[Method]) -> str | None:
     """Return what a method does that no product of low rank can do."""
-    if method.scales_outputs:
+    if method.scales:
         return "scales what a map computes"
-    return None if method.low_rank else "changes a map by a dense matrix"
+    if method.dense:
+        return "changes a map by a dense matrix"
+    return None if method.low_rank else "changes biases alone"
 
 
 def _joined(sites: list[Site], factors: dict[str, Factors], outputs: int) -> tuple[Tensor, Tensor]:
@@ -151,7 +154,6 @@ def _common(run: Saved, opened: Opened, modules: list[str]) -> dict[str, Any]:
         "base_model_name_or_path": str(opened.directory.absolute()) if on_disk else path,
         "task_type": "SEQ_CLS" if head else "CAUSAL_LM",
         "inference_mode": True,
-        "bias": "none",
         "target_modules": modules,
         "modules_to_save": head or None,
         "fan_in_fan_out": any(isinstance(opened.model.get_submodule(name), Conv1D) for name in modules),

@@ -22,6 +22,7 @@ from methods import find
 from methods.base import Method, Site
 from methods.dora import DoRA
 from methods.fourierft import FourierFT
+from methods.ia3 import IA3
 from methods.lora import LoRA
 from methods.lora_xs import LoRAXS
 from methods.randlora import RandLoRA
@@ -179,6 +180,24 @@ def test_gpt2s_fused_projection_is_three_maps(backbone, layers):
     assert len(sites_of(backbone, "all")) == 6 * layers
 
 
+# Of a decoder: its layers, hidden size, and the sides of the heads of queries, of keys and of the feed-forward part.
+SIDES = {
+    "gemma-2b": (18, 2048, 2048, 256, 16384),
+    "gemma-7b": (28, 3072, 4096, 4096, 24576),
+    "llama3-8b": (32, 4096, 4096, 1024, 14336),
+    "llama3.2-3b": (28, 3072, 3072, 1024, 8192),
+}
+
+
+def decoder_sites(backbone, maps):
+    layers, hidden, queries, keys, between = SIDES[backbone]
+    sides = {"q_proj": (hidden, queries), "k_proj": (hidden, keys), "v_proj": (hidden, keys)}
+    sides |= {"o_proj": (queries, hidden)}
+    sides |= {"gate_proj": (hidden, between), "up_proj": (hidden, between), "down_proj": (between, hidden)}
+    names = [(f"{layer}.{name}", *sides[name]) for layer in range(layers) for name in maps.split(",")]
+    return [Site(*each, weight=lambda: pytest.fail("a count needs no weight")) for each in names]
+
+
 # By the method and the name of its config there: the method here, and what it stores.
 COMPARED = {
     ("lora", "rank32-dora"): (DoRA(rank=32, alpha=64), 9_289_728),
@@ -186,32 +205,25 @@ COMPARED = {
     ("fourierft", "n_frequency-5000"): (FourierFT(frequencies=5000, alpha=300), 280_000),
     ("randlora", "default"): (RandLoRA(rank=32), 9_289_728),
     ("tinylora", "default"): (TinyLoRA(rank=2, length=64), 3_584),
+    ("ia3", "default"): (IA3(feedforward="down_proj"), 286_720),
+    ("ia3", "lr_0.001"): (IA3(feedforward="down_proj"), 286_720),
+    ("ia3", "all-attn-5k-lr0.005"): (IA3(feedforward="gate_proj,up_proj,down_proj"), 630_784),
     ("tinylora", "weight-tying"): (TinyLoRA(rank=2, length=64, ntie=56), 64),
 }
 
 
 @pytest.mark.parametrize("compared", COMPARED, ids=" ".join)
 def test_counts_in_pefts_own_comparison_follow(compared):
-    """Llama-3.2-3B has 28 layers, 24 query heads and 8 of keys and values, of 128 each."""
     method, count = COMPARED[compared]
     rows = [row for row in published.load() if row.source == "hf_peft" and row.method == compared[0]]
     (row,) = [row for row in rows if compared[1] in (row.variant, row.note)]
-    sides = [
-        (f"{layer}.{name}", 3072, out) for layer in range(28) for name, out in (("q_proj", 3072), ("v_proj", 1024))
-    ]
-    sites = [Site(*each, weight=lambda: pytest.fail("a count needs no weight")) for each in sides]
-    assert row.target_names == "q_proj,v_proj" and row.rank == getattr(method, "rank", None)
-    assert stored(method, sites) == row.parameters == count
+    assert row.rank == getattr(method, "rank", None)
+    assert stored(method, decoder_sites("llama3.2-3b", row.target_names)) == row.parameters == count
 
 
-# SVFT's table 1. Of each backbone: its layers, hidden size, and the sides of the heads of queries, of keys and of the
-# feed-forward part.
-SIDES = {
-    "gemma-2b": (18, 2048, 2048, 256, 16384),
-    "gemma-7b": (28, 3072, 4096, 4096, 24576),
-    "llama3-8b": (32, 4096, 4096, 1024, 14336),
-}
-SEVEN, FIVE, FOUR = "q k v o gate up down", "q k v up down", "o gate up down"
+# SVFT's table 1.
+FOUR = "o_proj,gate_proj,up_proj,down_proj"
+FIVE, SEVEN = "q_proj,k_proj,v_proj,up_proj,down_proj", f"q_proj,k_proj,v_proj,{FOUR}"
 # By the backbone and what the row says: the method, the maps, what it stores, and whether the printed figure follows.
 SINGULAR = {
     ("gemma-2b", "plain"): (SVFT(), SEVEN, 193_536, True),
@@ -223,14 +235,6 @@ SINGULAR = {
 }
 
 
-def decoder_sites(backbone, maps):
-    layers, hidden, queries, keys, between = SIDES[backbone]
-    sides = {"q": (hidden, queries), "k": (hidden, keys), "v": (hidden, keys), "o": (queries, hidden)}
-    sides |= {"gate": (hidden, between), "up": (hidden, between), "down": (between, hidden)}
-    names = [(f"{layer}.{name}", *sides[name]) for layer in range(layers) for name in maps.split()]
-    return [Site(*each, weight=lambda: pytest.fail("a count needs no weight")) for each in names]
-
-
 def test_svfts_own_counts():
     """Five of six follow, one of them on five maps a layer, where the paper says seven."""
     rows = {(r.backbone, r.note): r for r in published.load() if r.source == "svft" and r.method == "svft"}
@@ -240,3 +244,11 @@ def test_svfts_own_counts():
         printed = rows[key].parameters_as_printed
         assert (rounded(count, printed) == printed) == follows
     assert stored(SVFT(), decoder_sites("gemma-7b", SEVEN)) == 602_112
+
+
+@pytest.mark.parametrize(("backbone", "count"), [("roberta-base", 110_592), ("roberta-large", 294_912)])
+def test_ia3s_counts_in_c3as_table_follow(backbone, count):
+    """On all six maps of a layer."""
+    (row,) = [r for r in published.load() if (r.source, r.method, r.backbone) == ("c3a", "ia3", backbone)]
+    assert stored(IA3(feedforward="output.dense"), sites_of(backbone, "all")) == count
+    assert rounded(count, row.parameters_as_printed) == row.parameters_as_printed

@@ -29,6 +29,7 @@ CONFIGS = {
     "vera": partial(peft.VeraConfig, r=6, projection_prng_key=3),
     "fourierft": partial(peft.FourierFTConfig, n_frequency=50, scaling=60.0, random_loc_seed=3),
     "dora": partial(peft.LoraConfig, r=3, lora_alpha=6, use_dora=True),
+    "ia3": partial(peft.IA3Config, feedforward_modules=r".*(attention\.output\.dense|down_proj|attn\.c_proj)"),
     "vera, without its projection": partial(peft.VeraConfig, r=6, save_projection=False),
     "vb_lora": partial(peft.VBLoRAConfig, **VB_LORA),
     "vb_lora, packed": partial(peft.VBLoRAConfig, **VB_LORA, save_only_topk_weights=True),
@@ -140,7 +141,7 @@ def test_there_and_back_is_the_same_adapter(method: str, llama: Path, tmp_path: 
     described = [json.loads((folder / "adapter.json").read_text()) for folder in (directory, tmp_path / "back")]
     assert described[0]["sites"] == described[1]["sites"]
     assert described[0]["frozen"] == described[1]["frozen"]
-    if method != "lora":  # whose alpha is in B when it comes back
+    if method not in ("lora", "ia3"):  # alpha is in B when it comes back; only maps that are there come back
         assert described[0]["hyperparameters"] == described[1]["hyperparameters"]
 
 
@@ -165,6 +166,7 @@ CANNOT = {
     "dora of several ranks": ("dora", {"rank_pattern": {"q_proj": 5}}, "has rank_pattern set, which the suite's dora"),
     "fourierft of several sizes": ("fourierft", {"n_frequency_pattern": {"q_proj": 5}}, "has n_frequency_pattern set"),
     "another backbone": ("lora", {"init_lora_weights": "pissa"}, "changes the backbone's weights"),
+    "ia3 of one layer's": ("ia3", {"feedforward_modules": r".*0\.mlp\.down_proj"}, "and the input of the same map in"),
     "embeddings": ("lora", {"target_modules": ["embed_tokens", "q_proj"]}, "embed_tokens' names no linear map"),
     "more modules": ("lora", {"modules_to_save": ["lm_head"]}, "lm_head.weight"),
 }
@@ -180,10 +182,9 @@ def test_what_the_suites_method_cannot_hold_is_one_line(
 
 
 def test_a_type_that_is_not_read_is_one_line(llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ia3 = partial(peft.IA3Config, feedforward_modules=["down_proj"])
-    from_peft("llama", llama, tmp_path, ia3)
-    assert "of peft's type IA3, which cannot be read: the types that can are LORA, FOURIERFT, VBLORA, VERA" in refused(
-        tmp_path, job(llama), capsys
+    from_peft("llama", llama, tmp_path, partial(peft.LoHaConfig, r=2))
+    assert "of peft's type LOHA, which cannot be read: the types that can are LORA, FOURIERFT, IA3, VBLORA, VERA" in (
+        refused(tmp_path, job(llama), capsys)
     )
 
 

@@ -172,7 +172,7 @@ def test_a_method_that_peft_has_no_format_for_is_one_line(
     method: str, bert: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = refused([str(leave(method, bert, tmp_path)), "--to", "peft-native"], capsys)
-    assert "only for dora, fourierft, vb_lora, vera" in line
+    assert "only for dora, fourierft, ia3, vb_lora, vera" in line
     assert "--to peft writes it" in line
 
 
@@ -191,7 +191,7 @@ def test_what_is_more_than_a_product_is_no_plain_lora(
 ) -> None:
     assert method in NATIVE
     line = refused([str(leave(method, bert, tmp_path)), "--to", "peft"], capsys)
-    scales = methods.find()[method].scales_outputs
+    scales = methods.find()[method].scales
     does = "scales what a map computes" if scales else "changes a map by a dense matrix"
     assert f"method {method} {does}, which a plain LoRA cannot: --to peft-native" in line
 
