@@ -64,6 +64,7 @@ class Method:
     """
 
     adapts_sites: ClassVar[bool] = True
+    adapts_norms: ClassVar[bool] = False  # whether a site may be a LayerNorm, of whose factors only the bias counts
     trains_backbone: ClassVar[bool] = False
     trains_head: ClassVar[bool] = True  # if the backbone has one
     starts_at_zero: ClassVar[bool] = True  # whether the change of every W is zero before the first step

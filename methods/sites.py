@@ -19,14 +19,17 @@ _SHARING = (
 )
 
 
-def find_sites(model: nn.Module, targets: list[str], exclude: list[str], fused: Fused | None = None) -> list[Site]:
+def find_sites(
+    model: nn.Module, targets: list[str], exclude: list[str], fused: Fused | None = None, norms: bool = False
+) -> list[Site]:
     """Return a site for every linear map whose name ends with one of ``targets``, in the model's order.
 
     ``fused`` names the maps, all of one size, that one module computes side by side: with ``{"c_attn": ["q", "k",
     "v"]}`` they are ``c_attn.q``, ``c_attn.k`` and ``c_attn.v``. Modules whose name contains one in ``exclude``, such
-    as the head, are never sites. Raises MethodError for a target that names no linear map, with the names that exist.
+    as the head, are never sites. With ``norms``, LayerNorms with a bias are found too. Raises MethodError for a target
+    that names no linear map, with the names that exist.
     """
-    sites = list(_maps(model, exclude, fused or {}))
+    sites = list(_maps(model, exclude, fused or {}, norms))
     for target in targets:
         if not any(_ends_with(site.name, target) for site in sites):
             existing = sorted({without_layer(site.name) for site in sites})
@@ -49,11 +52,13 @@ def weight_view(module: nn.Module, start: int, outputs: int) -> Tensor:
     return (weight.mT if _is_conv1d(module) else weight)[start : start + outputs]
 
 
-def _maps(model: nn.Module, exclude: list[str], fused: Fused) -> Iterator[Site]:
+def _maps(model: nn.Module, exclude: list[str], fused: Fused, norms: bool) -> Iterator[Site]:
     for name, module in model.named_modules():
-        if not isinstance(module, nn.Linear) and not _is_conv1d(module):
-            continue
         if any(f".{part}." in f".{name}." for part in exclude):
+            continue
+        if norms and isinstance(module, nn.LayerNorm) and module.bias is not None:
+            yield _site(name, name, module, 0, len(module.bias), len(module.bias))
+        if not isinstance(module, nn.Linear) and not _is_conv1d(module):
             continue
         inputs, outputs = module.weight.shape if _is_conv1d(module) else (module.in_features, module.out_features)
         parts = next((parts for end, parts in fused.items() if _ends_with(name, end)), [""])

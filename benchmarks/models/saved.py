@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+import methods
 from benchmarks.errors import SuiteError
 from benchmarks.models import adapter_files as adapters
 from benchmarks.models import backbones, counting, files, quantization
@@ -88,7 +89,8 @@ def load(saved: Saved, cache: Path, device: torch.device = CPU) -> Opened:
     quantized = quantization.settings(backbone["quantization"], saved.run["precision"], device, backbone["head"])
     model = load_model(backbone, saved.task, directory, quantized)
     targets = saved.run["targets"]
-    sites = find_sites(model, targets, backbone["head"], backbone["fused"]) if targets else []
+    norms = methods.find()[saved.method].adapts_norms
+    sites = find_sites(model, targets, backbone["head"], backbone["fused"], norms) if targets else []
     method, trained, head, frozen = adapters.load(saved.directory, sites)
     heads = counting.head_of(model, backbone["head"])
     adapters.check(head, heads, saved.directory / "head.safetensors")

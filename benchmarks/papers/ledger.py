@@ -98,7 +98,8 @@ def _entry(row: PublishedRow) -> Entry:
     method, head = plan.method_of(settings), settings.backbone.head
     model = _model(row.backbone, row.benchmark == "glue")
     fused = settings.backbone.fused
-    sites = find_sites(model, settings.target_names(), head, fused) if method.adapts_sites else []
+    of_model = (model, settings.target_names(), head, fused, method.adapts_norms)
+    sites = find_sites(*of_model) if method.adapts_sites else []
     counts = counting.count(method, model, head, sites)
     stored = counts.stored
     frozen = sum(tensor.numel() for tensor in method.frozen(sites).values()) if sites else 0

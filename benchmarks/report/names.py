@@ -32,6 +32,7 @@ COLOURS = (
     "#994455",
     "#EE8866",
     "#EE6677",
+    "#CC3311",
 )
 # These come first, so that a new method does not change how figures of them look.
 _FIRST = ("lora", "lora_xs", "tied_lora", "vb_lora", "vera")
@@ -87,7 +88,7 @@ def _named(page: Page) -> Page:
 def styles(methods: Iterable[str]) -> dict[str, Style]:
     """Return the style of each method. Those of conf/method have the same one in every figure.
 
-    There are 18 colours. A figure that gives places 8 markers tells 144 methods apart.
+    There are 19 colours. A figure that gives places 8 markers tells 152 methods apart.
     """
     known = conf.options("method")
     baseline = [name for name in known if baselines.role(name)]

@@ -274,7 +274,8 @@ def _floor(job: Job, model: nn.Module) -> Step:
 
 def _ours(job: Job, model: nn.Module, runs: int, size: Size) -> Step:
     backbone = job.settings.backbone
-    sites = find_sites(model, job.target_names, backbone.head, backbone.fused) if job.method.adapts_sites else []
+    of_model = (model, job.target_names, backbone.head, backbone.fused, job.method.adapts_norms)
+    sites = find_sites(*of_model) if job.method.adapts_sites else []
     adaptation = Adaptation(model, backbone.head, job.method, sites, job.method.frozen(sites))
     rates = job.settings.method
     chosen = [RunSettings(seed, rates["lr"], rates["lr_head"]) for seed in range(runs)]

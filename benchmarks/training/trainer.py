@@ -98,7 +98,8 @@ def _adaptation(job: Job) -> Adaptation:
     """Load the backbone, find the maps that are adapted, and make what the method freezes."""
     backbone, head = job.settings.backbone, job.settings.backbone.head
     model = backbone_of(job)
-    sites = find_sites(model, job.target_names, head, backbone.fused) if job.method.adapts_sites else []
+    norms = job.method.adapts_norms
+    sites = find_sites(model, job.target_names, head, backbone.fused, norms) if job.method.adapts_sites else []
     described = quantization.describe(backbone.quantization)
     with job.accelerator.main_process_first():
         kept = frozen(job.method, job.method_name, sites, job.settings.cache, job.fingerprint, described, job.precision)

@@ -13,6 +13,7 @@ from torch.nn.functional import linear
 
 from methods.adapter import Adapter
 from methods.base import Site
+from methods.bitfit import BitFit
 from methods.dora import DoRA
 from methods.dropout import Rows
 from methods.fourierft import FourierFT
@@ -238,7 +239,13 @@ def ia3(method, W0, t, frozen):
     return changes, {s: 1 + t[f"{s}.l"] for s in SITES if s != method.feedforward}
 
 
+def bitfit(method, W0, t, frozen):
+    """2106.10199: W0 x + b, of which b is trained; here the factor of the bias is of one that has no zeros."""
+    return {s: torch.zeros_like(W0[s]) for s in SITES}, {}, {s: t[f"{s}.b"] for s in SITES}
+
+
 CASES = {
+    "bitfit": (BitFit(), bitfit),
     "ia3": (IA3(feedforward="down"), ia3),
     "ia3, no feedforward": (IA3(feedforward=""), ia3),
     "dora": (DoRA(rank=3, alpha=16), dora),
@@ -266,9 +273,9 @@ CASES = {
 }
 
 
-def both(changes):
-    """Return the changes of the weights, and what biases are multiplied by, which most methods leave."""
-    return changes if isinstance(changes, tuple) else (changes, {})
+def all_of(changes):
+    """Return the changes of weights, and what biases are multiplied by and what is added, which most methods leave."""
+    return (*changes, {}, {})[:3] if isinstance(changes, tuple) else (changes, {}, {})
 
 
 @pytest.mark.parametrize("runs", [1, 3])
@@ -291,10 +298,14 @@ def test_outputs_and_gradients_follow_the_papers_equation(case, runs, maps, rand
 
     for s in range(runs):
         t = {n: tensor.detach().clone().requires_grad_() for n, tensor in tensors[s].items()}
-        change, of_bias = both(equation(method, W0, t, frozen))
+        change, of_bias, added = all_of(equation(method, W0, t, frozen))
         h = x[s]
         for i, site in enumerate(SITES):
-            h = linear(h if i == 0 else torch.tanh(h), W0[site] + change[site], of_bias.get(site, 1) * bias[site])
+            h = linear(
+                h if i == 0 else torch.tanh(h),
+                W0[site] + change[site],
+                of_bias.get(site, 1) * bias[site] + added.get(site, 0),
+            )
         (h * cotangent[s]).sum().backward()
         torch.testing.assert_close(output[s], h, **TOLERANCE)
         for n, tensor in t.items():

@@ -43,5 +43,5 @@ def test_a_file_that_fails_is_named_with_its_reason_when_it_is_asked_for(source:
 
 def test_an_unknown_method_is_one_line() -> None:
     assert methods.find().broken == {}
-    with pytest.raises(MethodError, match=r"^method loar is unknown; known: dora, fourierft, full, head, ia3, lora, "):
+    with pytest.raises(MethodError, match=r"^method loar is unknown; known: bitfit, dora, fourierft, full, head, "):
         methods.find()["loar"]

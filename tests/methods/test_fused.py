@@ -70,7 +70,8 @@ def test_one_part_changes_its_own_outputs_alone(method, randomised, gpt2, target
     with adapter.hold():
         change = (projection(x) - before).detach()
     (site,) = sites
-    expected = x @ delta(method.factors(trained, method.frozen(sites), sites)[site.name], site).T
+    factors = method.factors(trained, method.frozen(sites), sites)[site.name]
+    expected = x @ delta(factors, site).T + (0 if factors.bias is None else factors.bias)
     own = change[..., site.start : site.start + 256]
     torch.testing.assert_close(own, expected, rtol=1e-4, atol=1e-5)  # x W + x Delta W less x W loses a digit
     assert own.abs().max() > 1e-3

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from methods.base import Method, MethodError, Site, delta
+from methods.bitfit import BitFit
 from methods.dora import DoRA
 from methods.fourierft import FourierFT
 from methods.ia3 import IA3
@@ -151,6 +152,12 @@ def test_ntie_divides_the_number_of_maps() -> None:
         TinyLoRA(rank=2, length=0)
     with pytest.raises(MethodError, match="rank must be at most 200 for the SVD of wide"):
         initial(TinyLoRA(rank=201, length=5))
+
+
+def test_bitfits_changes_are_zero_and_as_many_as_outputs() -> None:
+    drawn = initial(BitFit())
+    assert {name: len(tensor) for name, tensor in drawn.items()} == {"wide.b": 200, "tall.b": 400}
+    assert not any(tensor.any() for tensor in drawn.values())
 
 
 def test_ia3s_vectors_are_one_and_as_long_as_what_they_scale() -> None:

@@ -13,7 +13,8 @@ from support.method_cases import TARGETS, batch
 
 import methods
 from methods.adapter import Adapter
-from methods.base import Method, Site, delta, digest, evaluated, kind
+from methods.base import Method, MethodError, Site, delta, digest, evaluated, kind
+from methods.bitfit import BitFit
 from methods.dropout import Rows
 from methods.fourierft import FourierFT
 from methods.sites import find_sites
@@ -247,3 +248,28 @@ def test_the_formula_gives_what_the_method_stores(method, sites):
     assert evaluated(method.formula, method, sites) == method.stored_parameters(method.init(sites, generator(0)))
     for reading in method.readings.values():
         assert evaluated(reading, method, sites) > 0
+
+
+def test_biases_of_norms_train_and_merge(backbone, inputs, randomised):
+    method = BitFit()
+    sites = find_sites(backbone, [*TARGETS, "LayerNorm"], ["classifier"], norms=method.adapts_norms)
+    adapter = adapted(backbone, method, sites, randomised(method, sites, 1))
+    before = backbone(**inputs).logits
+    before.sum().backward()
+    for name, parameter in adapter.trained.items():
+        assert parameter.grad.abs().max() > 1e-6 or name.endswith("key.b")  # softmax does not see what all keys get
+    weights = {name: parameter for name, parameter in backbone.named_parameters() if name.endswith("weight")}
+    original = digests(weights.items())
+    adapter.merge()
+    torch.testing.assert_close(backbone(**inputs).logits, before, rtol=1e-5, atol=1e-5)
+    assert digests(weights.items()) == original
+
+
+def test_a_bias_is_not_merged_where_there_is_none(backbone, inputs):
+    backbone.bert.encoder.layer[0].attention.self.query.bias = None
+    sites = find_sites(backbone, ["query"], [])
+    adapter = adapted(backbone, BitFit(), sites, BitFit().init(sites, None))
+    before = digests(backbone.state_dict().items())
+    with pytest.raises(MethodError, match=r"query has no bias that one could be merged into: leave it unmerged"):
+        adapter.merge()
+    assert digests(backbone.state_dict().items()) == before

@@ -80,6 +80,26 @@ def test_a_site_has_its_maps_shape_and_weight(model):
     assert torch.equal(site.weight(), weight.float())
 
 
+def test_a_sites_bias_is_its_part_of_the_modules(model):
+    (site,) = find_sites(model, ["layer.0.intermediate.dense"], [])
+    assert torch.equal(site.bias(), model.bert.encoder.layer[0].intermediate.dense.bias)
+    halves = find_sites(model, ["dense.b"], [], {"layer.0.intermediate.dense": ["a", "b"]})
+    assert torch.equal(halves[0].bias(), model.bert.encoder.layer[0].intermediate.dense.bias[32:])
+    (site,) = find_sites(nn.ModuleDict({"map": nn.Linear(2, 3, bias=False)}), ["map"], [])
+    assert site.bias() is None
+
+
+def test_layer_norms_are_sites_where_they_may_be(model):
+    with pytest.raises(MethodError, match="target 'LayerNorm' names no linear map"):
+        find_sites(model, ["query", "LayerNorm"], [])
+    found = find_sites(model, ["query", "LayerNorm"], [], norms=True)
+    assert len(found) == 2 + 1 + 2 * 2  # of embeddings, and two in a layer
+    norms = [site for site in found if site.name.endswith("LayerNorm")]
+    assert {(site.in_features, site.out_features) for site in norms} == {(32, 32)}
+    for site in norms:
+        assert torch.equal(site.bias(), model.get_submodule(site.name).bias)
+
+
 def test_a_model_without_linear_maps_is_told_so():
     with pytest.raises(MethodError, match=r"this backbone has no nn.Linear or Conv1D"):
         find_sites(nn.Sequential(nn.Conv1d(1, 1, 1)), ["query"], [])

@@ -40,7 +40,7 @@ def leave(method: str, backbone: Path, root: Path, *overrides: str) -> Path:
     model = backbones.load(backbone, task, None, head, None)
     cls = methods.find()[method]
     made = cls(**{field.name: config.method[field.name] for field in fields(cls)})
-    sites = find_sites(model, targets, head, fused) if made.adapts_sites else []
+    sites = find_sites(model, targets, head, fused, made.adapts_norms) if made.adapts_sites else []
     generator = torch.Generator().manual_seed(1)
     of_head = counting.head_of(model, head)
     body = {name: weight for name, weight in model.named_parameters() if name not in of_head}

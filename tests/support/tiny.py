@@ -24,7 +24,7 @@ GENERATING = [n for n, m in methods.find().items() if m.adapts_sites or m.trains
 RATES = {"lora": "1e-2", "full": "1e-3", "tied_lora": "1e-2", "lora_xs": "1e-1", "vera": "2e-1"}
 RATES |= {"lora_fa": "1e-2", "pissa": "1e-2", "dora": "1e-2"}
 RATES |= {"randlora": "1e-1", "tinylora": "2e-2", "uni_lora": "1e-1"}
-RATES |= {"fourierft": "1e-1", "ia3": "1e-1", "one_lora": "1e-2", "rasa": "1e-2", "svft": "1e-1"}
+RATES |= {"bitfit": "1e-1", "fourierft": "1e-1", "ia3": "1e-1", "one_lora": "1e-2", "rasa": "1e-2", "svft": "1e-1"}
 RATES["vb_lora"] = "{vector_bank:1e-2,logits:1e-2}"
 
 # Methods that have between them all that methods may have: factors that are trained and that are frozen and shared, a

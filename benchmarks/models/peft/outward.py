@@ -1,6 +1,7 @@
 """Writes a run's adapter for peft: as a plain LoRA, or in peft's own format of the method."""
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -27,9 +28,8 @@ def to_peft(run: Saved, cache: Path, out: Path) -> list[str]:
     """
     _check(run)
     if beyond := _beyond_a_product(methods.find()[run.method]):
-        raise SuiteError(
-            f"method {run.method} {beyond}, which a plain LoRA cannot: --to peft-native writes peft's own format of it"
-        )
+        instead = "--to peft-native writes peft's own format of it" if run.method in _native() else _BY_HAND
+        raise SuiteError(f"method {run.method} {beyond}, which a plain LoRA cannot: {instead}")
     opened = saved.load(run, cache)
     factors = opened.method.factors(opened.trained, opened.frozen, opened.sites)
     modules: dict[str, list[Site]] = {}
@@ -62,15 +62,14 @@ def to_peft_native(run: Saved, cache: Path, out: Path) -> list[str]:
     Raises SuiteError where peft has none, or cannot hold the run.
     """
     _check(run)
-    native = {name: form for name, form in formats.find().items() if hasattr(form, "write")}
+    native = _native()
+    instead = _BY_HAND if _beyond_a_product(methods.find()[run.method]) else "--to peft writes it as a plain LoRA"
     if run.method not in native:
         raise SuiteError(
-            f"peft has no format of its own for method {run.method}, only for {', '.join(native)}: "
-            "--to peft writes it as a plain LoRA"
+            f"peft has no format of its own for method {run.method}, only for {', '.join(native)}: {instead}"
         )
     opened = saved.load(run, cache)
     if parts := [site.name for site in opened.sites if site.module]:
-        instead = _BY_HAND if _beyond_a_product(opened.method) else "--to peft writes it as a plain LoRA"
         raise SuiteError(
             f"peft's {run.method} adapts a module as a whole, and this run adapts parts of one, such as {parts[0]}: "
             f"{instead}"
@@ -113,7 +112,12 @@ def _check(run: Saved) -> None:
         )
 
 
-def _beyond_a_product(method: Method | type[Method]) -> str | None:
+def _native() -> dict[str, ModuleType]:
+    """Return the formats of the methods that peft does not keep as a plain LoRA, by the method's name."""
+    return {name: form for name, form in formats.find().items() if hasattr(form, "write")}
+
+
+def _beyond_a_product(method: type[Method]) -> str | None:
     """Return what a method does that no product of low rank can do."""
     if method.scales:
         return "scales what a map computes"

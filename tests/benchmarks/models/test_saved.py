@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from support import tiny
+from support.adapter_factory import leave, own_logits
 
 import methods
 from benchmarks.errors import SuiteError
@@ -104,6 +105,14 @@ def test_another_backbone_is_refused(lora: Path, gpt2: Path, tmp_path: Path) -> 
     directory = altered(lora, tmp_path / "moved", lambda described: described["backbone"].update(path=str(other)))
     with pytest.raises(SuiteError, match=r"is not the backbone that .* was trained on"):
         saved.load(saved.find(directory), tmp_path / "cache")
+
+
+def test_an_adapter_of_layer_norms_is_opened_with_them(bert: Path, tmp_path: Path) -> None:
+    directory = leave("bitfit", bert, tmp_path, "targets=[query,LayerNorm]")
+    opened = saved.load(saved.find(directory), tmp_path / "cache")
+    assert [site.name.rpartition(".")[2] for site in opened.sites].count("LayerNorm") == 1 + 2 * 2
+    given, base = (own_logits(directory, tmp_path / "cache", adapted) for adapted in (True, False))
+    assert (given - base).abs().max() > 1e-2
 
 
 def test_a_path_is_made_absolute_and_a_hub_id_is_not(gpt2: Path, monkeypatch: pytest.MonkeyPatch) -> None:

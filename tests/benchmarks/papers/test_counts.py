@@ -20,6 +20,7 @@ from benchmarks.tasks.classification import Classification
 from benchmarks.tasks.generation import Generation
 from methods import find
 from methods.base import Method, Site
+from methods.bitfit import BitFit
 from methods.dora import DoRA
 from methods.fourierft import FourierFT
 from methods.ia3 import IA3
@@ -105,10 +106,12 @@ ROWS = {
 
 
 @cache
-def sites_of(backbone: str, targets: str) -> list[Site]:
+def sites_of(backbone: str, targets: str, norms: bool = False) -> list[Site]:
     config = conf.composed(["task=glue/rte", "method=lora", f"backbone={backbone}"]).backbone
     model = on_meta(config.shape, Classification if config.head else Generation)
-    return find_sites(model, list(config.targets.get(targets) or targets.split(",")), list(config.head), config.fused)
+    return find_sites(
+        model, list(config.targets.get(targets) or targets.split(",")), list(config.head), config.fused, norms
+    )
 
 
 def recipe(task: str, backbone: str, name: str) -> Method:
@@ -252,3 +255,14 @@ def test_ia3s_counts_in_c3as_table_follow(backbone, count):
     (row,) = [r for r in published.load() if (r.source, r.method, r.backbone) == ("c3a", "ia3", backbone)]
     assert stored(IA3(feedforward="output.dense"), sites_of(backbone, "all")) == count
     assert rounded(count, row.parameters_as_printed) == row.parameters_as_printed
+
+
+@pytest.mark.parametrize(
+    ("backbone", "maps", "every"), [("roberta-base", 82_944, 102_144), ("roberta-large", 221_184, 271_360)]
+)
+def test_bitfits_counts_in_c3as_table_are_those_with_layer_norms(backbone, maps, every):
+    (row,) = [r for r in published.load() if (r.source, r.method, r.backbone) == ("c3a", "bitfit", backbone)]
+    assert stored(BitFit(), sites_of(backbone, "all")) == maps
+    six = "query,key,value,attention.output.dense,intermediate.dense,output.dense"
+    assert stored(BitFit(), sites_of(backbone, f"{six},LayerNorm", norms=True)) == every
+    assert rounded(every, row.parameters_as_printed) == row.parameters_as_printed

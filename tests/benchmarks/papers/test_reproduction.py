@@ -27,7 +27,7 @@ def test_a_table_is_narrowed_by_backbone_and_method() -> None:
 def test_a_method_that_does_not_exist_is_named_with_the_nearest() -> None:
     row = published.runnable(published.load())[0].model_copy(update={"method": "loar"})
     with pytest.raises(
-        SuiteError, match="method loar, which is unknown; nearest: lora; known: dora, fourierft, full, head, ia3"
+        SuiteError, match="method loar, which is unknown; nearest: lora; known: bitfit, dora, fourierft, full"
     ):
         recipes.overrides(row)
 

@@ -9,7 +9,7 @@ from benchmarks.report import names
 TITLES = {"lora": "LoRA", "lora_xs": "LoRA-XS", "tied_lora": "Tied-LoRA", "vb_lora": "VB-LoRA", "vera": "VeRA"}
 TITLES |= {"dora": "DoRA", "lora_fa": "LoRA-FA", "pissa": "PiSSA", "randlora": "RandLoRA", "tinylora": "TinyLoRA"}
 TITLES |= {"fourierft": "FourierFT", "one_lora": "1LoRA", "rasa": "RaSA", "svft": "SVFT"}
-TITLES |= {"ia3": "(IA)3", "uni_lora": "Uni-LoRA"}
+TITLES |= {"bitfit": "BitFit", "ia3": "(IA)3", "uni_lora": "Uni-LoRA"}
 
 
 @pytest.mark.parametrize("method", conf.options("method"))
