@@ -44,7 +44,7 @@ def test_of_epochs_that_tie_the_first_is_kept(bert: Path, glue: Path, tmp_path: 
 
 @pytest.mark.parametrize("task", ["glue/stsb"])
 def test_the_best_epoch_is_kept_and_not_the_last(task: str, bert: Path, glue: Path, tmp_path: Path) -> None:
-    fast = [f"task={task}", "method.lr=3e-2", "method.lr_head=3e-2"]
+    fast = [f"task={task}", "method.lr=2e-2", "method.lr_head=2e-2"]
     run, whole = kept(bert, glue, tmp_path / "whole", 5, *fast)
     best = run.scores.best_epoch
     assert 1 < best < 5, "neither the first nor the last epoch may be the best one"
