@@ -55,8 +55,9 @@ reproduce-e2e: reproduce  ## GPT-2 medium and large on E2E, VB-LoRA's table 2; f
 reproduce-instruct: reproduce  ## Llama2 on cleaned Alpaca, VB-LoRA's table 3; for a GPU, then a judge
 reproduce-math: reproduce  ## Mistral and Gemma on MetaMathQA, VB-LoRA's table 4; for a large GPU
 
+# Three at a time, since some tests wait for other processes.
 test: install  ## run the tests, on two cores
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
 # ONLY="methods/vb_lora.py ..." does these; MOST=100 takes a larger sample of each module's mutants.
 mutants: install  ## change one operator at a time, and say which changes no test notices; takes hours

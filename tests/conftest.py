@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from support.hub import Hub
 
 
+_WAITING = ("test_slurm", "test_reproduce", "test_real_judge")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits for other processes, so that it does not end alone."""
+    items.sort(key=lambda item: not item.nodeid.rpartition("/")[2].startswith(_WAITING))
+
+
 _frozen: set[str] = set()  # the modules whose objects no collection looks at any more
 
 

@@ -165,8 +165,10 @@ def assert_group_is_its_runs(bench: Bench, method: str, runs: list[RunSettings],
         assert (losses(group, index) - losses(group, 0)).abs().max() > 100 * LOSS
 
 
-@pytest.mark.parametrize("probability", ["null", "0.0"])
-@pytest.mark.parametrize("method", tiny.SHARING)
+@pytest.mark.parametrize(
+    ("method", "probability"),
+    [*((method, "null") for method in tiny.SHARING), *((method, "0.0") for method in tiny.KINDS)],
+)
 def test_a_run_in_a_group_is_the_run_alone(method: str, probability: str, bench: Bench) -> None:
     assert_group_is_its_runs(bench, method, bench.runs(method, [0, 1, 2]), f"backbone.dropout={probability}")
 

@@ -45,7 +45,7 @@ def untrained(gpt2: Path, restaurants: Path, tmp_path_factory: pytest.TempPathFa
     return tiny.read(root)[0]
 
 
-@pytest.mark.parametrize("method", tiny.GENERATING)
+@pytest.mark.parametrize("method", [name for name in tiny.GENERATING if name in (*tiny.KINDS, "full", "none")])
 def test_a_method_learns_writes_and_is_scored(
     method: str,
     untrained: Record,
