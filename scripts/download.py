@@ -21,7 +21,8 @@ _EXAMPLES = """examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fetch what the command line names, and print what is there."""
     options = parser().parse_intermixed_args(arguments)
-    from benchmarks.papers import needs, reproduction  # here, so that --help does not wait for torch
+    with command.importing():
+        from benchmarks.papers import needs, reproduction  # here, so that --help does not wait for torch
 
     if options.table:
         narrowed = {"backbone": options.backbone, "method": options.method}

@@ -39,8 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _write_out(options: argparse.Namespace) -> Path:
     if options.overrides:
         raise SuiteError(f"{options.overrides[0]} does not go with --to: the run's adapter names its task and backbone")
-    from benchmarks.models import saved  # here, so that --help does not wait for torch
-    from benchmarks.models.peft import card, outward, upload
+    with command.importing():
+        from benchmarks.models import saved  # here, so that --help does not wait for torch
+        from benchmarks.models.peft import card, outward, upload
 
     write = {"peft": outward.to_peft, "peft-native": outward.to_peft_native}[options.to]
     run = saved.find(options.source)

@@ -30,14 +30,16 @@ def _job(config: DictConfig) -> None:
 
 
 def _run(chosen: Command) -> None:
-    from benchmarks.mt_bench import grading, questions, scores  # here, so that --help does not wait for torch
+    with command.importing():
+        from benchmarks.mt_bench import grading, questions, scores  # here, so that --help does not wait for torch
 
     cache = Path(chosen.cache)
     asked = questions.load(chosen.data.root, cache, chosen.questions)
     # Only the table goes to standard output where it is to be read by a program.
     say = print if chosen.format == "text" else partial(print, file=sys.stderr)
     if chosen.answer:
-        from benchmarks.mt_bench import answer  # here, so that judging loads nothing that trains
+        with command.importing():
+            from benchmarks.mt_bench import answer  # here, so that judging loads nothing that trains
 
         answer.write(chosen.answer, asked, cache, say)
     if chosen.judge and (judged := grading.grade(chosen.judge, asked, say)):

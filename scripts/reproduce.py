@@ -31,7 +31,8 @@ _EXAMPLES = """examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Plan a table, and run it; return the exit status of the first sweep that failed, or 0."""
     options = parser().parse_intermixed_args(arguments)
-    from benchmarks.papers import reproduction  # here, so that --help does not wait for torch
+    with command.importing():
+        from benchmarks.papers import reproduction  # here, so that --help does not wait for torch
 
     spread = [setting for setting in options.settings if setting.lstrip("+").startswith(_SPREADING)]
     settings = [setting for setting in options.settings if setting not in spread]

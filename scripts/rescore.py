@@ -25,7 +25,8 @@ _EXAMPLES = """examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Score the records that the command line names again; return the exit status."""
     options = parser().parse_args(arguments)
-    from benchmarks.analysis.rescoring import rescore  # here, so that --help does not wait for torch
+    with command.importing():
+        from benchmarks.analysis.rescoring import rescore  # here, so that --help does not wait for torch
 
     records = [rescore(path, options.data_root, options.cache) for path in options.records]
     lines = [{"record": each.record.stem} | asdict(line) for each in records for line in each.lines]

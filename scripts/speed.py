@@ -23,8 +23,9 @@ _EXAMPLES = """examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Time what the command line names, and print it."""
     options = parser().parse_intermixed_args(arguments)
-    from benchmarks.report import speed_table  # here, so that --help does not wait for torch
-    from benchmarks.training import job, speed
+    with command.importing():
+        from benchmarks.report import speed_table  # here, so that --help does not wait for torch
+        from benchmarks.training import job, speed
 
     jobs = []
     for method in options.methods:

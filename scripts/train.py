@@ -25,7 +25,8 @@ _COMMAND = os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else os.getpid()
 def _job(config: DictConfig) -> int:
     command.end_with(_COMMAND)
     try:
-        from benchmarks.training import job, runner  # here, so that --help and --cfg job do not wait for torch
+        with command.importing():
+            from benchmarks.training import job, runner  # here, so that --help and --cfg job do not wait for torch
 
         return runner.run_job(job.read(config))
     except (*command.bad_input(), OSError) as error:

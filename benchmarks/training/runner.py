@@ -6,6 +6,7 @@ from contextlib import suppress
 from accelerate import Accelerator
 from rich.console import Console
 
+from benchmarks import command
 from benchmarks.errors import RunsFailed, SuiteError
 from benchmarks.models import quantization
 from benchmarks.records import store
@@ -33,7 +34,8 @@ def run_job(settings: JobSettings) -> int:
         return 0
     for setting in ("results", "cache"):
         check_writable(getattr(settings, setting), setting)
-    from benchmarks.training import allocator, feed, trainer  # here, so that a job that is done loads no model library
+    with command.importing():
+        from benchmarks.training import allocator, feed, trainer  # here: a job that is done loads no model library
 
     quantization.be_quiet()  # transformers' schedules import peft, and that bitsandbytes, where they are installed
     if accelerator.device.type == "cpu":
