@@ -274,7 +274,7 @@ def test_masks_differ_between_epochs_and_are_the_same_twice(bench: Bench) -> Non
     assert abs(loss(0) - loss(1)) > 100 * LOSS
 
 
-WITH_DROPOUT = [m for m in tiny.SHARING if "dropout" in {field.name for field in fields(methods.find()[m])}]
+WITH_DROPOUT = [m for m in tiny.KINDS if "dropout" in {field.name for field in fields(methods.find()[m])}]
 
 
 @pytest.mark.parametrize("method", WITH_DROPOUT)

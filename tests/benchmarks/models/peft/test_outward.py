@@ -87,8 +87,13 @@ def test_peft_gives_a_plain_loras_logits_of_every_method(method: str, backbone: 
     assert {layer.scaling["default"] for layer in layers} == {1.0}
 
 
-@pytest.mark.parametrize("method", PRODUCTS)
-@pytest.mark.parametrize("targets", ["[c_attn.q,c_attn.v]", "[c_attn.k]", "[c_attn.v,mlp.c_fc]"])
+PARTS = "[c_attn.v,mlp.c_fc]"
+
+
+@pytest.mark.parametrize(
+    ("method", "targets"),
+    [("lora", "[c_attn.q,c_attn.v]"), ("lora", "[c_attn.k]"), *((method, PARTS) for method in PRODUCTS)],
+)
 def test_some_parts_of_a_fused_map(method: str, targets: str, gpt2: Path, tmp_path: Path) -> None:
     directory = leave(method, gpt2, tmp_path, f"targets={targets}")
     assert_same(directory, exported(directory, "peft", tmp_path), tmp_path)
