@@ -24,7 +24,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.rpartition("/")[2].startswith(_WAITING))
 
 
+gc.disable()  # while tests are collected, which import packages of half a million objects
 _frozen: set[str] = set()  # the modules whose objects no collection looks at any more
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage from here on, but not among what is there."""
+    gc.enable()
+    gc.freeze()
+    _frozen.update(sys.modules)
 
 
 @pytest.fixture(autouse=True)
