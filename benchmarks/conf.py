@@ -28,6 +28,7 @@ def composed(overrides: list[str], name: str = "run") -> "DictConfig":
     """Return the config that conf/``name``.yaml and a command line's overrides make."""
     from hydra import compose, initialize_config_dir  # here, so that commands that compose nothing start quickly
 
+    check_groups(overrides)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose(name, quoted(overrides))
 
@@ -66,8 +67,7 @@ def check(arguments: list[str]) -> None:
     sweeps = bool(flags & {"--multirun", "-m"})
     if sweeps and flags & {"--cfg", "-c"}:
         raise SuiteError("--cfg shows one run: leave --multirun out, and give each setting one value")
-    for recipe in given["recipe"].split(",") if "recipe" in given else []:
-        _check_recipe(recipe)
+    check_groups(arguments)
     if flags & {"--help", "--hydra-help", "-h"} or (sweeps and "experiment" in given):
         return
     for group in ("task", "method"):
@@ -77,12 +77,20 @@ def check(arguments: list[str]) -> None:
             raise SuiteError(f"no {group} was given: say {group}=NAME{sweep}; {listed(group)}")
 
 
-def _check_recipe(recipe: str) -> None:
-    known = options("recipe")
-    if recipe == "null":
-        raise SuiteError("recipe=null does not name a recipe: '~recipe' does without one")
-    if recipe not in known:
-        raise SuiteError(f"recipe={recipe} is unknown; nearest: {nearest(recipe, known)}; {listed('recipe')}")
+def check_groups(arguments: list[str]) -> None:
+    """Raise SuiteError for a group that is null, or a recipe that is not there: Hydra has a traceback for either."""
+    for group, _, names in (argument.partition("=") for argument in arguments):
+        if group in ("task", "backbone", "method", "recipe"):
+            for name in names.split(","):
+                _check_name(group, name)
+
+
+def _check_name(group: str, name: str) -> None:
+    if name == "null":
+        without = "'~recipe' does without one" if group == "recipe" else listed(group)
+        raise SuiteError(f"{group}=null does not name a {group}: {without}")
+    if group == "recipe" and name not in (known := options("recipe")):
+        raise SuiteError(f"recipe={name} is unknown; nearest: {nearest(name, known)}; {listed('recipe')}")
 
 
 def facts(group: str, name: str) -> dict[str, Any]:

@@ -37,6 +37,8 @@ TRAIN: dict[str, Case] = {
     "unknown task": (job("lora", {"task": "glue/mprc"}), ["glue/mprc", "nearest: glue/mrpc;", "glue/cola"]),
     "unknown backbone": (job("lora", {"backbone": "minilmm"}), ["minilmm", "nearest: minilm;", "roberta-base"]),
     "no recipe": (job("lora", {"recipe": "null"}), ["'~recipe'"]),
+    "method null": (job("lora", {"method": "null", "method.rank": None}), ["method=null", "known: bitfit, dora"]),
+    "no backbone": (job("lora", {"backbone": "null"}), ["backbone=null", "minilm"]),
     "unknown recipe": (
         job("lora", {"recipe": "minilm/loar"}),
         ["minilm/loar", "nearest: minilm/lora;", "minilm/vera"],
@@ -349,6 +351,10 @@ OTHERS: dict[str, dict[str, Case]] = {
         "a method that trains nothing": (
             [*job("none", {"method": None, "targets": None}), "--methods", "none", "--targets", "qv"],
             ["none"],
+        ),
+        "no recipe": (
+            [*job("lora", {"method": None, "targets": None, "recipe": "null"}), "--methods", "lora", "--targets", "qv"],
+            ["'~recipe'"],
         ),
         "steps that are no number": (["--steps", "many"], ["--steps: must be a whole number of at least 1, got many"]),
         "no tokens": (["--tokens", "0"], ["--tokens: must be a whole number of at least 1, got 0"]),
