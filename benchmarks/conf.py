@@ -28,7 +28,7 @@ def composed(overrides: list[str], name: str = "run") -> "DictConfig":
     """Return the config that conf/``name``.yaml and a command line's overrides make."""
     from hydra import compose, initialize_config_dir  # here, so that commands that compose nothing start quickly
 
-    check_groups(overrides)
+    _check_groups(overrides)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose(name, quoted(overrides))
 
@@ -67,7 +67,7 @@ def check(arguments: list[str]) -> None:
     sweeps = bool(flags & {"--multirun", "-m"})
     if sweeps and flags & {"--cfg", "-c"}:
         raise SuiteError("--cfg shows one run: leave --multirun out, and give each setting one value")
-    check_groups(arguments)
+    _check_groups(arguments)
     if flags & {"--help", "--hydra-help", "-h"} or (sweeps and "experiment" in given):
         return
     for group in ("task", "method"):
@@ -77,7 +77,7 @@ def check(arguments: list[str]) -> None:
             raise SuiteError(f"no {group} was given: say {group}=NAME{sweep}; {listed(group)}")
 
 
-def check_groups(arguments: list[str]) -> None:
+def _check_groups(arguments: list[str]) -> None:
     """Raise SuiteError for a group that is null, or a recipe that is not there: Hydra has a traceback for either."""
     for group, _, names in (argument.partition("=") for argument in arguments):
         if group in ("task", "backbone", "method", "recipe"):

@@ -8,7 +8,23 @@ from torch import nn
 from benchmarks.records.schema import Parameters
 from methods.base import Method, Site, Tensors
 
-_DTYPES = {torch.float32: "F32", torch.uint16: "U16", torch.uint8: "U8"}  # as a safetensors file's header calls them
+# As a safetensors file's header calls them, in the order in which the file has its tensors.
+_DTYPES = {
+    torch.uint64: "U64",
+    torch.int64: "I64",
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.uint32: "U32",
+    torch.int32: "I32",
+    torch.bfloat16: "BF16",
+    torch.float16: "F16",
+    torch.uint16: "U16",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+_ORDER = list(_DTYPES)
 
 
 def count(method: Method, model: nn.Module, head: list[str], sites: list[Site]) -> Parameters:
@@ -36,7 +52,7 @@ def head_of(model: nn.Module, names: list[str]) -> Tensors:
 def _bytes(tensors: Tensors) -> int:
     """Return the bytes that a safetensors file with such tensors has; a whole backbone's would be slow to write."""
     header, end = {}, 0
-    for name, tensor in sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0])):
+    for name, tensor in sorted(tensors.items(), key=lambda item: (_ORDER.index(item[1].dtype), item[0])):
         start, end = end, end + tensor.dtype.itemsize * tensor.numel()
         header[name] = {"dtype": _DTYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
     described = len(json.dumps(header, separators=(",", ":")).encode())

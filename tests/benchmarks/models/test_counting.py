@@ -32,6 +32,12 @@ def test_a_files_bytes_are_counted_without_writing_it(method: Method, bert: Path
     assert (counts.adapter_bytes, counts.head_bytes) == (size(adapter, tmp_path), size(head, tmp_path))
 
 
+def test_so_are_those_of_whatever_a_method_of_ones_own_packs(tmp_path: Path) -> None:
+    """Of every type, the names against the types' order, and sizes whose places differ in their number of digits."""
+    tensors = {f"{99 - n}": torch.zeros(7 ** (n % 5), dtype=dtype) for n, dtype in enumerate(counting._DTYPES)}
+    assert counting._bytes(tensors) == size(tensors, tmp_path)
+
+
 def size(tensors: Tensors, folder: Path) -> int:
     safetensors.torch.save_file({n: t.detach().clone() for n, t in tensors.items()}, folder / "a.safetensors")
     return (folder / "a.safetensors").stat().st_size
