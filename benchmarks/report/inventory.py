@@ -174,7 +174,8 @@ def capabilities() -> Page:
         "What methods can do",
         [
             "Exports are `python scripts/export.py RUN --to peft` and `--to peft-native`, of maps that are modules of "
-            "their own. Merging is exact in float32. A method that needs W computes with it: over nf4, with what the "
+            "their own. Merging is exact in float32, and a bias goes into a map that has one. "
+            "A method that needs W computes with it: over nf4, with what the "
             "integers stand for."
         ],
     )
