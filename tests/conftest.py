@@ -44,6 +44,13 @@ def packages_are_no_garbage() -> None:
         _frozen.update(sys.modules)
 
 
+@pytest.fixture(autouse=True)
+def same_numbers_in_any_order() -> None:
+    """Let what a test draws, or a library for it, such as peft's first A, not depend on the tests before it."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Keep off the network and out of the person's caches, on one thread; gives the same as a child's environment."""
