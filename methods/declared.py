@@ -1,6 +1,7 @@
 """What a method's file says of the method in plain values, read without importing torch."""
 
 import ast
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,17 +45,30 @@ def _letters(text: str) -> str:
 
 def _parsed(name: str) -> ast.Module:
     try:
-        return ast.parse((_FOLDER / f"{name}.py").read_text())
+        return _tree((_FOLDER / f"{name}.py").read_text())
     except (OSError, SyntaxError, ValueError) as error:
         raise MethodError(f"method {name} cannot be used: methods/{name}.py does not read ({error})") from error
 
 
+@cache  # a sheet asks for the same facts in each of its tables and figures
+def _tree(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
 def _of_class(name: str) -> dict[str, Any]:
-    body = _parsed(name).body
-    for node in body:
+    declared = _in_class(_parsed(name))
+    if declared is None:
+        raise MethodError(f"method {name} cannot be used: methods/{name}.py has no subclass of Method")
+    return declared
+
+
+@cache
+def _in_class(tree: ast.Module) -> dict[str, Any] | None:
+    """Return what a file assigns to its subclass of Method; None where it has none."""
+    for node in tree.body:
         if isinstance(node, ast.ClassDef) and "Method" in _names(node):
-            return _assigned(node.body, _assigned(body, {}))
-    raise MethodError(f"method {name} cannot be used: methods/{name}.py has no subclass of Method")
+            return _assigned(node.body, _assigned(tree.body, {}))
+    return None
 
 
 def _names(node: ast.ClassDef) -> list[str]:

@@ -127,14 +127,16 @@ def seconds_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[floa
     return [job["seconds"] for job in json.loads(capsys.readouterr().out)]
 
 
-def test_runs_that_are_done_elsewhere_in_another_precision_are_found(
-    settings: list[str], capsys: pytest.CaptureFixture[str], machine: dict, monkeypatch
+def test_runs_that_are_done_elsewhere_on_two_processes_in_another_precision_are_found(
+    settings: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], machine: dict, monkeypatch
 ) -> None:
-    for name, value in machine.items():
+    for name, value in (machine | {"ACCELERATE_USE_CPU": "true"}).items():
         monkeypatch.setenv(name, value)
     table = ["someone", "1", *settings, "--method", "lora_xs"]
     here, other = ("bf16", "fp32") if fast_at_bf16(torch.device("cpu")) else ("fp32", "bf16")
-    assert reproduce.main([*table, f"precision={other}"]) == 0
+    assert reproduce.main([*table, f"precision={other}", "--processes", "2"]) == 0
+    records = [store.read(path) for path in (tmp_path / "results").rglob("*.json")]
+    assert [(record.task, record.environment.processes) for record in records] == [("glue/sst2", 2)] * 2
     capsys.readouterr()
     assert reproduce.main([*table, "--plan"]) == 0
     told = capsys.readouterr().out
@@ -287,14 +289,6 @@ def test_what_a_table_needs_installed_is_named(capsys: pytest.CaptureFixture[str
         assert capsys.readouterr().out == f"{extras}\n"
     assert reproduce.main(["vb_lora", "2", "--extras", "--launcher", "submitit"]) == 0
     assert capsys.readouterr().out == "meteor,submitit\n"
-
-
-def test_processes_share_a_tables_batches(settings: list[str], tmp_path: Path, machine: dict, monkeypatch) -> None:
-    for name, value in (machine | {"ACCELERATE_USE_CPU": "true"}).items():
-        monkeypatch.setenv(name, value)
-    assert reproduce.main(["someone", "1", *settings, "--method", "lora_xs", "seeds=[0]", "--processes", "2"]) == 0
-    (record,) = (store.read(path) for path in (tmp_path / "results").rglob("*.json"))
-    assert (record.task, record.environment.processes) == ("glue/sst2", 2)
 
 
 def test_submitits_local_executor_spreads_a_row_from_any_folder(

@@ -4,6 +4,7 @@ import itertools
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -165,9 +166,13 @@ def _extent(axes: Axes, point: Drawn) -> list[float]:
     return [x - half, low - half, x + half, high + half]
 
 
-def _places(inside: Bbox) -> list[tuple[float, float]]:
-    """Return where a name may stand, in points from its mark, the nearest first: on a grid as large as the axes."""
-    reach = max(inside.width, inside.height) * 72 / canvas.DPI // _STEP
+@cache  # every name of a figure has the same ones
+def _places(width: float, height: float) -> list[tuple[float, float]]:
+    """Return where a name may stand, in points from its mark, the nearest first: on a grid as large as the axes.
+
+    ``width`` and ``height`` are the axes', in pixels.
+    """
+    reach = max(width, height) * 72 / canvas.DPI // _STEP
     steps = np.arange(-reach, reach + 1) * _STEP
     places = [(x, y) for x in steps for y in steps if x or y]
     # Of places as near, right comes first, then left, above and below.
@@ -182,7 +187,7 @@ def _place(name: Annotation, taken: np.ndarray, texts: np.ndarray, inside: Bbox)
     """
     at_mark = name.get_window_extent()  # its lower left corner on the mark
     best, least = (0.0, 0.0), np.inf
-    for place in _places(inside):
+    for place in _places(inside.width, inside.height):
         boxes = _boxes(at_mark, *place)
         cost = _cost(boxes[:1], taken, inside) + _cost(boxes[1:], texts, inside)
         if cost < least:

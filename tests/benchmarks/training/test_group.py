@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import transformers
 from accelerate import Accelerator
 from omegaconf import DictConfig, OmegaConf
 from support import tiny
@@ -74,7 +73,7 @@ _SPLITS: dict[tuple[Path, Path], dict[str, Split]] = {}
 
 def tokenised(task: Task, backbone: Path, glue: Path) -> dict[str, Split]:
     if (backbone, glue) not in _SPLITS:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(backbone)
+        tokenizer = backbones.tokenizer(backbone)
         rows = data.load(task, str(glue), glue.parent / "cache")
         _SPLITS[backbone, glue] = {
             split: Split(task, tokenise(rows, split, task, tokenizer, "tiny", 128), tokenizer, data.halves(task, part))
@@ -91,10 +90,9 @@ class Bench:
     glue: Path
     root: Path
 
-    def group(self, method: str, runs: list[RunSettings], *overrides: str) -> tuple[Watched, Task, dict, object]:
+    def group(self, method: str, runs: list[RunSettings], *overrides: str) -> tuple[Watched, Task, dict[str, Split]]:
         config = compose(method, self.backbone, self.glue, *overrides)
         task = build(OmegaConf.to_container(config.task, resolve=True))
-        tokenizer = backbones.tokenizer(Path(config.backbone.path))
         splits = tokenised(task, self.backbone, self.glue)
         cls = methods.find()[method]
         made = cls(**{f.name: config.method[f.name] for f in fields(cls) if f.name in config.method})
@@ -107,13 +105,13 @@ class Bench:
         adaptation = Adaptation(model, head, made, sites, frozen)
         group = Watched(adaptation, runs, settings, rows, Accelerator(), "fp32")
         group.watch()
-        return group, task, splits, tokenizer
+        return group, task, splits
 
     def train(self, method: str, runs: list[RunSettings], *overrides: str, spoil=None) -> tuple[Watched, Progress]:
-        group, _, splits, tokenizer = self.group(method, runs, *overrides)
+        group, _, splits = self.group(method, runs, *overrides)
         group.watch(spoil)
         checkpoint = self.root / f"{len(list(self.root.iterdir()))}.pt"
-        feed = Feed(tokenizer, splits["train"], splits["validation"], {})
+        feed = Feed(splits["train"].tokenizer, splits["train"], splits["validation"], {})
         progress = loop.fit(group, feed, checkpoint, False, Watch(lambda: None, lambda *_: None, print))
         return group, progress
 
@@ -177,7 +175,7 @@ def test_a_run_in_a_group_is_the_run_alone(method: str, probability: str, bench:
 def test_a_step_repeated_on_several_threads_gives_the_same_bits(method: str, bench: Bench) -> None:
     """At a rank at which threads share the work: what they add to one number must not depend on who comes first."""
     wide = ["method.rank=64"] if method not in ("fourierft", "ia3") else []
-    group, task, splits, _ = bench.group(method, bench.runs(method, [0, 1, 2]), *wide)
+    group, task, splits = bench.group(method, bench.runs(method, [0, 1, 2]), *wide)
     batches = splits["train"].batches([np.arange(8)] * 3, 1, group.accelerator)
     before = copy.deepcopy(group.state())
     seen = set()
@@ -217,10 +215,10 @@ def one_state(group: Watched) -> None:
     group.restore(state)
 
 
-def step(group: Watched, task: Task, splits: dict, tokenizer, rows: list[list[int]], epoch: int = 0) -> list[float]:
+def step(group: Watched, task: Task, splits: dict[str, Split], rows: list[list[int]], epoch: int = 0) -> list[float]:
     """Return the losses of a step on these rows, one list a run."""
     split, chosen = splits["train"], torch.tensor(rows)
-    inputs, labels = task.collate([split.examples[i] for own in rows for i in own], tokenizer)
+    inputs, labels = task.collate([split.examples[i] for own in rows for i in own], split.tokenizer)
     batch = Batch(
         inputs=inputs,
         labels=labels,
@@ -422,9 +420,9 @@ def test_an_adapters_vectors_decay_and_a_heads_bias_does_not(bench: Bench) -> No
 
 def test_paged_state_comes_back_from_a_checkpoint_as_ordinary_memory(bench: Bench) -> None:
     """A page that is prefetched and is none would end the process on a GPU."""
-    group, task, splits, tokenizer = bench.group("lora", bench.runs("lora", [0]))
+    group, task, splits = bench.group("lora", bench.runs("lora", [0]))
     group.watch()
-    step(group, task, splits, tokenizer, [[0, 1, 2, 3]])
+    step(group, task, splits, [[0, 1, 2, 3]])
     state = copy.deepcopy(group.state())
     tensors = [value for own in state["optimizer"]["state"].values() for value in own.values() if value.ndim]
     for tensor in tensors:

@@ -1,5 +1,6 @@
 """A sheet's figures are drawn again where what they show has changed, and only there."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,10 +16,19 @@ RESULTS = Path(__file__).parents[4] / "results"
 STEM = "glue-embedded-minilm"
 
 
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of some records, with their tables and figures."""
+    root = tmp_path_factory.mktemp("results")
+    save(root, make_record(seed=0), make_record(seed=1, best=0.8))
+    tables.render(tables.sheets_below(root), root, [])
+    return root
+
+
 @pytest.fixture
-def drawn(tmp_path: Path, monkeypatch) -> Callable[[], int]:
-    """Return what makes the tables of some records, and says how many figures of adapters' bytes it drew."""
-    save(tmp_path, make_record(seed=0), make_record(seed=1, best=0.8))
+def drawn(results: Path, tmp_path: Path, monkeypatch) -> Callable[[], int]:
+    """Return what makes the tables of a copy again, and says how many figures of adapters' bytes it drew."""
+    shutil.copytree(results, tmp_path, dirs_exist_ok=True)
     counted, draw = [], pareto.draw
     monkeypatch.setattr(pareto, "draw", lambda *given: counted.append(given) or draw(*given))
 
@@ -27,7 +37,6 @@ def drawn(tmp_path: Path, monkeypatch) -> Callable[[], int]:
         tables.render(tables.sheets_below(tmp_path), tmp_path, [])
         return len(counted)
 
-    assert make() == 1
     return make
 
 
