@@ -1,5 +1,6 @@
 """Whether a tokenizer is the one that a model was trained with: a wrong one trains too, on nothing."""
 
+import inspect
 from itertools import chain
 from typing import Any
 
@@ -31,6 +32,8 @@ def check_tokenizer(
             f"the tokenizer of {place} gives token {largest} ({tokenizer.convert_ids_to_tokens(largest)}), and the "
             f"model has tokens 0 to {embedded - 1}: it is another model's, or has tokens that were added"
         )
+    if has_head:
+        _check_inputs(place, config, examples)
     if has_head and config.pad_token_id != tokenizer.pad_token_id:
         raise SuiteError(
             f"the config.json of {place} has pad_token_id {config.pad_token_id}, and a classifier must be told which "
@@ -41,6 +44,23 @@ def check_tokenizer(
         raise SuiteError(
             f"the tokenizer of {place} does not know {unknown:.0%} of the rows' words ({tokenizer.unk_token}): it is "
             "another model's, or its settings (do_lower_case) are"
+        )
+
+
+def _check_inputs(place: str, config: transformers.PretrainedConfig, examples: list[Example]) -> None:
+    """Raise SuiteError where a tokenizer gives a classifier what it does not read, or more token types than it has."""
+    read = inspect.signature(transformers.MODEL_MAPPING[type(config)].forward).parameters
+    if unread := sorted(examples[0].keys() - read.keys() - {"labels"}):
+        raise SuiteError(
+            f"the tokenizer of {place} gives {unread[0]}, which the model ({config.model_type}) does not read: it is "
+            "another model's"
+        )
+    known = getattr(config, "type_vocab_size", None)
+    last = max(chain([0], *(row.get("token_type_ids", []) for row in examples)))
+    if known and last >= known:  # where there are 0 the model reads none
+        raise SuiteError(
+            f"the tokenizer of {place} tells {last + 1} types of tokens apart (token_type_ids), and the model has "
+            f"{known}: it is another model's"
         )
 
 

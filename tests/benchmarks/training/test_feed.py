@@ -62,6 +62,19 @@ def test_a_token_beyond_the_models_is_refused(bert: Path, glue: Path, tmp_path: 
         fed(tmp_path / "bert", glue, tmp_path)
 
 
+def test_token_types_that_a_model_lacks_are_refused(roberta: Path, glue: Path, tmp_path: Path) -> None:
+    """A BERT's tokenizer tells the two texts of a row apart, and a RoBERTa has one type of token."""
+    one = edited(roberta, tmp_path / "one", "config.json", type_vocab_size=1)
+    with pytest.raises(SuiteError, match=r"tells 2 types of tokens apart \(token_type_ids\), and the model has 1:"):
+        fed(one, glue, tmp_path)
+    assert fed(one, glue, tmp_path, "task=glue/sst2").train.examples  # of one text, whose tokens are all of type 0
+    distilled = transformers.DistilBertConfig(vocab_size=30522, dim=32, n_layers=1, n_heads=2, hidden_dim=64)
+    shutil.copytree(roberta, tmp_path / "two")
+    distilled.save_pretrained(tmp_path / "two")
+    with pytest.raises(SuiteError, match=r"gives token_type_ids, which the model \(distilbert\) does not read"):
+        fed(tmp_path / "two", glue, tmp_path)
+
+
 def test_a_classifier_that_is_not_told_its_padding_says_what_to_write(gpt2: Path, glue: Path, tmp_path: Path) -> None:
     backbone = edited(gpt2, tmp_path / "gpt2", "tokenizer_config.json", pad_token=END)
     classify = ["backbone.head=[score]", "backbone.targets={qv:[attn.c_proj]}", "backbone.dropout=0.0"]
