@@ -201,7 +201,9 @@ def test_rasas_shared_rank_leaves_each_layer_some_and_its_pools_have_one_shape()
         RaSA(rank=4, shared_rank=1, alpha=1).init(sites, None)
 
 
-@pytest.mark.parametrize(("pattern", "d", "entries"), [("banded", 0, 200), ("banded", 2, 994), ("random", 0, 200)])
+@pytest.mark.parametrize(
+    ("pattern", "d", "entries"), [("banded", 0, 200), ("banded", 1, 598), ("banded", 2, 994), ("random", 0, 200)]
+)
 def test_svfts_m_is_zero_and_has_the_entries_of_its_pattern(pattern: str, d: int, entries: int) -> None:
     method = SVFT(pattern=pattern, off_diagonals=d)
     drawn = initial(method)
@@ -211,7 +213,9 @@ def test_svfts_m_is_zero_and_has_the_entries_of_its_pattern(pattern: str, d: int
     torch.testing.assert_close(frozen["wide.B"].T @ frozen["wide.B"], torch.eye(200), rtol=0, atol=1e-5)
     ones = {name: torch.ones_like(M) for name, M in drawn.items()}
     C = method.factors(ones, frozen, [WIDE, TALL])["tall"].C
-    M = torch.diag(C) if C.ndim == 1 else C
+    diagonal = pattern == "banded" and d == 0
+    assert (C.ndim == 1) == diagonal == ("200x200" not in frozen)  # which is multiplied entry by entry
+    M = torch.diag(C) if diagonal else C
     assert M.count_nonzero() == entries
     rows, columns = M.nonzero(as_tuple=True)
     furthest = (rows - columns).abs().max()

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from benchmarks.tasks.tokens import tokenise
 from benchmarks.training import loop, passes
 from benchmarks.training.checkpoint import Progress
 from benchmarks.training.feed import Feed, Split
-from benchmarks.training.group import Adaptation, RunGroup
+from benchmarks.training.group import Adaptation, RunGroup, cast
 from benchmarks.training.loop import Watch
 from benchmarks.training.passes import Batch
 from benchmarks.training.runner import run_job
@@ -407,6 +408,37 @@ def test_they_are_trained_one_after_the_other(method: str, bench: Bench) -> None
     found = tiny.read(bench.root)
     assert [len(found[seed].group) for seed in (0, 1)] == [1, 1]
     assert found[0].epochs != found[1].epochs
+
+
+@pytest.mark.parametrize(
+    ("method", "overrides", "recorded"),
+    [
+        ("lora", [], True),
+        ("head", [], True),
+        ("lora", ["train.cuda_graphs=false"], False),
+        ("vb_lora", [], True),
+        ("vb_lora", ["method.selection=gumbel_softmax"], False),  # which draws noise in each step
+        ("full", [], False),  # whose gradients are the backbone's
+    ],
+)
+def test_a_gpu_records_passes_that_draw_nothing(
+    method: str, overrides: list[str], recorded: bool, bench: Bench
+) -> None:
+    group, *_ = bench.group(method, bench.runs(method, [0]), *overrides)
+    made, sites = group.adapter.method, group.adapter.sites
+    assert not group._can_be_recorded(made, sites)
+    group.accelerator = SimpleNamespace(device=torch.device("cuda"))
+    assert group._can_be_recorded(made, sites) == recorded
+
+
+def test_what_is_cast_are_a_models_parameters_of_floats() -> None:
+    model = torch.nn.Linear(2, 2)
+    model.quantized = torch.nn.Parameter(torch.ones(2, dtype=torch.int8), requires_grad=False)
+    model.register_buffer("angles", torch.ones(2))
+    cast(model)
+    types = {name: tensor.dtype for name, tensor in model.state_dict().items()}
+    wanted = {"weight": torch.bfloat16, "bias": torch.bfloat16, "quantized": torch.int8, "angles": torch.float32}
+    assert types == wanted
 
 
 def test_an_adapters_vectors_decay_and_a_heads_bias_does_not(bench: Bench) -> None:
