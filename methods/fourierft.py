@@ -38,7 +38,8 @@ class FourierFT(Method):
 
     def frozen(self, sites: list[Site]) -> Tensors:
         """Return the places (n,) of each shape, as numbers below d_out d_in."""
-        return {_shape(site): self._places(site) for site in sites}
+        shapes = {_shape(site): site for site in sites}  # to draw takes half a second at the size of a Llama's maps
+        return {shape: self._places(site) for shape, site in shapes.items()}
 
     def init(self, sites: list[Site], generator: torch.Generator | None) -> Tensors:
         """Return c (n) of every site."""
@@ -67,7 +68,7 @@ class FourierFT(Method):
 
     def _places(self, site: Site) -> Tensor:
         generator = torch.Generator().manual_seed(self.projection_seed)
-        return torch.randperm(site.out_features * site.in_features, generator=generator)[: self.frequencies]
+        return torch.randperm(site.out_features * site.in_features, generator=generator)[: self.frequencies].clone()
 
 
 def _shape(site: Site) -> str:
