@@ -1,25 +1,29 @@
 """The ledger: what each published parameter count is made of, and whether it follows from the method's definition.
 
-Each row's method and maps come from its recipe in conf/, its backbone is built at its real shape on the meta device,
-and the counts are those of the ``init`` and ``pack`` that training and saving use.
+Each row's method and maps come from its recipe in conf/, or from the row itself where the suite has no experiment for
+it. Its backbone is built at its real shape on the meta device, and the counts are those of the ``init`` and ``pack``
+that training and saving use.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from functools import cache
+from typing import Any
 
 from torch import nn
 
+import methods
 from benchmarks import conf
 from benchmarks.errors import SuiteError
 from benchmarks.models import backbones, counting
 from benchmarks.papers import published, recipes
 from benchmarks.papers.published import PublishedRow
-from benchmarks.records.schema import Typed
+from benchmarks.records.schema import Parameters, Typed
 from benchmarks.tasks.classification import Classification
 from benchmarks.tasks.generation import Generation
 from benchmarks.training import job, plan
+from benchmarks.training.settings import BackboneSettings
 from methods.base import Method, Site, evaluated
 from methods.sites import find_sites
 
@@ -35,14 +39,14 @@ class Entry(Typed):
     """
 
     source: str
-    arxiv: str
+    arxiv: str | None
     table: int | str
     benchmark: str
     backbone: str
     method: str
     targets: str
     run_by: str | None
-    hyperparameters: dict[str, int | float]
+    hyperparameters: dict[str, int | float | str]
     maps: int
     printed: str
     derived: str
@@ -73,11 +77,21 @@ class Entry(Typed):
 
 
 def entries(rows: Iterable[PublishedRow]) -> list[Entry]:
-    """Return the ledger's rows: those that print a count and have an experiment.
+    """Return the ledger's rows: those that print a count of a method that is here, on maps of a backbone that is here.
 
-    Raises SuiteError for a figure that cannot be read, or a row whose recipe cannot be.
+    Raises SuiteError for a figure that cannot be read, or a row whose recipe or method cannot be.
     """
-    return [_entry(row) for row in rows if row.experiment is not None and row.parameters_as_printed is not None]
+    return [_entry(row) for row in rows if _can_be_counted(row)]
+
+
+def _can_be_counted(row: PublishedRow) -> bool:
+    if row.printed_count is None or row.printed_count.endswith("%"):  # which is a share of the backbone
+        return False
+    if row.experiment is not None:
+        return True
+    if row.method not in conf.options("method") or row.backbone not in conf.options("backbone"):
+        return False
+    return row.targets is not None or not methods.find()[row.method].adapts_sites
 
 
 def named(rows: Iterable[PublishedRow], words: str) -> list[Entry]:
@@ -85,7 +99,7 @@ def named(rows: Iterable[PublishedRow], words: str) -> list[Entry]:
 
     Raises SuiteError where no name has them.
     """
-    rows, wanted = published.runnable(rows), set(words.split())
+    rows, wanted = [row for row in rows if _can_be_counted(row)], set(words.split())
     of_row = {word for word in wanted if not word.startswith("r=")}  # a rank may be the recipe's alone
     candidates = [row for row in rows if of_row <= set(row.name.split())]
     if chosen := [entry for entry in entries(candidates) if wanted <= set(entry.name.split())]:
@@ -94,23 +108,21 @@ def named(rows: Iterable[PublishedRow], words: str) -> list[Entry]:
 
 
 def _entry(row: PublishedRow) -> Entry:
-    settings = job.read(conf.composed(recipes.overrides(row)))
-    method, head = plan.method_of(settings), settings.backbone.head
-    model = _model(row.backbone, row.benchmark == "glue")
-    fused = settings.backbone.fused
-    of_model = (model, settings.target_names(), head, fused, method.adapts_norms)
+    method, backbone, names, stated = _read(row)
+    head, model = backbone.head, _model(row.backbone, row.benchmark == "glue")
+    of_model = (model, names, head, backbone.fused, method.adapts_norms)
     sites = find_sites(*of_model) if method.adapts_sites else []
     counts = counting.count(method, model, head, sites)
     stored = counts.stored
     frozen = sum(tensor.numel() for tensor in method.frozen(sites).values()) if sites else 0
-    follows = rounded(stored, row.parameters_as_printed) == row.parameters_as_printed
+    follows = rounded(stored, row.printed_count) == row.printed_count
     return Entry(
         **row.model_dump(include={"source", "arxiv", "table", "benchmark", "backbone", "method", "run_by"}),
-        targets=row.target_names,
-        hyperparameters={k: v for k, v in asdict(method).items() if k != "dropout" and v is not None},
+        targets=row.target_names if method.adapts_sites else published.NO_TARGETS,
+        hyperparameters={k: v for k, v in asdict(method).items() if k in stated and k != "dropout" and v is not None},
         maps=len(sites),
-        printed=row.parameters_as_printed,
-        derived=rounded(stored, row.parameters_as_printed),
+        printed=row.printed_count,
+        derived=rounded(stored, row.printed_count),
         formula="all of the backbone" if method.trains_backbone else _checked(method, sites, stored),
         trained=counts.trained,
         stored=stored,
@@ -120,15 +132,41 @@ def _entry(row: PublishedRow) -> Entry:
         head=counts.head,
         follows=follows,
         expected=row.count_follows,
-        reading=None if follows else _reading(row, method, sites, stored, counts.head),
+        reading=None if follows else _reading(row, method, sites, counts),
     )
+
+
+def _read(row: PublishedRow) -> tuple[Method, BackboneSettings, list[str], set[str]]:
+    """Return a row's method, its backbone, the names of its maps, and which of the method's settings are known."""
+    if row.experiment is not None:
+        settings = job.read(conf.composed(recipes.overrides(row)))
+        method = plan.method_of(settings)
+        return method, settings.backbone, settings.target_names(), {field.name for field in fields(method)}
+    backbone = _backbone(row.backbone)
+    stated = {key.removeprefix("method."): value for key, value in row.settings.items()}
+    stated |= {} if row.rank is None else {"rank": row.rank}
+    usual = _usual(row.method)
+    if unknown := sorted(stated.keys() - usual.keys()):
+        raise SuiteError(f"{row.name}: {row.method} has no setting {unknown[0]}; known: {', '.join(usual)}")
+    names = backbone.targets.get(row.target_names) or row.target_names.split(",")
+    return methods.find()[row.method](**usual | stated), backbone, names, set(stated)
+
+
+@cache
+def _usual(method: str) -> dict[str, Any]:
+    """Return what conf/method says of a method's own settings."""
+    facts = conf.facts("method", method)
+    return {field.name: facts.get(field.name) for field in fields(methods.find()[method])}
+
+
+@cache
+def _backbone(name: str) -> BackboneSettings:
+    return job.read(conf.composed([f"backbone={name}"])).backbone
 
 
 @cache
 def _model(backbone: str, classifies: bool) -> nn.Module:
-    shape = job.read(conf.composed([f"backbone={backbone}"])).backbone.shape
-    kind = Classification if classifies else Generation
-    return backbones.on_meta(shape, kind)
+    return backbones.on_meta(_backbone(backbone).shape, Classification if classifies else Generation)
 
 
 def _checked(method: Method, sites: list[Site], stored: float) -> str:
@@ -146,26 +184,31 @@ def _origin(method: Method) -> str:
     return ", ".join(f"{name}={value}" for name, value in asdict(method).items() if name.endswith("_seed"))
 
 
-def _reading(row: PublishedRow, method: Method, sites: list[Site], stored: float, head: int) -> str | None:
+def _reading(row: PublishedRow, method: Method, sites: list[Site], counts: Parameters) -> str | None:
     """Return the other way to count that gives the printed figure, or None."""
-    printed = row.parameters_as_printed
+    printed = row.printed_count
     others = {name: evaluated(formula, method, sites) for name, formula in method.readings.items()}
-    others |= {"with the head": stored + head} if head else {}
+    others |= {"what is trained": counts.trained}
+    others |= {"with the head": counts.stored + counts.head} if counts.head else {}
     for name, value in others.items():
         if rounded(value, printed) == printed:
             return f"{name} ({value:,.0f})"
-    return "cutting off the digits" if rounded(stored, printed, ROUND_DOWN) == printed else None
+    return "cutting off the digits" if rounded(counts.stored, printed, ROUND_DOWN) == printed else None
 
 
 def rounded(count: float, printed: str, rounding: str = ROUND_HALF_UP) -> str:
     """Return a count with the unit and the digits of a printed figure: 23,904 beside "0.023M" is "0.024M".
 
-    Raises SuiteError for a figure that is not a number with K, M or B.
+    Raises SuiteError for a figure that is neither a whole number nor one with K, M or B.
     """
+    if printed.isascii() and printed.replace(",", "").isdigit():
+        return f"{count:,.0f}"
     number, unit = printed[:-1], printed[-1:]
     try:
         digits = Decimal(1).scaleb(Decimal(number).as_tuple().exponent)
         exact = Decimal(count) / _UNITS[unit]
     except (ArithmeticError, KeyError) as error:
-        raise SuiteError(f"the printed count must be a figure such as 0.023M, 6.1K or 7B, got {printed!r}") from error
+        raise SuiteError(
+            f"the printed count must be a figure such as 0.023M, 6.1K, 7B or 3,584, got {printed!r}"
+        ) from error
     return f"{exact.quantize(digits, rounding)}{unit}"

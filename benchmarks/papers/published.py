@@ -153,6 +153,12 @@ class PublishedRow(Origin, FileRow):
         return self.run_by or self.source
 
     @property
+    def printed_count(self) -> str | None:
+        """Return the count as printed, such as 0.295M, or in full where all of its digits are: 18,350,080."""
+        whole = None if self.parameters is None else f"{self.parameters:,.0f}"
+        return whole if self.parameters_as_printed is None else self.parameters_as_printed
+
+    @property
     def scored(self) -> list[str]:
         """Return the names of the printed scores that runs are compared with: no averages, no unknown tasks."""
         scores = [name for name in self.scores if name not in AVERAGES]

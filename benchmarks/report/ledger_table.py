@@ -83,4 +83,5 @@ def surprises(entries: Sequence[Entry]) -> list[str]:
 
 
 def _sizes(entry: Entry) -> str:
-    return ", ".join(f"{name}={value:g}" for name, value in entry.hyperparameters.items() if not name.endswith("_seed"))
+    sizes = {name: value for name, value in entry.hyperparameters.items() if not name.endswith("_seed")}
+    return ", ".join(f"{name}={value if isinstance(value, str) else f'{value:g}'}" for name, value in sizes.items())

@@ -116,15 +116,11 @@ def listed(cell: Cell) -> Page:
         text_column("seeds", [str(row.seeds) for row in rows]),
         text_column("targets", [row.target_names for row in rows]),
         text_column("rank", [str(row.rank or ABSENT) for row in rows]),
-        text_column("parameters", [_parameters(row) for row in rows]),
+        text_column("parameters", [row.printed_count or ABSENT for row in rows]),
         text_column("apart", [_apart(figure) for figure in figures]),
         text_column("reading", [row.source_trust or "first-hand" for row in rows]),
     ]
     return Page(columns, f"{cell.method}, {cell.backbone}, {_task(cell)}", [_summary(cell)])
-
-
-def _parameters(row: PublishedRow) -> str:
-    return row.parameters_as_printed or (ABSENT if row.parameters is None else f"{row.parameters:,.0f}")
 
 
 def _apart(figure: Figure) -> str:
