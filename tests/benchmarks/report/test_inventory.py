@@ -34,7 +34,10 @@ def test_tasks_have_a_kind_and_scores() -> None:
 def test_backbones_have_the_recipes_of_their_folder() -> None:
     by_name = {line["backbone"]: line for line in lines(inventory.backbones())}
     assert by_name["gpt2-tiny"]["methods with a recipe"] == "vb_lora"
-    assert (by_name["llama2-7b"]["path"], by_name["llama2-7b"]["more recipes"]) == ("meta-llama/Llama-2-7b-hf", "qlora")
+    assert (by_name["llama2-7b"]["path"], by_name["llama2-7b"]["more recipes"]) == (
+        "meta-llama/Llama-2-7b-hf",
+        "lora-pissa, qlora",
+    )
     assert by_name["encoder"]["path"] == "backbone.path=ID_OR_DIR"
     named = ", ".join(line[column] for line in by_name.values() for column in ("methods with a recipe", "more recipes"))
     assert len(named.replace("-, ", "").removesuffix(", -").split(", ")) >= len(conf.options("recipe"))
