@@ -57,6 +57,46 @@ def test_without_a_recipe_the_row_alone_says_what_is_counted() -> None:
         ledger.entries([wrong])
 
 
+# By source, backbone, method and what is printed: all digits of what it stands for, worked out from the model's sides.
+EXACT = {
+    ("svft", "gemma-2b", "svft", "0.19M"): 193_536,
+    ("svft", "gemma-2b", "svft", "6.35M"): 6_352_416,
+    ("svft", "gemma-7b", "svft", "0.43M"): 602_112,
+    ("svft", "gemma-7b", "svft", "19.8M"): 19_816_384,
+    ("svft", "llama3-8b", "svft", "0.48M"): 524_288,
+    ("svft", "llama3-8b", "svft", "13.1M"): 13_087_232,
+    ("c3a", "roberta-base", "ia3", "0.111M"): 110_592,
+    ("c3a", "roberta-large", "ia3", "0.295M"): 294_912,
+    ("c3a", "roberta-base", "bitfit", "0.102M"): 102_144,
+    ("c3a", "roberta-large", "bitfit", "0.271M"): 271_360,
+}
+
+
+def test_counts_are_right_to_the_last_digit(found: list[Entry]) -> None:
+    """Those of peft's own comparison too, which prints all of them."""
+    stored = {(e.source, e.backbone, e.method, e.printed): e.stored for e in found}
+    assert {key: stored[key] for key in EXACT} == EXACT
+    compared = [e for e in found if e.source == "hf_peft" and e.method != "vb_lora"]
+    assert len(compared) == 17
+    assert all(e.stored == int(e.printed.replace(",", "")) for e in compared)
+
+
+@pytest.mark.parametrize(
+    ("of_row", "maps", "stored"),
+    [
+        # What the heads of two tables say would give their figures, and BitFit without LayerNorms.
+        (("svft", "gemma-7b", "svft", "0.43M"), ["q_proj", "k_proj", "v_proj", "up_proj", "down_proj"], 430_080),
+        (("lora_sb", "roberta-large", "lora", "2162K"), ["query", "key", "value", "intermediate.dense"], 2_162_688),
+        (("c3a", "roberta-base", "bitfit", "0.102M"), ["query", "key", "value", "dense"], 82_944),
+        (("c3a", "roberta-large", "bitfit", "0.271M"), ["query", "key", "value", "dense"], 221_184),
+    ],
+)
+def test_on_other_maps_it_is_another_count(of_row: tuple[str, ...], maps: list[str], stored: int) -> None:
+    rows = [row for row in published.load() if (row.source, row.backbone, row.method, row.printed_count) == of_row]
+    (entry,) = ledger.entries([row.model_copy(update={"targets": maps}) for row in rows])
+    assert entry.stored == stored
+
+
 FIVE = "q_proj,k_proj,v_proj,up_proj,down_proj"
 CUT = "cutting off the digits"
 # By backbone, method, targets and what is printed: what the definition gives, and what else gives the printed figure.
