@@ -155,7 +155,7 @@ def test_a_committed_record_has_the_identity_that_its_command_gives(path: Path) 
 
 
 def test_there_are_committed_records() -> None:
-    assert len(COMMITTED) == 42
+    assert len(COMMITTED) == 72
 
 
 def run_config(config) -> dict:

@@ -228,7 +228,7 @@ OTHERS: dict[str, dict[str, Case]] = {
         "an unknown task": (["--root", RESULTS, "--sheet", "glue-minilm", "--tasks", "wnli"], ["no task wnli", "mrpc"]),
         "unknown targets": (
             ["--root", RESULTS, "--sheet", "glue-minilm", "--targets", "qvv"],
-            ["has no targets qvv; it has qv"],
+            ["has no targets qvv; it has all, qv"],
         ),
         "an unknown format": (["--format", "xml"], ["invalid choice: 'xml'"]),
     },
