@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import pickle
 import shutil
 import subprocess
@@ -33,12 +34,14 @@ _OF_ANY_CLUSTER = (
 class Order:
     """One job to be submitted, by the overrides of ``scripts/train.py``.
 
-    ``after`` is the one that must have ended well before it begins; without it the order is the same.
+    ``after`` is the one that must have ended well before it begins, and ``seconds`` about how long it takes, if that is
+    known; without them the order is the same.
     """
 
     label: str
     overrides: tuple[str, ...]
     after: "Order | None" = field(default=None, compare=False)
+    seconds: float | None = field(default=None, compare=False)
 
     def __call__(self) -> None:
         """Train the job on the node that it was given; a fault is one line in its log, and fails the job."""
@@ -67,22 +70,49 @@ def run(orders: Sequence[Order], settings: Sequence[str]) -> int:
     """Submit orders to Slurm, say where they are, wait for all of them, and say how each ended; return 1 if one failed.
 
     An order that an earlier command submitted, and that still waits or runs, is waited for and not submitted again.
-    ``settings`` are overrides of hydra.launcher, and of the cache that logs lie in. Raises SuiteError where there is
-    no Slurm, or where it refuses a job.
+    ``settings`` are overrides of hydra.launcher, and of the cache that logs lie in. Where they set no time limit it is
+    twice the longest estimate of the jobs of an array. Raises SuiteError where there is no Slurm, or where it refuses
+    a job.
     """
     if shutil.which("sbatch") is None:
         raise SuiteError("--launcher submitit needs Slurm's sbatch, which is not here: run it on a login node")
     chosen = conf.launcher("submitit_slurm", settings)
+    limited = any(setting.lstrip("+").startswith("hydra.launcher.timeout_min=") for setting in settings)
     jobs = {each.order: each for each in _submitted_before(orders, chosen["submitit_folder"])}
     try:
         for after in dict.fromkeys(order.after for order in orders if order not in jobs):
             array = [order for order in orders if order.after == after and order not in jobs]
             waits_for = jobs[after].job.job_id if after else None
-            jobs |= {each.order: each for each in _submitted(array, chosen, waits_for)}
+            limit = chosen["timeout_min"] if limited else _limit(array, chosen["timeout_min"])
+            print(told_limit(array, limit, chosen["max_num_timeout"]))
+            jobs |= {each.order: each for each in _submitted(array, chosen | {"timeout_min": limit}, waits_for)}
     finally:
         _say_where(list(jobs.values()))
     failed = [each for each in _ended(list(jobs.values())) if _told(each)]
     return 1 if failed else 0
+
+
+def _limit(array: Sequence[Order], least: int) -> int:
+    """Return the minutes that each job of an array gets: twice what the longest is to take and ten more, or ``least``.
+
+    An estimate leaves out how long a job loads its model and rows, and that nodes of a partition differ.
+    """
+    longest = max((order.seconds for order in array if order.seconds), default=0.0)
+    return max(least, math.ceil(2 * longest / 60) + 10)
+
+
+def told_limit(array: Sequence[Order], limit: int, requeues: int) -> str:
+    """Return what a person should know of a time limit in minutes, with how often a job that reaches it is requeued."""
+    known = [order.seconds / 60 for order in array if order.seconds is not None]
+    line = f"time limit: {limit} min a job"
+    if len(known) < len(array):
+        line += "; how long jobs take is not known" + (" of all" if known else "")
+    if known:
+        line += f"; the longest is to take about {max(known):.0f}"
+    if known and max(known) > limit:
+        ended = "requeued then" if requeues else "ended then: hydra.launcher.max_num_timeout=3 requeues it"
+        line += f", and is {ended}"
+    return line
 
 
 def _submitted_before(orders: Sequence[Order], folder: str) -> Iterator[Submitted]:

@@ -39,6 +39,10 @@ _UNMEASURED = "no rate measured on this machine: --warm-up measures one"
 _ELSEWHERE = (
     "a launcher's runs go elsewhere or side by side, so no time is told here; a plan on such a machine tells it"
 )
+_LEFT_OUT = "--warm-up is left out: a launcher's runs go elsewhere"
+_UNMEASURED_THERE = (
+    "no rate in the cache: --plan --warm-up on a compute node measures one, which sets Slurm's time limits"
+)
 _RECORD_BYTES = 50_000  # of a run's record and predictions, about
 _ADAPTER_BYTES = 10_000_000  # of an adapter that other runs begin from, with everything it trained, at most about
 
@@ -146,20 +150,28 @@ def planned(
     """Plan the runs of rows on some tasks, with more settings for all of them; an empty ``tasks`` takes every task.
 
     It loads the rows and finds the backbones. ``warm_up`` trains each job that has runs left for a short time where
-    this machine has no rate for it yet. With a ``launcher`` runs go elsewhere, so that no rate of this machine counts.
-    ``console`` says which runs failed before.
+    this machine has no rate for it yet. With a ``launcher`` runs go elsewhere, so that no rate of this machine counts;
+    on Slurm it is the rate that was measured last, of whatever machine. ``console`` says which runs failed before.
     """
     accelerator = Accelerator()
     load = data.loading_once()
     jobs = [_planned(row, task, settings, accelerator, console, load) for row in rows for task in tasks_of(row, tasks)]
     jobs = _starts_of(jobs) + jobs
     notes = _precision_notes(jobs)
-    if launcher:
-        told = "--warm-up is left out: " if warm_up else ""
-        return Plan(jobs, [None if job.left else 0.0 for job in jobs], [*notes, f"{told}{_ELSEWHERE}"])
-    rates = [_rate(job, warm_up) if job.left else None for job in jobs]
+    if launcher and warm_up:
+        notes.append(_LEFT_OUT)
+    if launcher == SLURM:
+        kept = [_last_measured(job) if job.left else None for job in jobs]
+        rates = [_read(file) if file else None for file in kept]
+        machines = sorted({file.parent.name for file in kept if file})
+        notes += [f"times as measured last, on {' and '.join(machines)}"] if machines else []
+        unmeasured = _UNMEASURED_THERE
+    elif launcher:
+        rates, unmeasured = [None for _ in jobs], _ELSEWHERE
+    else:
+        rates, unmeasured = [_rate(job, warm_up) if job.left else None for job in jobs], _UNMEASURED
     seconds = [job.seconds(rate) if rate else None if job.left else 0.0 for job, rate in zip(jobs, rates, strict=True)]
-    return Plan(jobs, seconds, notes + ([_UNMEASURED] if None in seconds else []))
+    return Plan(jobs, seconds, notes + ([unmeasured] if None in seconds else []))
 
 
 def _planned(
@@ -207,17 +219,34 @@ def _done_in(job: Job, precision: str) -> int:
 
 def _rate(planned: Planned, warm_up: bool) -> Rate | None:
     """Return the rate of a job's group on this machine from the cache, or from a warm-up; None without either."""
-    job = planned.job
-    machine = f"{environment.hardware(job.accelerator)}, {job.accelerator.num_processes} processes"
-    folder = job.settings.cache / "rates" / re.sub(r"\W+", "-", machine)
-    kept = folder / f"{store.identity_of({'runs': [run.identity for run in planned.runs]})}.json"
+    accelerator = planned.job.accelerator
+    machine = f"{environment.hardware(accelerator)}, {accelerator.num_processes} processes"
+    kept = _rates_folder(planned) / re.sub(r"\W+", "-", machine) / _rate_name(planned)
     if kept.exists():
-        return Rate(**json.loads(kept.read_text()))
+        return _read(kept)
     if not warm_up:
         return None
-    measured = _measured(planned, folder)
+    measured = _measured(planned, kept.parent)
     files.write_atomic(kept, json.dumps(asdict(measured)).encode())
     return measured
+
+
+def _last_measured(planned: Planned) -> Path | None:
+    """Return the file of the rate that was measured last of a job's group, on whatever machine; None without any."""
+    kept = _rates_folder(planned).glob(f"*/{_rate_name(planned)}")
+    return max(kept, key=lambda file: file.stat().st_mtime, default=None)
+
+
+def _rates_folder(planned: Planned) -> Path:
+    return planned.job.settings.cache / "rates"
+
+
+def _rate_name(planned: Planned) -> str:
+    return f"{store.identity_of({'runs': [run.identity for run in planned.runs]})}.json"
+
+
+def _read(file: Path) -> Rate:
+    return Rate(**json.loads(file.read_text()))
 
 
 def _measured(planned: Planned, folder: Path) -> Rate:
@@ -302,10 +331,10 @@ def roots(made: Plan) -> list[Path]:
 def _orders(made: Plan) -> list[Order]:
     """Return what is left of a plan as jobs for a cluster, each after the one that it begins from, if that is left."""
     orders: dict[Path, Order] = {}
-    for planned in made.jobs:
+    for planned, seconds in zip(made.jobs, made.seconds, strict=True):
         if planned.left:
             start = planned.job.start and orders.get(plan.runs_of(planned.job.start)[0].path)
-            orders[planned.runs[0].path] = Order(planned.job.label, tuple(planned.overrides), start)
+            orders[planned.runs[0].path] = Order(planned.job.label, tuple(planned.overrides), start, seconds)
     return list(orders.values())
 
 

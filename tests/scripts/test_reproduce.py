@@ -1,6 +1,7 @@
 """A published table run row by row, on a table made for this test: its plan, its runs, and that it goes on."""
 
 import json
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -108,6 +109,26 @@ def test_a_table_is_planned_then_run_and_then_done(
         path.stat().st_mtime_ns for path in (tmp_path / "cache" / "rates").rglob("records/**/*seed0*.json")
     ]
     assert done_before == done_after
+    check_slurms_estimate(table, tmp_path / "cache" / "rates", capsys)
+
+
+def check_slurms_estimate(table: list[str], rates: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Slurm's jobs are estimated by the rate that was measured last, of whatever machine; other launchers' by none."""
+    (measured,) = rates.glob("*/*.json")
+    here = seconds_of(capsys, *table)[2]
+    assert seconds_of(capsys, *table, "--launcher", "submitit") == [0.0, 0.0, here]
+    assert seconds_of(capsys, *table, "--launcher", "joblib") == [0.0, 0.0, None]
+    faster = rates / "NVIDIA-H200-1-processes" / measured.name
+    faster.parent.mkdir()
+    rate = json.loads(measured.read_text())
+    faster.write_text(json.dumps(rate | {"rows": rate["rows"] * 8}))
+    os.utime(measured, (1, 1))
+    assert seconds_of(capsys, *table, "--launcher", "submitit")[2] == pytest.approx(here / 8)
+    assert seconds_of(capsys, *table)[2] == here
+    assert reproduce.main([*table, "--plan", "--launcher", "submitit", "--warm-up"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "times as measured last, on NVIDIA-H200-1-processes" in told
+    assert "--warm-up is left out: a launcher's runs go elsewhere" in told
     assert [line[3:] for line in plan_of(capsys, *table)] == [["2", "2", "0"], ["2", "2", "0"], ["2", "0", "2"]]
     assert plan_of(capsys, *table, "--task", "sst2", "--method", "lora") == [["lora", "qv", "glue/sst2", "2", "2", "0"]]
 

@@ -105,10 +105,16 @@ def test_a_job_that_is_refused_shows_its_own_line(table: list[str], capsys: pyte
 def test_jobs_that_fail_or_are_cancelled_are_named_and_what_waits_for_them_ends(
     table: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wrong = Order("wrong", ("task=glue/cola", "method=lora", "method.rank=0", f"cache={tmp_path}/cache"))
+    overrides = ("task=glue/cola", "method=lora", "method.rank=0", f"cache={tmp_path}/cache")
+    wrong = Order("wrong", overrides, seconds=3000.0)
     waits = Order("waits", ("task=glue/rte", "method=lora"), wrong)
     assert cluster.run([wrong, waits], [f"cache={tmp_path}/cache"]) == 1
     told = capsys.readouterr().out
+    assert "time limit: 110 min a job; the longest is to take about 50\n" in told
+    assert "time limit: 60 min a job; how long jobs take is not known\n" in told
+    scripts = [file.read_text() for file in (tmp_path / "cache").rglob("*submission.sh")]
+    limits = [re.findall(r"^#SBATCH --time=(\d+)$", script, re.MULTILINE) for script in scripts]
+    assert sorted(limits) == [["110"], ["60"]]
     assert "wrong: rank must be at least 1, got 0\n" in told
     assert "waits: ended without a result (cancelled, or out of time or memory)" in told
 
@@ -135,6 +141,19 @@ def test_what_is_in_the_queue_is_waited_for_and_not_submitted_again(
     for job, rank, what in ((f"{array}_0", 0, earlier), (f"{array}_1", -1, earlier), (new, -2, "")):
         assert told.count(f"{job}: {rank}{what}\n") == 1
         assert f"{job}: {rank}: rank must be at least 1, got {rank}\n" in told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "limit", "requeues", "told"),
+    [
+        ([3000.0, 5520.0], 60, 0, "about 92, and is ended then: hydra.launcher.max_num_timeout=3 requeues it"),
+        ([5520.0], 60, 2, "about 92, and is requeued then"),
+        ([600.0, None], 60, 0, "60 min a job; how long jobs take is not known of all; the longest is to take about 10"),
+    ],
+)
+def test_a_limit_that_is_too_short_is_told(seconds: list[float | None], limit: int, requeues: int, told: str) -> None:
+    array = [Order("row", (), seconds=estimate) for estimate in seconds]
+    assert cluster.told_limit(array, limit, requeues).endswith(told)
 
 
 def test_an_order_whose_start_has_ended_is_the_same_order() -> None:
