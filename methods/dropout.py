@@ -37,7 +37,7 @@ class Rows:
         self.keys: Tensor | None = None
         self._step_keys: Tensor | None = None
         self._places = 0
-        self._drawn = _draw(_STARTS + _WIDEST)  # here, since nothing may be drawn within vmap, where it is used
+        self._drawn: Tensor | None = None
         self._tables: dict[tuple, Tensor] = {}
 
     def enter(self, seeds: Tensor, epoch: int, examples: Tensor, step: int) -> None:
@@ -67,8 +67,10 @@ class Rows:
         table = self._tables[key]
         return table.as_strided((_STARTS, width), (1, 1)).index_select(0, starts & (_STARTS - 1))
 
-    def place(self) -> int:
-        """Return a number for a new place in the model, which differs from that of every other place."""
+    def place(self, p: float) -> int:
+        """Return a number for a new place that drops with probability ``p``; it differs from that of every other."""
+        if p > 0:  # here, since nothing may be drawn within vmap, where it is used
+            self._drawn = _draw(_STARTS + _WIDEST)
         self._places += 1
         return self._places
 
@@ -85,7 +87,7 @@ class RowDropout(nn.Module):
 
     def __init__(self, p: float, rows: Rows) -> None:
         super().__init__()
-        self.p, self.rows, self.place = p, rows, rows.place()
+        self.p, self.rows, self.place = p, rows, rows.place(p)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x with entries dropped and the rest scaled by 1 / (1 - p)."""

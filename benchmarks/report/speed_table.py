@@ -14,9 +14,9 @@ _WHAT = (
     "optimizer. Ours: a training step, with clipping and AdamW. Beside: peft's step on the same batches, or of full a "
     "plain loop over transformers' model; several runs are as many steps of it. Each ratio is the median over steps of "
     "two times of the same step, [its 95% interval], from one process in which all take turns.",
-    "Limit: the matrix products of our step over the floor's. Peak MiB: of a process that does nothing else, or on a "
-    "GPU of its tensors. There floor and ours are recorded as CUDA graphs, unless the title says otherwise, and what "
-    "stands beside them is as it comes.",
+    "Limit: the matrix products of our step over the floor's. Peak MiB: of a variant's own tensors, its model among "
+    "them. On a GPU floor and ours are recorded as CUDA graphs, unless the title says otherwise, and what stands "
+    "beside them is as it comes.",
 )
 
 _DROPOUT = (

@@ -2,12 +2,12 @@
 
 import copy
 import gc
+import itertools
 import math
-import multiprocessing
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ import torch
 from accelerate import Accelerator
 from rich.console import Console
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.errors import SuiteError
@@ -92,12 +93,12 @@ class Size:
     tokens: int | None = None
 
 
-def timed(settings: JobSettings, runs: int, size: Size, steps: int, memory: bool = True) -> Timed:
+def timed(settings: JobSettings, runs: int, size: Size, steps: int) -> Timed:
     """Time the steps of a job's method, each run with a batch of this size.
 
     All variants take the same batches in one process, one after another within each step and in turning order, so that
-    whatever slows the machine down slows all of them. ``memory`` measures each one's peak too: on a GPU of the tensors
-    that belong to it, elsewhere of a process of its own. Raises SuiteError for settings that cannot be timed.
+    whatever slows the machine down slows all of them. Each one's peak of memory is that of the tensors that belong to
+    it, its model among them. Raises SuiteError for settings that cannot be timed.
     """
     job = plan.prepare(settings, Accelerator(), Console(quiet=True))
     if job.accelerator.device.type == "cpu":
@@ -119,8 +120,8 @@ def timed(settings: JobSettings, runs: int, size: Size, steps: int, memory: bool
             taken = tensors.of(name, partial(_seconds, variants[name], batch, job.accelerator.device))
             if number >= WARM:
                 seconds[name].append(taken)
-    if memory:
-        peak = tensors.peak or {name: _peak(settings, runs, size, name) for name in variants}
+    few = batches[:2]  # the second step is the first that finds the optimizer's state
+    peak = tensors.peak or {name: _peak(make, few) for name, make in makers.items()}
     return Timed(
         method=job.method_name,
         targets=job.targets,
@@ -128,7 +129,7 @@ def timed(settings: JobSettings, runs: int, size: Size, steps: int, memory: bool
         seconds=seconds,
         tokens=float(np.mean([batch.inputs["input_ids"].numel() for batch in batches[WARM:]])),
         limit=operations["ours"] / operations["floor"],
-        peak=peak if memory else {},
+        peak=peak,
     )
 
 
@@ -307,19 +308,22 @@ def _trained(job: Job, model: nn.Module, runs: int) -> Step:
     return step
 
 
-def _peak(settings: JobSettings, runs: int, size: Size, variant: str) -> int:
-    """Return the peak of memory of a process that does nothing but one variant's steps, in bytes."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(_peak_here, copy.deepcopy(settings), runs, size, variant).result()
+def _peak(make: Callable[[], Step], batches: Sequence[Batch]) -> int:
+    """Return the most bytes that a variant's tensors hold on a CPU at a time, from its making to its last step.
 
-
-def _peak_here(settings: JobSettings, runs: int, size: Size, variant: str) -> int:
-    job = plan.prepare(settings, Accelerator(), Console(quiet=True))
-    step = _makers(job, lambda: backbone_of(job), runs, size)[variant]()
-    for batch in _batches(job, runs, size, 2):
-        step(batch)
-    return allocator.peak_memory()
+    This counts what torch's allocator gives and takes back. A process's own peak has in it what was imported, and how
+    the C library cuts memory up, and comes out otherwise each time.
+    """
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # otherwise two lines on the terminal each time
+    gc.collect()  # another variant's model, whose going would count as this one's
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        step = make()
+        gc.collect()  # what the making has left, which would go at some step or other
+        for batch in batches:
+            step(batch)
+    events = [event for event in seen.profiler.kineto_results.events() if event.name() == "[memory]"]
+    events.sort(key=lambda event: event.start_ns())
+    return max(itertools.accumulate(event.nbytes() for event in events))
 
 
 @dataclass(frozen=True)

@@ -178,3 +178,11 @@ def test_a_row_wider_than_the_table_is_dropped_all_over(rows):
 def test_a_wide_rows_mask_does_not_depend_on_how_long_it_is(dropout):
     short, long = (masks(dropout, [0], [[3]], tokens=tokens, width=11008)[0, 0] for tokens in (100, 500))
     assert torch.equal(short, long[:100])
+
+
+def test_a_model_that_drops_nothing_holds_no_table() -> None:
+    rows = Rows()
+    rows.install(nn.Sequential(nn.Dropout(0.0)))
+    assert rows._drawn is None
+    rows.install(nn.Sequential(nn.Dropout(0.1)))
+    assert len(rows._drawn) > 1 << 24
