@@ -156,6 +156,7 @@ def planned(
     accelerator = Accelerator()
     load = data.loading_once()
     jobs = [_planned(row, task, settings, accelerator, console, load) for row in rows for task in tasks_of(row, tasks)]
+    jobs = _each_once(jobs)
     jobs = _starts_of(jobs) + jobs
     notes = _precision_notes(jobs)
     if launcher and warm_up:
@@ -185,8 +186,15 @@ def _planned(
 
 def _starts_of(jobs: Sequence[Planned]) -> list[Planned]:
     """Return the jobs that these begin from, each once, so that they run before all that wait for them."""
-    starts = [_start_of(planned) for planned in jobs if planned.left and planned.job.start]
-    return list({start.runs[0].path: start for start in starts}.values())
+    return _each_once([_start_of(planned) for planned in jobs if planned.left and planned.job.start])
+
+
+def _each_once(jobs: Sequence[Planned]) -> list[Planned]:
+    """Return jobs without those whose runs are an earlier one's: a table may print one setting in several rows."""
+    kept: dict[Path, Planned] = {}
+    for planned in jobs:
+        kept.setdefault(planned.runs[0].path, planned)
+    return list(kept.values())
 
 
 def _start_of(planned: Planned) -> Planned:

@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 import methods
+from benchmarks import conf
 from benchmarks.errors import SuiteError
-from benchmarks.papers import published
+from benchmarks.papers import published, recipes
 from benchmarks.papers.published import AVERAGES, NO_TARGETS, PublishedRow, find, load
 
 TRANSCRIBED = Path(__file__).parents[3].parent / "shared" / "papers" / "published.yaml"
@@ -33,6 +34,7 @@ FILES = {
     ("hf_peft", "MetaMathQA"): "hf_peft-metamath-comparison",
     ("lora", 2): "lora-table2-glue",
     ("lora", 3): "lora-table3-e2e",
+    ("lora", 18): "lora-table18-e2e-ranks",
     ("lora_sb", 1): "lora_sb-secondhand-glue-math",
     ("lora_sb", 3): "lora_sb-secondhand-glue-math",
     ("macp", "GLUE"): "macp-notes-glue",
@@ -93,8 +95,8 @@ def test_every_table_has_its_rows(rows):
     counts = {key: len(of_tables(rows, [key])) for key in FIRST}
     assert counts == FIRST and sum(counts.values()) == 47
     assert {(row.source, row.table) for row in rows} == FIRST.keys() | FILES.keys()
-    assert len(rows) == 485
-    assert len(published.runnable(rows)) == 96
+    assert len(rows) == 496
+    assert len(published.runnable(rows)) == 114
 
 
 @pytest.mark.skipif(not FIELD.is_dir(), reason="the transcriptions (../shared/papers/field) are not here")
@@ -105,7 +107,8 @@ def test_the_fields_figures_are_those_of_the_transcriptions(rows, name):
     given = [printed(row.model_dump()) for row in mine]
     table = yaml.safe_load((FIELD / f"{name}.yaml").read_text())
     source = [{"backbone": table.get("backbone"), **row} for row in table["rows"]]
-    wanted = [printed(part) for row in source for part in ([row] if name != "pissa-tables2-7-math" else halves(row))]
+    parts = {"pissa-tables2-7-math": halves, "lora-table18-e2e-ranks": in_hundredths}.get(name, lambda row: [row])
+    wanted = [printed(part) for row in source for part in parts(row)]
     assert len(given) == len(wanted) - LEFT_OUT.get(name, 0)
     assert not Counter(given) - Counter(wanted)
 
@@ -116,6 +119,14 @@ def printed(row: dict) -> tuple:
     count = row.get("parameters_as_printed") or share
     named = "0.3M" if "(DeLoRA table 8; 0.3M)" in row["method"] else count  # where its name has it
     return (row["backbone"], frozenset(scores), row.get("parameters"), None if count == "-" else named)
+
+
+def in_hundredths(row: dict) -> list[dict]:
+    """Return a row of LoRA's table 18, which prints two scores as fractions, and a loss that is left out."""
+    scores = {name: cell for name, cell in row["scores"].items() if name != "val_loss"}
+    for name in ("meteor", "rouge_l"):
+        scores[name] = {"value": round(100 * scores[name]["value"], 2)}
+    return [row | {"scores": scores}]
 
 
 def halves(row: dict) -> list[dict]:
@@ -186,8 +197,8 @@ def test_find_returns_every_row_of_a_setting(rows):
     assert [(row.run_by, row.scores["mt_bench_turn_1"].value) for row in repeated] == [("vera", 5.19), (None, 5.63)]
     maps = "query,value,attention.output.dense,output.dense"
     ranks = find(rows, "glue", "roberta-large", "lora_xs", maps)
-    assert [row.rank for row in ranks] == [4, 8, 12, 16, 20, 25]
-    assert find(rows, "glue", "roberta-large", "lora_xs", maps, task="mrpc") == []
+    assert [row.rank for row in ranks] == [4, 8, 12, 16, 20, 25, 16]  # Uni-LoRA's table repeats one
+    assert [row.source for row in find(rows, "glue", "roberta-large", "lora_xs", maps, task="mrpc")] == ["uni_lora"]
     assert [row.source for row in find(rows, "glue", "roberta-large", "lora", "all")] == ["randlora"]
 
 
@@ -264,6 +275,14 @@ def test_printed_averages_are_the_means_of_their_rows(rows):
         ("randlora", "roberta-base", "lora", 82.4),  # 82.47
         ("uni_lora", "roberta-large", "uni_lora", 88.3),  # 88.23, in notes on the paper
     }
+
+
+def test_a_row_whose_runs_begin_from_mnli_says_how_many_rows_that_run_learns(rows):
+    """Without it no run would ever compare."""
+    begun = [row for row in published.runnable(rows) if "rte" in row.scored]
+    begun = [row for row in begun if conf.composed(recipes.overrides(row, "glue/rte")).start is not None]
+    assert {row.source for row in begun} >= {"vb_lora", "uni_lora"}
+    assert all(row.start_rows == 392702 for row in begun)
 
 
 def test_every_row_stands_beside_a_run_of_its_method() -> None:

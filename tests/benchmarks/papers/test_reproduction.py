@@ -1,6 +1,9 @@
 """Published rows as runs: which rows and tasks are chosen, and that every one composes."""
 
+from pathlib import Path
+
 import pytest
+from rich.console import Console
 
 from benchmarks import conf
 from benchmarks.errors import SuiteError
@@ -10,12 +13,38 @@ from benchmarks.papers import published, recipes, reproduction
 def test_every_published_row_composes_on_each_of_its_tasks() -> None:
     runnable = published.runnable(published.load())
     jobs = [(row, task) for row in runnable for task in reproduction.tasks_of(row, [])]
-    # Of GLUE, of its ablations, of Uni-LoRA's records, of E2E, Alpaca, and MetaMathQA twice.
-    assert len(jobs) == 33 * 6 + 14 + 11 + 17 + 10 + 8 + 3
+    # Of GLUE, of its ablations twice, of Uni-LoRA's records, of E2E, its ranks, Alpaca, and MetaMathQA twice.
+    assert len(jobs) == 38 * 6 + 14 + 2 * 2 + 11 + 17 + 11 + 10 + 8 + 3
     for row, task in jobs[::7]:  # a sample: every row is composed for the ledger
         config = conf.composed(recipes.overrides(row, task))
         usual = {"glue": 5, "e2e": 3, "alpaca": 1, "math": 1}[row.benchmark]
         assert len(config.seeds) == (3 if row.experiment == "pissa-table2" else usual)
+
+
+TWICE = """
+source: someone
+arxiv: '2401.00001'
+table: 1
+benchmark: glue
+experiment: quickstart
+statistic: median
+epoch: best
+seeds: 1
+train_rows: {cola: 48, sst2: 48}
+rows:
+- {backbone: minilm, method: lora, targets: qv, run_by: other, scores: {sst2: {value: 50}, cola: {value: 50}}}
+- {backbone: minilm, method: lora, targets: qv, scores: {sst2: {value: 51}}}
+"""
+
+
+def test_a_setting_that_a_table_prints_in_two_rows_runs_once(tmp_path: Path) -> None:
+    (tmp_path / "someone.yaml").write_text(TWICE)
+    rows = reproduction.chosen_rows("someone", "1", {}, tmp_path)
+    made = reproduction.planned(rows, [], [f"cache={tmp_path}", f"results={tmp_path}/results"], Console(quiet=True))
+    assert [(planned.row.run_by, planned.task) for planned in made.jobs] == [
+        ("other", "glue/sst2"),
+        ("other", "glue/cola"),
+    ]
 
 
 def test_a_table_is_narrowed_by_backbone_and_method() -> None:
