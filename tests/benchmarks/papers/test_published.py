@@ -8,9 +8,8 @@ import pytest
 import yaml
 
 import methods
-from benchmarks import conf
 from benchmarks.errors import SuiteError
-from benchmarks.papers import published, recipes
+from benchmarks.papers import published
 from benchmarks.papers.published import AVERAGES, NO_TARGETS, PublishedRow, find, load
 
 TRANSCRIBED = Path(__file__).parents[3].parent / "shared" / "papers" / "published.yaml"
@@ -275,14 +274,6 @@ def test_printed_averages_are_the_means_of_their_rows(rows):
         ("randlora", "roberta-base", "lora", 82.4),  # 82.47
         ("uni_lora", "roberta-large", "uni_lora", 88.3),  # 88.23, in notes on the paper
     }
-
-
-def test_a_row_whose_runs_begin_from_mnli_says_how_many_rows_that_run_learns(rows):
-    """Without it no run would ever compare."""
-    begun = [row for row in published.runnable(rows) if "rte" in row.scored]
-    begun = [row for row in begun if conf.composed(recipes.overrides(row, "glue/rte")).start is not None]
-    assert {row.source for row in begun} >= {"vb_lora", "uni_lora"}
-    assert all(row.start_rows == 392702 for row in begun)
 
 
 def test_every_row_stands_beside_a_run_of_its_method() -> None:
