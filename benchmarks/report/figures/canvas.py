@@ -1,6 +1,8 @@
 """What figures share: a page to draw on, how it is saved, and how a method's points look."""
 
 import io
+import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,6 +48,11 @@ def looks(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Give each method its (marker, colour), which are the same in every figure."""
     styles = names.styles(methods)
     return {method: (MARKERS[styles[method].place % len(MARKERS)], styles[method].colour) for method in methods}
+
+
+def in_lines(name: str) -> str:
+    """Return a name in lines: a long list of targets in one would leave the axes no width."""
+    return textwrap.fill(re.sub(r",(?=\S)", ", ", name), 28)
 
 
 def by_targets(rows: Sequence[Row], given: Sequence[str]) -> dict[str, str]:

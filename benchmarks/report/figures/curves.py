@@ -38,7 +38,8 @@ def draw(sheet: Sheet) -> Figure | None:
     handles = []
     for row in sheet.rows:
         marker, colour = looks[row.method]
-        handles.append(Line2D([], [], color=colour, marker=marker, ls=lines[row.targets], label=names.of_row(row)))
+        label = canvas.in_lines(names.of_row(row))
+        handles.append(Line2D([], [], color=colour, marker=marker, ls=lines[row.targets], label=label))
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     figure.suptitle(f"{sheet.title}: average over seeds, and from the least to the most")
     return figure

@@ -21,8 +21,7 @@ HEIGHTS = (6, 8, 11, 15, 20)  # inches: the first in which no name covers anythi
 MARK = 9  # points
 _STEP = 10  # points between places where a name may stand; one further away than that gets a line to its mark
 _ALIGNED = {-1: ("right", "top"), 0: ("center", "center"), 1: ("left", "bottom")}
-# The share of a name's width or height that lies before its place, by alignment.
-_BEFORE = {"left": 0.0, "bottom": 0.0, "center": 0.5, "right": 1.0, "top": 1.0}
+_BLOCK = 256  # places that are weighed at a time
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,8 @@ def _drawn(points: Sequence[Drawn], samples: str, title: str, score: str, height
     _frame(axes, marks, title, score, samples)
     if len(fills) > 1:
         handles = [
-            canvas.mark(marker="o", color="0.3", fillstyle=f, markersize=MARK, label=t) for t, f in fills.items()
+            canvas.mark(marker="o", color="0.3", fillstyle=fill, markersize=MARK, label=canvas.in_lines(targets))
+            for targets, fill in fills.items()
         ]
         # Outside the axes, where it hides no mark.
         figure.legend(handles=handles, title="targets", loc="outside right upper", frameon=False, fontsize=9)
@@ -167,8 +167,8 @@ def _extent(axes: Axes, point: Drawn) -> list[float]:
 
 
 @cache  # every name of a figure has the same ones
-def _places(width: float, height: float) -> list[tuple[float, float]]:
-    """Return where a name may stand, in points from its mark, the nearest first: on a grid as large as the axes.
+def _places(width: float, height: float) -> np.ndarray:
+    """Return where a name may stand, (n, 2) points from its mark, the nearest first: on a grid as large as the axes.
 
     ``width`` and ``height`` are the axes', in pixels.
     """
@@ -176,7 +176,8 @@ def _places(width: float, height: float) -> list[tuple[float, float]]:
     steps = np.arange(-reach, reach + 1) * _STEP
     places = [(x, y) for x in steps for y in steps if x or y]
     # Of places as near, right comes first, then left, above and below.
-    return sorted(places, key=lambda place: (np.hypot(*place), place[1] != 0, place[0] <= 0, place[1] <= 0))
+    nearest = sorted(places, key=lambda place: (np.hypot(*place), place[1] != 0, place[0] <= 0, place[1] <= 0))
+    return np.array(nearest)
 
 
 def _place(name: Annotation, taken: np.ndarray, texts: np.ndarray, inside: Bbox) -> tuple[np.ndarray, float]:
@@ -186,20 +187,24 @@ def _place(name: Annotation, taken: np.ndarray, texts: np.ndarray, inside: Bbox)
     ``texts``. Returns the boxes of the name and its line, and how many square pixels of them something else has.
     """
     at_mark = name.get_window_extent()  # its lower left corner on the mark
-    best, least = (0.0, 0.0), np.inf
-    for place in _places(inside.width, inside.height):
-        boxes = _boxes(at_mark, *place)
-        cost = _cost(boxes[:1], taken, inside) + _cost(boxes[1:], texts, inside)
-        if cost < least:
-            best, least = place, cost
-        if cost == 0:
+    places = _places(inside.width, inside.height)
+    best, least = places[0], np.inf
+    for block in np.array_split(places, range(_BLOCK, len(places), _BLOCK)):
+        costs = _costs(_name_boxes(at_mark, block), taken, inside)
+        for place, cost in zip(block[costs < least], costs[costs < least], strict=True):
+            if cost >= least:  # whatever its line would cover
+                continue
+            whole = cost + _costs(_line_boxes(at_mark, *place), texts, inside).sum()
+            if whole < least:
+                best, least = place, whole
+        if least == 0:
             break
     x, y = best
     name.set(position=best, horizontalalignment=_aligned(x)[0], verticalalignment=_aligned(y)[1])
     if _far(x, y):
         line = {"arrowstyle": "-", "linewidth": 0.7, "color": name.get_color(), "shrinkA": 0, "shrinkB": MARK / 2}
         name.axes.annotate("", name.xy, best, name.xycoords, "offset points", arrowprops=line)
-    return _boxes(at_mark, x, y), least
+    return np.concatenate([_name_boxes(at_mark, best[None]), _line_boxes(at_mark, x, y)]), least
 
 
 def _aligned(offset: float) -> tuple[str, str]:
@@ -211,28 +216,35 @@ def _far(x: float, y: float) -> bool:
     return max(abs(x), abs(y)) > _STEP
 
 
-def _boxes(box: Bbox, x: float, y: float) -> np.ndarray:
-    """Return the boxes of a name at a place and of its line there, (n, 4); ``box`` has its lower left on the mark."""
-    dots = canvas.DPI / 72
-    left = box.x0 + x * dots - _BEFORE[_aligned(x)[0]] * box.width
-    low = box.y0 + y * dots - _BEFORE[_aligned(y)[1]] * box.height
-    boxes = [[left, low, left + box.width, low + box.height]]
-    if _far(x, y):
-        length = np.hypot(x, y)
-        for share in np.arange(1.2 * MARK / length, 0.95, 3 / length):  # from beyond the mark itself
-            across, up = box.x0 + share * x * dots, box.y0 + share * y * dots
-            boxes.append([across - 1, up - 1, across + 1, up + 1])
-    return np.array(boxes)
+def _name_boxes(box: Bbox, places: np.ndarray) -> np.ndarray:
+    """Return the boxes of a name at places (n, 2), as (n, 4); ``box`` has its lower left on the mark."""
+    size = np.array([box.width, box.height])
+    before = (1 - np.sign(places)) / 2  # the share of its width and height that lies before a place
+    low = np.array([box.x0, box.y0]) + places * canvas.DPI / 72 - before * size
+    return np.concatenate([low, low + size], axis=1)
 
 
-def _cost(boxes: np.ndarray, taken: np.ndarray, inside: Bbox) -> float:
-    """Return how much of what is drawn boxes would cover, and how much of them would lie outside, in square pixels."""
-    outside = (boxes[:, 2] - boxes[:, 0]) @ (boxes[:, 3] - boxes[:, 1]) - _shared(boxes, np.array([inside.extents]))
-    return round(_shared(boxes, taken) + outside, 3)  # so that rounding covers nothing
+def _line_boxes(box: Bbox, x: float, y: float) -> np.ndarray:
+    """Return the boxes of the line from a mark to its name at a place, (n, 4); none where the name is near."""
+    if not _far(x, y):
+        return np.empty((0, 4))
+    length = np.hypot(x, y)
+    shares = np.arange(1.2 * MARK / length, 0.95, 3 / length)[:, None]  # from beyond the mark itself
+    points = np.array([box.x0, box.y0]) + shares * np.array([x, y]) * canvas.DPI / 72
+    return np.concatenate([points - 1, points + 1], axis=1)
 
 
-def _shared(some: np.ndarray, others: np.ndarray) -> float:
-    """Return the area, in square pixels, that each of some boxes shares with each of others, summed."""
-    low = np.maximum(some[:, None, :2], others[None, :, :2])
-    high = np.minimum(some[:, None, 2:], others[None, :, 2:])
-    return float(np.clip(high - low, 0.0, None).prod(axis=2).sum())
+def _costs(boxes: np.ndarray, taken: np.ndarray, inside: Bbox) -> np.ndarray:
+    """Return how much of what is drawn each box would cover, and how much of it would lie outside, in square pixels."""
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    outside = areas - _shared(boxes, np.array([inside.extents]))
+    return np.round(_shared(boxes, taken) + outside, 3)  # so that rounding covers nothing
+
+
+def _shared(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the area, in square pixels, that each of some boxes shares with all of the others."""
+    sides = [
+        np.minimum(some[:, None, end], others[None, :, end]) - np.maximum(some[:, None, begin], others[None, :, begin])
+        for begin, end in ((0, 2), (1, 3))
+    ]
+    return (sides[0].clip(0) * sides[1].clip(0)).sum(axis=1)

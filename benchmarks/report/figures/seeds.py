@@ -46,7 +46,7 @@ def _panel(axes: Axes, sheet: Sheet, task: str) -> None:
             gone = [score for score, run in zip(scores, row.cells.get(task, []), strict=True) if run.collapsed]
             if gone:
                 axes.plot(gone, [height] * len(gone), "x", color="black", markersize=4)
-    axes.set_yticks(range(len(sheet.rows)), [names.of_row(row) for row in sheet.rows])
+    axes.set_yticks(range(len(sheet.rows)), [canvas.in_lines(names.of_row(row)) for row in sheet.rows])
     axes.set_ylim(len(sheet.rows) - 0.5, -0.5)
     axes.set_title(key_of(task))
     axes.set_xlabel(f"{sheet.metric(task)} on dev{sheet.kind.held_out.unit}")
