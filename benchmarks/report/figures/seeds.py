@@ -14,7 +14,9 @@ _APART = 0.22
 
 def draw(sheet: Sheet) -> Figure:
     """Draw every finished run of the sheet's rows."""
-    figure, panels = canvas.panels(len(sheet.tasks), 5.5, 1.6 + 0.42 * len(sheet.rows))
+    lines = max((canvas.in_lines(names.of_row(row)).count("\n") + 1 for row in sheet.rows), default=1)
+    each = max(0.42, 0.2 * lines)  # inches of a row, so that its name covers no other
+    figure, panels = canvas.panels(len(sheet.tasks), 5.5, 1.6 + each * len(sheet.rows))
     for axes, task in zip(panels, sheet.tasks, strict=True):
         _panel(axes, sheet, task)
     shapes = zip(sheet.kind.chosen[:3], _SHAPES, strict=True)

@@ -1,5 +1,7 @@
 """The figures of learning curves and of seeds: what is drawn is what the records hold, and every row is named."""
 
+import itertools
+
 from support.record_factory import make_record
 
 from benchmarks.analysis.sheets import Sheet, sheets_of
@@ -57,3 +59,13 @@ def test_a_run_that_answers_one_class_alone_is_crossed_out() -> None:
         1
     }  # the first row but the head, at best, last and held-out
     assert "crossed out" in figure.get_suptitle() and "crossed out" not in seeds.draw(made).get_suptitle()
+
+
+def test_a_long_name_covers_no_other() -> None:
+    """A name of many lines has as much height as it needs."""
+    targets = ",".join(f"{layer}.output.dense" for layer in range(8))
+    (made,) = sheets_of([make_record(method=method, targets=targets) for method in ("alpha", "beta", "gamma")])
+    figure = seeds.draw(made)
+    figure.draw_without_rendering()
+    boxes = sorted((label.get_window_extent() for label in figure.axes[0].get_yticklabels()), key=lambda box: box.y0)
+    assert len(boxes) == 3 and all(one.y1 <= other.y0 for one, other in itertools.pairwise(boxes))

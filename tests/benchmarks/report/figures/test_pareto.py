@@ -131,3 +131,27 @@ def test_names_cover_no_name_no_mark_and_no_error_bar(count: int) -> None:
 
 def test_levels_alone_can_be_drawn() -> None:
     assert [text.get_text() for text in written(drawn([POINTS[3]], [0.2]))] == ["gamma >99%"]
+
+
+LONG = "key,value," + ",".join(f"{layer}.output.dense" for layer in range(12))
+
+
+def test_a_long_list_of_targets_leaves_the_axes_their_width() -> None:
+    """In one line it would leave none, and no place for any name."""
+    figure = drawn([*POINTS, standing("epsilon", LONG, 90_000.0, 80.5)], [*SPREADS, 0.1])
+    assert figure.axes[0].bbox.width > figure.bbox.width / 2
+    assert figure.get_figheight() == pareto.HEIGHTS[0]
+
+
+def test_where_there_is_no_room_a_name_covers_the_least() -> None:
+    """Whatever block of places the least is in, it is the first of those that cover as little."""
+    figure = drawn()
+    name, inside = written(figure)[0], figure.axes[0].bbox
+    taken = np.array([[*inside.p0, *inside.p1]])  # all of the axes, but for what is outside of them
+    boxes, least = pareto._place(name, taken, np.empty((0, 4)), inside)
+    width, height = boxes[0, 2:] - boxes[0, :2]
+    assert least == pytest.approx(width * height, abs=0.01)
+    places = pareto._places(inside.width, inside.height)
+    name.set(position=(0, 0), horizontalalignment="left", verticalalignment="bottom")
+    costs = pareto._costs(pareto._name_boxes(name.get_window_extent(), places), taken, inside)
+    assert len(costs) > pareto._BLOCK and least == costs.min()
