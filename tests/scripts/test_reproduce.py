@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from support import printed
 from support.hub import Hub, files_of
 from support.tiny import writing_job
 
@@ -20,18 +21,8 @@ from benchmarks.tasks import rows
 from benchmarks.training import job as reading
 from scripts import reproduce
 
-TABLE = """
-source: someone
-arxiv: '2401.00001'
-table: 1
-benchmark: glue
-experiment: quickstart
-statistic: median
-epoch: best
-seeds: 2
-train_rows: {cola: 48, sst2: 48}
-scored_rows: {cola: 40, sst2: 40}
-rows:
+TABLE = printed.table(
+    """
 - backbone: minilm
   method: lora
   targets: qv
@@ -45,7 +36,9 @@ rows:
   parameters: 1
   parameters_as_printed: 1K
   scores: {sst2: {value: 50}}
-"""
+""",
+    seeds=2,
+)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import slurm
+from support import printed, slurm
 
 from benchmarks import conf
 from benchmarks.papers import cluster
@@ -22,18 +22,8 @@ SBATCH = sorted((HOUSE / "scripts" / "slurm").glob("*.sbatch"))
 LACKING = slurm.lacking()
 needs_slurm = pytest.mark.skipif(bool(LACKING), reason=f"Slurm is not installed: no {', '.join(LACKING)}")
 
-TABLE = """
-source: someone
-arxiv: '2401.00001'
-table: 1
-benchmark: glue
-experiment: quickstart
-statistic: median
-epoch: best
-seeds: 1
-train_rows: {cola: 48, sst2: 48}
-scored_rows: {cola: 40, sst2: 40}
-rows:
+TABLE = printed.table(
+    """
 - backbone: minilm
   method: lora
   targets: qv
@@ -41,6 +31,7 @@ rows:
   parameters_as_printed: 1K
   scores: {cola: {value: 50}, sst2: {value: 50}}
 """
+)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from support import printed
 
 from benchmarks import conf
 from benchmarks.errors import SuiteError
@@ -21,20 +22,12 @@ def test_every_published_row_composes_on_each_of_its_tasks() -> None:
         assert len(config.seeds) == (3 if row.experiment == "pissa-table2" else usual)
 
 
-TWICE = """
-source: someone
-arxiv: '2401.00001'
-table: 1
-benchmark: glue
-experiment: quickstart
-statistic: median
-epoch: best
-seeds: 1
-train_rows: {cola: 48, sst2: 48}
-rows:
+TWICE = printed.table(
+    """
 - {backbone: minilm, method: lora, targets: qv, run_by: other, scores: {sst2: {value: 50}, cola: {value: 50}}}
 - {backbone: minilm, method: lora, targets: qv, scores: {sst2: {value: 51}}}
 """
+)
 
 
 def test_a_setting_that_a_table_prints_in_two_rows_runs_once(tmp_path: Path) -> None:
