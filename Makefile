@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart quickstart-e2e quickstart-instruct plan plan-glue reproduce reproduce-glue reproduce-e2e reproduce-instruct reproduce-math test mutants lint audit tables report speed clean
+.PHONY: help install quickstart quickstart-e2e quickstart-instruct plan plan-glue download reproduce reproduce-glue reproduce-e2e reproduce-instruct reproduce-math test mutants lint audit tables report speed clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ REPRODUCE = $(BIN)/python scripts/reproduce.py $(TABLE) $(if $(BACKBONE),--backb
 
 plan: install  ## what a table's reproduction would take, as TABLE="vb_lora 2": runs, disk, time (WARM_UP=1 measures it)
 	$(REPRODUCE) --plan $(if $(WARM_UP),--warm-up)
+
+download: install  ## all that a table needs of the hub, TABLE="vb_lora 1", for machines without a network
+	$(BIN)/python scripts/download.py --table $(TABLE) $(if $(BACKBONE),--backbone $(BACKBONE)) \
+		$(if $(METHODS),--method $(METHODS)) $(if $(TASKS),--task $(TASKS)) $(SETTINGS)
 
 reproduce: install  ## a published table, TABLE="vb_lora 2": its plan, what rows begin from, every row, tables, verdicts
 	extras=$$($(REPRODUCE) --extras) && { test -z "$$extras" || \

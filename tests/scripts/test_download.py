@@ -1,13 +1,15 @@
 """What a job or a published table needs, fetched from a hub on loopback, and then used without one."""
 
 import json
+import shlex
+import subprocess
 from pathlib import Path
 
 import huggingface_hub
 import pytest
 from support.hub import Hub, files_of
 
-from benchmarks import hub
+from benchmarks import conf, hub
 from benchmarks.tasks.scoring.e2e import meteor
 from scripts import download
 
@@ -100,3 +102,19 @@ def test_a_garbled_file_is_named(filled: Hub, tmp_path: Path, capsys: pytest.Cap
     hub.forget()
     assert download.main(command) == 2
     assert "model.safetensors is garbled" in capsys.readouterr().err
+
+
+def test_make_passes_a_table_and_what_narrows_it() -> None:
+    asked = [
+        "TABLE=vb_lora 1",
+        "BACKBONE=roberta-base",
+        "METHODS=lora,vera",
+        "TASKS=rte",
+        "SETTINGS=start=null cache=kept",
+    ]
+    make = ["make", "-n", "download", *asked]
+    told = subprocess.run(make, cwd=conf.CONF.parent, capture_output=True, text=True, check=True).stdout
+    words = shlex.split(told.replace("\\\n", " ").partition("scripts/download.py")[2])
+    chosen = download.parser().parse_intermixed_args(words)
+    assert (chosen.table, chosen.settings) == (["vb_lora", "1"], ["start=null", "cache=kept"])
+    assert (chosen.backbone, chosen.method, chosen.task) == (["roberta-base"], ["lora", "vera"], ["rte"])
