@@ -32,16 +32,15 @@ quickstart-instruct: install  ## Alpaca and MetaMathQA at embedded scale: five m
 
 # BACKBONE, METHODS, TASKS (a,b) and SEEDS (0,1) narrow a table, LAUNCHER=joblib spreads it, SETTINGS="KEY=VALUE ..." are
 # further overrides.
-REPRODUCE = $(BIN)/python scripts/reproduce.py $(TABLE) $(if $(BACKBONE),--backbone $(BACKBONE)) \
-	$(if $(METHODS),--method $(METHODS)) $(if $(TASKS),--task $(TASKS)) $(if $(LAUNCHER),--launcher $(LAUNCHER)) \
+NARROWED = $(if $(BACKBONE),--backbone $(BACKBONE)) $(if $(METHODS),--method $(METHODS)) $(if $(TASKS),--task $(TASKS))
+REPRODUCE = $(BIN)/python scripts/reproduce.py $(TABLE) $(NARROWED) $(if $(LAUNCHER),--launcher $(LAUNCHER)) \
 	$(if $(SEEDS),"seeds=[$(SEEDS)]") $(SETTINGS)
 
 plan: install  ## what a table's reproduction would take, as TABLE="vb_lora 2": runs, disk, time (WARM_UP=1 measures it)
 	$(REPRODUCE) --plan $(if $(WARM_UP),--warm-up)
 
 download: install  ## all that a table needs of the hub, TABLE="vb_lora 1", for machines without a network
-	$(BIN)/python scripts/download.py --table $(TABLE) $(if $(BACKBONE),--backbone $(BACKBONE)) \
-		$(if $(METHODS),--method $(METHODS)) $(if $(TASKS),--task $(TASKS)) $(SETTINGS)
+	$(BIN)/python scripts/download.py $(if $(TABLE),--table $(TABLE)) $(NARROWED) $(SETTINGS)
 
 reproduce: install  ## a published table, TABLE="vb_lora 2": its plan, what rows begin from, every row, tables, verdicts
 	extras=$$($(REPRODUCE) --extras) && { test -z "$$extras" || \

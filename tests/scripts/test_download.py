@@ -114,7 +114,7 @@ def test_make_passes_a_table_and_what_narrows_it() -> None:
     ]
     make = ["make", "-n", "download", *asked]
     told = subprocess.run(make, cwd=conf.CONF.parent, capture_output=True, text=True, check=True).stdout
-    words = shlex.split(told.replace("\\\n", " ").partition("scripts/download.py")[2])
+    words = shlex.split(told.partition("scripts/download.py")[2])
     chosen = download.parser().parse_intermixed_args(words)
     assert (chosen.table, chosen.settings) == (["vb_lora", "1"], ["start=null", "cache=kept"])
     assert (chosen.backbone, chosen.method, chosen.task) == (["roberta-base"], ["lora", "vera"], ["rte"])
