@@ -2,14 +2,14 @@
 
 import json
 import shlex
-import subprocess
 from pathlib import Path
 
 import huggingface_hub
 import pytest
+from support import making
 from support.hub import Hub, files_of
 
-from benchmarks import conf, hub
+from benchmarks import hub
 from benchmarks.tasks.scoring.e2e import meteor
 from scripts import download
 
@@ -112,9 +112,7 @@ def test_make_passes_a_table_and_what_narrows_it() -> None:
         "TASKS=rte",
         "SETTINGS=start=null cache=kept",
     ]
-    make = ["make", "-n", "download", *asked]
-    told = subprocess.run(make, cwd=conf.CONF.parent, capture_output=True, text=True, check=True).stdout
-    words = shlex.split(told.partition("scripts/download.py")[2])
-    chosen = download.parser().parse_intermixed_args(words)
+    (words,) = making.commands("scripts/download.py", "download", *asked)
+    chosen = download.parser().parse_intermixed_args(shlex.split(words))
     assert (chosen.table, chosen.settings) == (["vb_lora", "1"], ["start=null", "cache=kept"])
     assert (chosen.backbone, chosen.method, chosen.task) == (["roberta-base"], ["lora", "vera"], ["rte"])

@@ -3,12 +3,11 @@
 import json
 import os
 import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
 import torch
-from support import printed
+from support import making, printed
 from support.hub import Hub, files_of
 from support.tiny import writing_job
 
@@ -288,9 +287,7 @@ def test_make_takes_every_table_one_way() -> None:
 
 def made(*arguments: str) -> list[list[str]]:
     """Return the words after scripts/reproduce.py of each command that make would run."""
-    told = subprocess.run(["make", "-n", *arguments], cwd=conf.CONF.parent, capture_output=True, text=True, check=True)
-    lines = [line for line in told.stdout.splitlines() if "scripts/reproduce.py" in line]
-    commands = [line.partition("scripts/reproduce.py")[2].partition(")")[0] for line in lines]
+    commands = [line.partition(")")[0] for line in making.commands("scripts/reproduce.py", *arguments)]
     for command in commands:
         reproduce.parser().parse_intermixed_args(shlex.split(command))
     return [shlex.split(command) for command in commands]
