@@ -2,7 +2,8 @@
 
 Each row's method and maps come from its recipe in conf/, or from the row itself where the suite has no experiment for
 it. Its backbone is built at its real shape on the meta device, and the counts are those of the ``init`` and ``pack``
-that training and saving use.
+that training and saving use. A printed share, such as 0.83%, is taken to be of all numbers of the model, the adapter's
+among them and the head's not, as peft tells it.
 """
 
 from collections.abc import Iterable
@@ -85,7 +86,7 @@ def entries(rows: Iterable[PublishedRow]) -> list[Entry]:
 
 
 def _can_be_counted(row: PublishedRow) -> bool:
-    if row.printed_count is None or row.printed_count.endswith("%"):  # which is a share of the backbone
+    if row.printed_count is None:
         return False
     if row.experiment is not None:
         return True
@@ -115,14 +116,16 @@ def _entry(row: PublishedRow) -> Entry:
     counts = counting.count(method, model, head, sites)
     stored = counts.stored
     frozen = sum(tensor.numel() for tensor in method.frozen(sites).values()) if sites else 0
-    follows = rounded(stored, row.printed_count) == row.printed_count
+    of_backbone = sum(parameter.numel() for parameter in model.parameters()) - counts.head
+    untrained = 0 if method.trains_backbone else of_backbone
+    derived = rounded(stored, row.printed_count, untrained + stored)
     return Entry(
         **row.model_dump(include={"source", "arxiv", "table", "benchmark", "backbone", "method", "run_by"}),
         targets=row.target_names if method.adapts_sites else published.NO_TARGETS,
         hyperparameters={k: v for k, v in asdict(method).items() if k in stated and k != "dropout" and v is not None},
         maps=len(sites),
         printed=row.printed_count,
-        derived=rounded(stored, row.printed_count),
+        derived=derived,
         formula="all of the backbone" if method.trains_backbone else _checked(method, sites, stored),
         trained=counts.trained,
         stored=stored,
@@ -130,9 +133,9 @@ def _entry(row: PublishedRow) -> Entry:
         regenerated=frozen,
         regenerated_from=_origin(method) if frozen else None,
         head=counts.head,
-        follows=follows,
+        follows=derived == row.printed_count,
         expected=row.count_follows,
-        reading=None if follows else _reading(row, method, sites, counts),
+        reading=None if derived == row.printed_count else _reading(row, method, sites, counts, untrained),
     )
 
 
@@ -184,31 +187,33 @@ def _origin(method: Method) -> str:
     return ", ".join(f"{name}={value}" for name, value in asdict(method).items() if name.endswith("_seed"))
 
 
-def _reading(row: PublishedRow, method: Method, sites: list[Site], counts: Parameters) -> str | None:
+def _reading(row: PublishedRow, method: Method, sites: list[Site], counts: Parameters, untrained: int) -> str | None:
     """Return the other way to count that gives the printed figure, or None."""
     printed = row.printed_count
     others = {name: evaluated(formula, method, sites) for name, formula in method.readings.items()}
     others |= {"what is trained": counts.trained}
     others |= {"with the head": counts.stored + counts.head} if counts.head else {}
     for name, value in others.items():
-        if rounded(value, printed) == printed:
+        if rounded(value, printed, untrained + value) == printed:
             return f"{name} ({value:,.0f})"
-    return "cutting off the digits" if rounded(counts.stored, printed, ROUND_DOWN) == printed else None
+    cut = rounded(counts.stored, printed, untrained + counts.stored, ROUND_DOWN)
+    return "cutting off the digits" if cut == printed else None
 
 
-def rounded(count: float, printed: str, rounding: str = ROUND_HALF_UP) -> str:
+def rounded(count: float, printed: str, whole: float, rounding: str = ROUND_HALF_UP) -> str:
     """Return a count with the unit and the digits of a printed figure: 23,904 beside "0.023M" is "0.024M".
 
-    Raises SuiteError for a figure that is neither a whole number nor one with K, M or B.
+    ``whole`` is what a printed share is of. Raises SuiteError for a figure that is neither a whole number nor one with
+    K, M, B or %.
     """
     if printed.isascii() and printed.replace(",", "").isdigit():
         return f"{count:,.0f}"
     number, unit = printed[:-1], printed[-1:]
     try:
         digits = Decimal(1).scaleb(Decimal(number).as_tuple().exponent)
-        exact = Decimal(count) / _UNITS[unit]
+        exact = Decimal(count) / (_UNITS | {"%": Decimal(whole) / 100})[unit]
     except (ArithmeticError, KeyError) as error:
         raise SuiteError(
-            f"the printed count must be a figure such as 0.023M, 6.1K, 7B or 3,584, got {printed!r}"
+            f"the printed count must be a figure such as 0.023M, 6.1K, 7B, 0.83% or 3,584, got {printed!r}"
         ) from error
     return f"{exact.quantize(digits, rounding)}{unit}"

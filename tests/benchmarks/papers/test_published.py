@@ -117,6 +117,8 @@ def printed(row: dict) -> tuple:
     share = f"{row['percent_params']}%" if "percent_params" in row else None
     count = row.get("parameters_as_printed") or share
     named = "0.3M" if "(DeLoRA table 8; 0.3M)" in row["method"] else count  # where its name has it
+    if named and named.endswith("%"):
+        named = f"{float(named[:-1])}%"  # the transcriptions are without their last zeros
     return (row["backbone"], frozenset(scores), row.get("parameters"), None if count == "-" else named)
 
 
