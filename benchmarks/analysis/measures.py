@@ -14,7 +14,7 @@ HELD_OUT = (
     "Gap: best minus held-out."
 )
 PERCENT = ("bleu", "meteor", "rouge_l")  # papers print these x100 with one digit, and other scores of texts with two
-JUDGED = "mt_bench_turn_1"  # what the published tables call a judge's score of the first turn
+JUDGED = ("mt_bench_turn_1", "mt_bench")  # a judge's score of the first turn, and of both, in the published tables
 
 Getter = Callable[[Record], float | None]
 
@@ -237,13 +237,17 @@ def _of_one_judge(judge: str, finished: Sequence[Record]) -> list[Measure]:
     def both(run: Record) -> float | None:
         return run.mt_bench.both_turns if _judge(run) == judge else None
 
-    def error(run: Record) -> float | None:
+    def turn_1_error(run: Record) -> float | None:
         return run.mt_bench.turn_1_error if _judge(run) == judge else None
 
+    def both_error(run: Record) -> float | None:
+        return run.mt_bench.both_turns_error if _judge(run) == judge else None
+
     comparable = all(run.mt_bench.as_published for run in finished if _judge(run) == judge)
+    first, whole = JUDGED if comparable else ("", "")
     return [
-        Measure(f"MT-Bench turn 1 ({judge})", turn_1, 1, 2, mean, JUDGED if comparable else "", error),
-        Measure(f"both turns ({judge})", both, 1, 2, mean),
+        Measure(f"MT-Bench turn 1 ({judge})", turn_1, 1, 2, mean, first, turn_1_error),
+        Measure(f"both turns ({judge})", both, 1, 2, mean, whole, both_error),
     ]
 
 

@@ -204,7 +204,7 @@ def differences(record: Record, row: PublishedRow, score: str, recipe: Recipe) -
         expected = wanted[score if score in wanted else key_of(record.task)]
         if rows != expected:
             reasons.append(f"{rows:,} rows {what} instead of {expected:,}")
-    if record.mt_bench is not None and score == JUDGED and not record.mt_bench.as_published:
+    if record.mt_bench is not None and score in JUDGED and not record.mt_bench.as_published:
         reasons.append("another judge, or other prompts or questions, than the papers'")
     reasons += _other_backbone(record, recipe)
     if record.started_from is not None and recipe.starts is not None:
@@ -244,7 +244,7 @@ def _rows_scored(record: Record, score: str) -> int:
         return record.generation.instances
     if score in record.exams:
         return len(record.exams[score].answers)
-    if score == JUDGED:
+    if score in JUDGED:
         return record.mt_bench.questions if record.mt_bench else 0
     return record.data.validation_rows
 

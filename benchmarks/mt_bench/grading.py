@@ -94,7 +94,7 @@ def _keep(judged: Judged, place: Path, say: Say) -> None:
 
 
 def _in_short(judged: Judged) -> schema.Judged:
-    first = judged.scores.first
+    first, both = judged.scores.first, judged.scores.both
     return schema.Judged(
         judge=judged.judge,
         prompts=_named(judged.prompts),
@@ -104,7 +104,8 @@ def _in_short(judged: Judged) -> schema.Judged:
         unscored=judged.unscored,
         turn_1=first.median,
         turn_1_error=first.standard_error,
-        both_turns=judged.scores.both.median,
+        both_turns=both.median,
+        both_turns_error=both.standard_error,
         swing=first.swing,
     )
 

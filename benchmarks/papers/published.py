@@ -12,6 +12,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError
 
+from benchmarks import conf
 from benchmarks.conf import PUBLISHED
 from benchmarks.errors import SuiteError
 from benchmarks.typed import Settings
@@ -109,7 +110,8 @@ class Origin(Settings):
     trusted where it is second-hand; None where the table was read in the paper's own text. ``proposes`` names the
     methods that are the paper's own. ``trained_on`` is what runs learn, where a benchmark has more than one such set.
 
-    ``experiment`` is the file in conf/experiment with what its rows share, or None where the suite has none for them.
+    ``experiment`` is the file in conf/experiment with what its rows share, or None where the suite has none for them;
+    ``no_experiment`` says why, for those rows whose method, backbone and task are here.
     ``train_rows`` says for each task how many rows its runs must learn from, ``scored_rows`` for each task or score how
     many rows it must be computed on. ``start_rows`` is how many rows the run on another task must have learnt from,
     where a row's runs begin from one.
@@ -126,6 +128,7 @@ class Origin(Settings):
     proposes: list[str] = Field(default_factory=list)
     trained_on: str | None = None
     experiment: str | None = None
+    no_experiment: str | None = None
     train_rows: dict[str, int] = Field(default_factory=dict)
     scored_rows: dict[str, int] = Field(default_factory=dict)
     start_rows: int | None = None
@@ -236,6 +239,20 @@ def _printed_with(score: PublishedScore, digits: int) -> PublishedScore:
 def runnable(rows: Iterable[PublishedRow]) -> list[PublishedRow]:
     """Return the rows that the suite has an experiment for."""
     return [row for row in rows if row.experiment is not None]
+
+
+def without(rows: Iterable[PublishedRow]) -> list[str]:
+    """Return why rows have no experiment: what the suite lacks for some, and what their table says of the others."""
+    rows = [row for row in rows if row.experiment is None]
+    here = {"method": conf.options("method"), "backbone": conf.options("backbone")}
+    here["benchmark"] = [task.partition("/")[0] for task in conf.options("task")]
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        lacking = next((kind for kind, known in here.items() if getattr(row, kind) not in known), None)
+        own = (row.no_experiment or "their table does not say", "")
+        reason, name = own if lacking is None else (f"no {lacking}", getattr(row, lacking))
+        reasons.setdefault(reason, []).append(name)
+    return [f"{reason} {', '.join(dict.fromkeys(names))}".strip() for reason, names in reasons.items()]
 
 
 def find(

@@ -109,12 +109,17 @@ def chosen_rows(paper: str, table: str, narrowed: dict[str, list[str]], root: Pa
     rows = published.runnable(of_table)
     if not rows:
         known = sorted({f"{row.source} {row.table}" for row in published.runnable(every)})
-        what = "has no row that the suite has an experiment for" if of_table else "is unknown"
+        what = (
+            f"has no row that the suite can run ({'; '.join(published.without(of_table))})"
+            if of_table
+            else "is unknown"
+        )
         raise SuiteError(f"table {paper} {table} {what}; known: {', '.join(known)}")
     for name, wanted in narrowed.items():
         known = sorted({getattr(row, name) for row in rows})
         if unknown := [value for value in wanted if value not in known]:
-            raise SuiteError(f"{paper} {table} has no {name} {unknown[0]}; known: {', '.join(known)}")
+            runs = f"has no {name} {unknown[0]} that the suite can run"
+            raise SuiteError(f"{paper} {table} {runs}; known: {', '.join(known)}")
         rows = [row for row in rows if not wanted or getattr(row, name) in wanted]
     return rows
 

@@ -132,6 +132,7 @@ class Judged(Typed):
     turn_1: float | None
     turn_1_error: float | None
     both_turns: float | None
+    both_turns_error: float | None = None  # older records lack it
     swing: float | None
 
     @property

@@ -10,7 +10,7 @@ from benchmarks.analysis import sheets
 from benchmarks.analysis.sheets import leaves
 from benchmarks.markup import ABSENT, Column, Page, text_column
 from benchmarks.papers import published
-from benchmarks.papers.published import NO_TARGETS, PublishedRow, runnable
+from benchmarks.papers.published import NO_TARGETS, PublishedRow, runnable, without
 from benchmarks.records import store
 from benchmarks.records.schema import LOG_LIKELIHOOD, Record
 from benchmarks.report.notes import FORMULAS
@@ -208,7 +208,9 @@ def tables() -> Page:
             "A row has a recipe where the suite has an experiment for it. It is begun where a run of its backbone, "
             "method, targets, rank and settings has finished on real data, and done where each of its tasks has as "
             "many such seeds as its experiment. A recipe's settings are not compared here: "
-            "python scripts/verdicts.py does that."
+            "python scripts/verdicts.py does that.",
+            "Why the other rows of a table have no recipe:",
+            *(f"{name}: {'; '.join(why)}" for name, rows in by_table.items() if (why := without(rows))),
         ],
     )
 

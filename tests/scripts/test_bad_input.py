@@ -285,7 +285,7 @@ OTHERS: dict[str, dict[str, Case]] = {
         "unknown table": (["--table", "vb_lora", "9"], ["table vb_lora 9 is unknown", "vb_lora 1"]),
         "unknown method of a table": (
             ["--table", "vb_lora", "1", "--method", "loar"],
-            ["vb_lora 1 has no method loar", "vb_lora"],
+            ["vb_lora 1 has no method loar that the suite can run", "vb_lora"],
         ),
         "a table without its number": (["--table", "vb_lora"], ["expected 2 arguments"]),
     },
@@ -309,7 +309,10 @@ OTHERS: dict[str, dict[str, Case]] = {
         "no table": (["vb_lora"], ["TABLE"]),
         "an unknown paper": (["nobody", "1", "--plan"], ["table nobody 1 is unknown"]),
         "an unknown table": (["vb_lora", "9", "--plan"], ["vb_lora 9 is unknown"]),
-        "a table without a recipe": (["dora", "5", "--plan"], ["dora 5 has no row that the suite has an experiment"]),
+        "a table without a recipe": (
+            ["dora", "5", "--plan"],
+            ["dora 5 has no row that the suite can run (the paper prints neither alpha"],
+        ),
         "an unknown method": (["vb_lora", "1", "--method", "lor", "--plan"], ["no method lor", "vb_lora"]),
         "an unknown task": (["vb_lora", "1", "--task", "mnly", "--plan"], ["no task mnly", "cola"]),
         "an unknown backbone": (["vb_lora", "1", "--backbone", "bert", "--plan"], ["no backbone bert", "roberta-base"]),

@@ -225,10 +225,10 @@ def test_one_seed_is_judged_over_its_questions() -> None:
 JUDGED_ROW = row_of("llama2-7b", "vb_lora", "all")
 
 
-def judged_run(score: float | None, error: float | None = 0.25, **facts: Any) -> Record:
-    """Return a run by the recipe of VB-LoRA's row on Llama2, whose answers got ``score`` in the first turn."""
-    (rows,) = set(JUDGED_ROW.train_rows.values())
-    base = run_of(50.0, 0, JUDGED_ROW, "alpaca", rows)
+def judged_run(score: float | None, error: float | None = 0.25, row: PublishedRow = JUDGED_ROW, **facts: Any) -> Record:
+    """Return a run by the recipe of a row on Llama2, whose answers got ``score`` in the first turn."""
+    (rows,) = set(row.train_rows.values())
+    base = run_of(50.0, 0, row, "alpaca", rows)
     scores = base.scores.model_copy(update={"primary": "log_likelihood"})
     mark = make_judged_record(score).mt_bench.model_copy(update={"turn_1_error": error} | facts)
     return base.model_copy(update={"mt_bench": mark, "scores": scores})
@@ -242,6 +242,18 @@ def test_a_judged_run_is_judged_by_its_standard_error(off: float, sign: int, rul
     own = judged(judged_run(centre + sign * off), row=JUDGED_ROW, score="mt_bench_turn_1")
     assert (own.ruling, own.reason) == (ruling, "one seed, over questions, by their standard error")
     assert (own.low, own.high) == (pytest.approx(own.measured - 0.49), pytest.approx(own.measured + 0.49))
+
+
+def test_both_turns_are_judged_by_their_own_error() -> None:
+    """VeRA's table 4 is of both turns: 5.08 on Llama2-7B."""
+    row = row_of("llama2-7b", "vera", "all", source="vera")
+    facts = {"turn_1": None, "both_turns": 5.3, "both_turns_error": 0.1}
+    own = judged(judged_run(None, row=row, **facts), row=row, score="mt_bench")
+    assert (own.printed, own.measured) == ("5.08", 5.3)
+    assert (own.low, own.high) == (pytest.approx(5.3 - 0.196), pytest.approx(5.3 + 0.196))
+    assert own.ruling == "not reproduced"
+    own = judged(judged_run(None, row=row, **facts | {"both_turns_error": 0.12}), row=row, score="mt_bench")
+    assert own.ruling == "reproduced"
 
 
 def test_a_judged_run_without_an_error_is_its_score_alone() -> None:

@@ -95,7 +95,17 @@ def test_every_table_has_its_rows(rows):
     assert counts == FIRST and sum(counts.values()) == 47
     assert {(row.source, row.table) for row in rows} == FIRST.keys() | FILES.keys()
     assert len(rows) == 496
-    assert len(published.runnable(rows)) == 114
+    assert len(published.runnable(rows)) == 129
+
+
+def test_rows_without_an_experiment_have_a_reason(rows):
+    """What the suite lacks for them, or what their table says."""
+    assert "their table does not say" not in published.without(rows)
+    assert published.without(of_tables(rows, [("vb_lora", 1)])) == []
+    assert published.without(of_tables(rows, [("c3a", 3)])) == ["no benchmark commonsense", "no method c3a"]
+    (row,) = [row for row in rows if row.source == "reft" and row.method == "bitfit"]
+    assert published.without([row]) == [row.no_experiment]
+    assert published.without([row.model_copy(update={"no_experiment": None})]) == ["their table does not say"]
 
 
 @pytest.mark.skipif(not FIELD.is_dir(), reason="the transcriptions (../shared/papers/field) are not here")

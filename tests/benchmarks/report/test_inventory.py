@@ -77,8 +77,9 @@ def test_where_sources_disagree_both_settings_are_listed() -> None:
     assert found["roberta-large/lora-paper", "by_task.lr.cola"] == ("0.0003", "0.0002")
     assert found["gpt2-medium/lora-paper", "backbone.length_penalty"] == ("the default", "0.9")
     assert found["roberta-large/vera-paper", "train.batch_size"] == ("the default", "128")
+    assert found["gemma-2b/svft-random-script", "method.lr"] == ("0.001", "0.05")
     assert ("roberta-large/lora-paper", "by_task.lr.mnli") not in found  # both have 3e-4
-    assert len(page.notes) == len({name for name, _ in found}) == 7
+    assert len(page.notes) == len({name for name, _ in found}) == 8
     assert "section 4.1 says a batch of 32" in page.notes[-1]
 
 
