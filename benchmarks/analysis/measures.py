@@ -194,7 +194,7 @@ def _instructing(finished: Sequence[Record]) -> Kind:
     scale, digits = scale_and_digits(LOG_LIKELIHOOD)
     on_dev = Measure("dev log-likelihood", _last, scale, digits, average=mean)
     main = [*exams, *_of_judge(finished), on_dev]
-    notes = ["Dev: the mean log-likelihood per response token, in nats: at most 0, higher is better."]
+    notes = ["Dev: the mean log-likelihood per token that is learnt, in nats: at most 0, higher is better."]
     if exams:
         notes.append(
             "An exam's score is the share of questions answered right after the last epoch, x100, for each way to read "

@@ -93,7 +93,7 @@ class FileRow(Settings):
     variant: str | None = None
     note: str | None = None
     from_mnli: list[str] = Field(default_factory=list)
-    settings: dict[str, str | int | float | None] = Field(default_factory=dict)
+    settings: dict[str, bool | str | int | float | None] = Field(default_factory=dict)
     count_follows: bool = True
     settings_printed: bool = True
     experiment: str | None = None

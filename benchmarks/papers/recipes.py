@@ -24,6 +24,13 @@ def overrides(row: PublishedRow, task: str | None = None) -> list[str]:
     targets = "all" if row.targets == NO_TARGETS else row.targets  # a method that adapts no maps takes any
     names = targets if isinstance(targets, str) else f"[{','.join(targets)}]"
     rank = {} if row.rank is None else {"method.rank": row.rank}
-    more = [f"{key}={'null' if value is None else value}" for key, value in (rank | row.settings).items()]
+    more = [f"{key}={_written(value)}" for key, value in (rank | row.settings).items()]
     chosen = {"experiment": row.experiment, "task": task, "backbone": row.backbone, "method": row.method}
     return [f"{key}={value}" for key, value in chosen.items()] + [f"targets={names}", *more]
+
+
+def _written(value: str | int | float | bool | None) -> str:
+    """Return a setting as a command line has it; Hydra would take a text with a comma for several."""
+    if value is None:
+        return "null"
+    return f"'{value}'" if "," in str(value) else str(value)

@@ -23,7 +23,7 @@ class Source:
 
     ``columns`` must exist, but for those in ``optional``: where such a one is absent or null, it is an empty text.
     ``classes`` names the classes of a column in the order of their ids. ``fault(row)`` says what is wrong with a row,
-    or returns None.
+    or returns None. ``keeps(row)`` says whether a row is taken at all; without it every row is.
     """
 
     dataset: str
@@ -34,6 +34,7 @@ class Source:
     fault: Callable[[dict[str, Any]], str | None]
     optional: Sequence[str] = ()
     classes: Mapping[str, list[str]] = field(default_factory=dict)
+    keeps: Callable[[dict[str, Any]], bool] | None = None
 
 
 class Task(Settings):

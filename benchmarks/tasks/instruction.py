@@ -1,5 +1,6 @@
 """Alpaca's and MetaMathQA's kind of task: an instruction in the words of a template, and its response."""
 
+import dataclasses
 import string
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -51,6 +52,10 @@ class Instruction(Text):
     has one column, and questions are asked in its words. Training prompts are cut on the right to
     ``source_max_length`` tokens and responses to ``target_max_length`` (None: never), as QLoRA's code does. ``cue``
     follows an exam's question; ``follow_up`` puts a second instruction after a response.
+
+    With ``learn_prompt`` the prompt's tokens are learnt and scored too, but for the first, which nothing precedes. Rows
+    of more than ``most_characters``, over the columns of the last template and the response with a space between any
+    two, are left out (None: none are). Both are peft's comparison's.
     """
 
     templates: list[str]
@@ -60,6 +65,8 @@ class Instruction(Text):
     follow_up: str
     cue: str
     exams: dict[str, Exam]
+    learn_prompt: bool = False
+    most_characters: Count | None = None
 
     @field_validator("templates")
     @classmethod
@@ -86,6 +93,16 @@ class Instruction(Text):
         }
         return super().sources | exams
 
+    def _source(self, split: str) -> Source:
+        return dataclasses.replace(super()._source(split), keeps=self._is_short if self.most_characters else None)
+
+    def _is_short(self, row: dict[str, Any]) -> bool:
+        return len(" ".join(row[column] for column in self._needed)) <= self.most_characters
+
+    @property
+    def _needed(self) -> list[str]:
+        return [*_columns_of(self.templates[-1]), self.response]
+
     @property
     def columns(self) -> list[str]:
         """Return the columns that a row must have."""
@@ -95,8 +112,7 @@ class Instruction(Text):
     @property
     def optional(self) -> list[str]:
         """Return the columns that the last template does without."""
-        needed = [*_columns_of(self.templates[-1]), self.response]
-        return [column for column in self.columns if column not in needed]
+        return [column for column in self.columns if column not in self._needed]
 
     @property
     def half_by(self) -> list[str]:
@@ -147,10 +163,14 @@ class Instruction(Text):
             for prompt, text in zip(prompts, texts, strict=True)
         ]
 
+    def labels(self, prompt: list[int], text: list[int]) -> list[int]:
+        """Return the labels of a prompt's tokens and its response's."""
+        return [IGNORED, *prompt[1:], *text] if self.learn_prompt else super().labels(prompt, text)
+
     def remark(self, examples: list[Example]) -> str | None:
         """Say how many prompts have the most tokens that they may have; the papers' setting cuts most prompts."""
         limit = self.source_max_length
-        if limit is None:
+        if limit is None or self.learn_prompt:  # whose labels do not tell where a prompt ends
             return None
         cut = sum(example["labels"][:limit] == [IGNORED] * limit for example in examples)
         return f"{cut:,} of {len(examples):,} prompts fill task.source_max_length={limit} tokens, or were cut to it"

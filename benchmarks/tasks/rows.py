@@ -87,7 +87,10 @@ def _read(source: Source, split: str, root: str | None, cache: Path, needs: str)
     where = f"{source.dataset if root is None else place} ({source.config}, {split})"
     rows = _settled(source, rows, where)
     _check(source, rows, where, needs)
-    return rows.select_columns(source.columns)
+    rows = rows.select_columns(source.columns)
+    if source.keeps is None:
+        return rows
+    return rows.select([number for number, row in enumerate(rows) if source.keeps(row)])
 
 
 def folder_of(source: Source, root: str | None, cache: Path) -> Path:

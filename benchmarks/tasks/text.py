@@ -47,8 +47,8 @@ class Instance:
 class Text(Task):
     """Text that follows a prompt: the base of all tasks of a causal language model.
 
-    The loss is taken on the text and its end alone, averaged over a batch's tokens. Dev is scored by the mean
-    log-likelihood of a token of a text, in nats.
+    The loss is taken on the text and its end alone, unless a kind of task says otherwise, averaged over a batch's
+    tokens. Dev is scored by the mean log-likelihood of such a token, in nats.
     """
 
     revision: str | None
@@ -100,7 +100,7 @@ class Text(Task):
         tokenizer.padding_side = "right"  # a token's place, and so its dropout, must not depend on its batch
 
     def encode(self, batch: dict[str, list], tokenizer: Any, max_length: int) -> dict[str, list]:
-        """Return the rows' tokens, cut to ``max_length``, and their labels: the tokens themselves, or IGNORED.
+        """Return the rows' tokens and their labels, both cut to ``max_length``.
 
         Raises SuiteError for a prompt that leaves no room for its text.
         """
@@ -113,8 +113,12 @@ class Text(Task):
                 )
             tokens = [*prompt, *text]
             encoded["input_ids"].append(tokens[:max_length])
-            encoded["labels"].append(([IGNORED] * len(prompt) + text)[:max_length])
+            encoded["labels"].append(self.labels(prompt, text)[:max_length])
         return encoded
+
+    def labels(self, prompt: list[int], text: list[int]) -> list[int]:
+        """Return the labels of a prompt's tokens and its text's: the tokens themselves, or IGNORED."""
+        return [IGNORED] * len(prompt) + text
 
     def labels_of(self, examples: list[Example]) -> np.ndarray:
         """Return (rows,): the number of tokens that each row is scored on."""

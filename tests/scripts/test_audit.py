@@ -47,11 +47,11 @@ REGENERATING = ("fourierft", "lora_fa", "lora_xs", "pissa", "randlora", "svft", 
 
 
 def test_without_a_recipe_the_row_alone_says_what_is_counted() -> None:
-    (row,) = [row for row in published.load() if row.source == "hf_peft" and row.method == "dora"]
+    (row,) = [row for row in published.load() if row.source == "psoft" and row.table == 4 and row.method == "dora"]
     (entry,) = ledger.entries([row])
-    assert (entry.printed, entry.stored, entry.follows) == ("9,289,728", 9_289_728, True)
-    assert entry.hyperparameters == {"rank": 32}  # and no alpha, of which the row says nothing
-    assert (entry.maps, entry.targets) == (2 * 28, "q_proj,v_proj")
+    assert (entry.printed, entry.stored, entry.follows) == ("12.9M", 12_931_072, True)
+    assert entry.hyperparameters == {"rank": 8}  # and no alpha, of which the row says nothing
+    assert (entry.maps, entry.targets) == (7 * 28, "all")
     wrong = row.model_copy(update={"settings": {"method.topk": 2}})
     with pytest.raises(SuiteError, match="dora has no setting topk; known: rank, alpha, dropout"):
         ledger.entries([wrong])

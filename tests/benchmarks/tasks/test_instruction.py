@@ -1,16 +1,20 @@
 """Instructions in the words of a template: what is learnt, what is asked, and where an answer ends."""
 
+import json
 from pathlib import Path
 
 import pytest
+import torch
 import transformers
 from omegaconf import OmegaConf
 from support import tiny
 from tokenizers.processors import TemplateProcessing
+from torch.nn import functional
 
 from benchmarks.errors import SuiteError
 from benchmarks.tasks.build import build
 from benchmarks.tasks.instruction import Instruction
+from benchmarks.tasks.rows import load
 from benchmarks.tasks.text import IGNORED, Instance
 
 ROWS = {
@@ -94,3 +98,34 @@ def test_a_gold_answer_that_no_reading_takes_is_said_before_training() -> None:
     exam = built(task="gsm8k").exams["gsm8k"]
     assert exam.fault({"question": "1 + 1?", "answer": "#### 2"}) is None
     assert "'so 2' at the end of its answer" in exam.fault({"question": "1 + 1?", "answer": "so 2"})
+
+
+def test_the_prompt_is_learnt_too_where_that_is_asked_for(tokenizer) -> None:
+    """But for its first token, which nothing precedes; the loss is the mean over all others."""
+    given, asked = built().encode(ROWS, tokenizer, 512), built("+task.learn_prompt=true")
+    encoded = asked.encode(ROWS, tokenizer, 512)
+    assert encoded["input_ids"] == given["input_ids"]
+    assert encoded["labels"] == [[IGNORED, *tokens[1:]] for tokens in encoded["input_ids"]]
+    tokens = torch.tensor(encoded["input_ids"][:1])
+    logits = torch.randn(*tokens.shape, tokenizer.vocab_size, generator=torch.Generator().manual_seed(0))
+    wanted = functional.cross_entropy(logits[0, :-1], tokens[0, 1:])
+    examples = [{"labels": labels} for labels in encoded["labels"]]
+    assert asked.loss(logits, torch.tensor(encoded["labels"][:1])).item() == pytest.approx(wanted.item())
+    assert asked.sizes_of(examples).tolist() == [len(tokens) - 1 for tokens in encoded["input_ids"]]
+
+
+def test_long_rows_are_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
+    """By the characters of question and response with a space between, and before a sample is taken."""
+    rows = [{"query": f"{number} " * number, "response": "a" * 10} for number in range(1, 9)]
+    folder = tmp_path / "MetaMathQA" / "default"
+    folder.mkdir(parents=True)
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = ["task.train='train[:7]'", "task.validation='train[7:]'", "task.exams={gsm8k: null, math: null}"]
+    for most, kept in ((None, 7), (19, 4), (18, 3)):  # the fourth has 8 + 1 + 10 characters
+        task = built(*settings, *([f"+task.most_characters={most}"] if most else []), task="math")
+        if most:
+            with pytest.raises(SuiteError, match=rf"data.train_rows must be from 1 to {kept}, .* got {kept + 1}"):
+                load(task, str(tmp_path), tmp_path / "cache", {"train": kept + 1})
+        splits = load(task, str(tmp_path), tmp_path / "cache").splits
+        assert splits["train"]["query"][:] == [row["query"] for row in rows[:kept]]
+        assert len(splits["validation"]) == (0 if most else 1)
