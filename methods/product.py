@@ -156,7 +156,8 @@ class _Adapted(torch.autograd.Function):
         ctx.runs = max((len(factor) for part in factors for factor in part if factor is not None), default=1)
         rows = _by_run(x, ctx.runs)
         stacks = _stacks(plan, factors)
-        hidden = [_times(_masked(rows, mask), A.mT) for (mask, _), A in zip(plan.readings, stacks, strict=True)]
+        thin = [_by_column(A.mT) for A in stacks]
+        hidden = [_times(_masked(rows, mask), A) for (mask, _), A in zip(plan.readings, thin, strict=True)]
         made = [
             functional.linear(x, weight, bias) if out is None else out.clone()
             for out, weight, bias in zip(given, weights, biases, strict=True)
@@ -323,7 +324,7 @@ def _scaled(B: Tensor, v: Tensor | None) -> Tensor:
 
 def _by_column(matrix: Tensor) -> Tensor:
     """Return a thin matrix (S, a, b) laid out column by column, which rows on a CPU are multiplied with faster."""
-    return matrix.mT.contiguous().mT if matrix.device.type == "cpu" else matrix
+    return matrix if matrix.device.type != "cpu" or matrix.stride(-2) == 1 else matrix.mT.contiguous().mT
 
 
 def _times(rows: Tensor, matrix: Tensor) -> Tensor:
