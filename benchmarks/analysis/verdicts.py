@@ -186,10 +186,10 @@ def _interval(cell: Sequence[Scored], name: str, row: PublishedRow, score: str) 
         from benchmarks.tasks.scoring.maths import scores as maths  # here: it loads sympy
 
         exam = run.exams[score]
-        right = np.array(maths.score(exam.predictions, exam.answers, exam.kind)["paper"]["verdicts"], dtype=float)
+        right = np.array(maths.score(exam.predictions, exam.answers, exam.kind)[row.extractor]["verdicts"], dtype=float)
         low, high = (100 * end for end in shares.wilson(float(right.mean()), len(right)))
         return Interval(100 * float(right.mean()), low, high), f"one seed, over {len(right):,} questions"
-    error = _measure(run, score).error
+    error = _measure(run, row, score).error
     reach = 1.96 * ((error and error(run)) or 0.0)
     return Interval(value, value - reach, value + reach), "one seed, over questions, by their standard error"
 
@@ -291,7 +291,7 @@ def _scored(cell: Sequence[Record], row: PublishedRow, score: str) -> list[Score
     """Return each run that has the score, with the score in the paper's unit and at the epoch of the row's runs."""
     scored = []
     for run in cell:
-        measure = _measure(run, score)
+        measure = _measure(run, row, score)
         at_epoch = _EPOCHS[row.epoch] if _by_epoch(run) else None
         value = measure and (at_epoch(run.scores) if at_epoch else measure.value(run))
         if value is not None:
@@ -304,5 +304,8 @@ def _by_epoch(run: Record) -> bool:
     return run.scores.primary != LOG_LIKELIHOOD
 
 
-def _measure(run: Record, score: str) -> Measure | None:
-    return next((measure for measure in kind_of([run]).main if measure.published == score), None)
+def _measure(run: Record, row: PublishedRow, score: str) -> Measure | None:
+    every = kind_of([run]).main
+    if score in run.exams:
+        return next((measure for measure in every if measure.heading == f"{score} ({row.extractor})"), None)
+    return next((measure for measure in every if measure.published == score), None)

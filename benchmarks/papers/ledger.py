@@ -3,7 +3,7 @@
 Each row's method and maps come from its recipe in conf/, or from the row itself where the suite has no experiment for
 it. Its backbone is built at its real shape on the meta device, and the counts are those of the ``init`` and ``pack``
 that training and saving use. A printed share, such as 0.83%, is taken to be of all numbers of the model, the adapter's
-among them and the head's not, as peft tells it.
+among them, as peft tells it, and the head's not.
 """
 
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ class Entry(Typed):
     method: str
     targets: str
     run_by: str | None
-    hyperparameters: dict[str, int | float | str]
+    hyperparameters: dict[str, bool | int | float | str]
     maps: int
     printed: str
     derived: str
@@ -212,7 +212,7 @@ def rounded(count: float, printed: str, whole: float, rounding: str = ROUND_HALF
     try:
         digits = Decimal(1).scaleb(Decimal(number).as_tuple().exponent)
         exact = Decimal(count) / (_UNITS | {"%": Decimal(whole) / 100})[unit]
-    except (ArithmeticError, KeyError) as error:
+    except (ArithmeticError, KeyError, TypeError) as error:
         raise SuiteError(
             f"the printed count must be a figure such as 0.023M, 6.1K, 7B, 0.83% or 3,584, got {printed!r}"
         ) from error

@@ -26,6 +26,7 @@ Statistic = Literal["mean", "median", "one run", "not stated"]
 # "best" and "held-out" are the best epoch: on the rows that the score is of, and on other rows.
 Epoch = Literal["best", "last", "held-out", "not stated"]
 Trust = Literal["medium", "low"]
+Extractor = Literal["paper", "metamath", "announced", "math_verify"]
 
 
 # libyaml's loader reads the same and takes a tenth of the time; a PyYAML that was built without it lacks it.
@@ -114,7 +115,7 @@ class Origin(Settings):
     ``no_experiment`` says why, for those rows whose method, backbone and task are here.
     ``train_rows`` says for each task how many rows its runs must learn from, ``scored_rows`` for each task or score how
     many rows it must be computed on. ``start_rows`` is how many rows the run on another task must have learnt from,
-    where a row's runs begin from one.
+    where a row's runs begin from one. ``extractor`` is the way in which answers to exams are read.
     """
 
     source: str
@@ -129,6 +130,7 @@ class Origin(Settings):
     trained_on: str | None = None
     experiment: str | None = None
     no_experiment: str | None = None
+    extractor: Extractor = "paper"
     train_rows: dict[str, int] = Field(default_factory=dict)
     scored_rows: dict[str, int] = Field(default_factory=dict)
     start_rows: int | None = None

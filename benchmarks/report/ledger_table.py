@@ -84,4 +84,10 @@ def surprises(entries: Sequence[Entry]) -> list[str]:
 
 def _sizes(entry: Entry) -> str:
     sizes = {name: value for name, value in entry.hyperparameters.items() if not name.endswith("_seed")}
-    return ", ".join(f"{name}={value if isinstance(value, str) else f'{value:g}'}" for name, value in sizes.items())
+    return ", ".join(f"{name}={_size(value)}" for name, value in sizes.items())
+
+
+def _size(value: bool | float | str) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else f"{value:g}"

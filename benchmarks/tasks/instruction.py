@@ -165,7 +165,7 @@ class Instruction(Text):
 
     def labels(self, prompt: list[int], text: list[int]) -> list[int]:
         """Return the labels of a prompt's tokens and its response's."""
-        return [IGNORED, *prompt[1:], *text] if self.learn_prompt else super().labels(prompt, text)
+        return [IGNORED, *[*prompt, *text][1:]] if self.learn_prompt else super().labels(prompt, text)
 
     def remark(self, examples: list[Example]) -> str | None:
         """Say how many prompts have the most tokens that they may have; the papers' setting cuts most prompts."""

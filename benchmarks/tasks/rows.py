@@ -90,7 +90,10 @@ def _read(source: Source, split: str, root: str | None, cache: Path, needs: str)
     rows = rows.select_columns(source.columns)
     if source.keeps is None:
         return rows
-    return rows.select([number for number, row in enumerate(rows) if source.keeps(row)])
+    kept = [number for number, row in enumerate(rows) if source.keeps(row)]
+    if not kept:
+        raise SuiteError(f"{where} has no row that task.most_characters leaves in: raise it")
+    return rows.select(kept)
 
 
 def folder_of(source: Source, root: str | None, cache: Path) -> Path:

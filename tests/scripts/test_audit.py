@@ -222,7 +222,7 @@ def test_a_share_is_of_all_that_is_there() -> None:
     assert (ledger.rounded(56_623_104, "0.70%", whole), ledger.rounded(56_623_104, "0.7%", whole)) == ("0.70%", "0.7%")
 
 
-@pytest.mark.parametrize("printed", ["0.3", "many", "M", "3.x2M", "%", ""])
+@pytest.mark.parametrize("printed", ["0.3", "many", "M", "3.x2M", "%", "NaNM", ""])
 def test_a_figure_that_is_none_is_one_line(printed: str) -> None:
     with pytest.raises(SuiteError, match="must be a figure such as"):
         ledger.rounded(1.0, printed, 10.0)

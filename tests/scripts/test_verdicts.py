@@ -19,7 +19,7 @@ def test_every_printed_score_has_a_verdict_and_none_of_the_committed_runs_is_of_
     scores = [name for row in published.runnable(published.load()) for name in row.scored]
     assert verdicts.main(["--root", str(Path(__file__).parents[2] / "results"), "--format", "json"]) == 0
     judged = json.loads(capsys.readouterr().out)
-    assert len(judged) == len(scores) == 420
+    assert len(judged) == len(scores) == 423
     assert {verdict["ruling"] for verdict in judged} == {"not run"}
 
 
@@ -30,4 +30,4 @@ def test_formats_have_the_same_verdict(tmp_path: Path, capsys: pytest.CaptureFix
         shown = " ".join(capsys.readouterr().out.split())
         assert "reproduced" in shown and f"{CENTRE:.2f} [" in shown
         if form != "latex":
-            assert "420 scores: 2 reproduced, 0 within the spread, 0 not reproduced, 0 not comparable, 418 not" in shown
+            assert "423 scores: 2 reproduced, 0 within the spread, 0 not reproduced, 0 not comparable, 421 not" in shown

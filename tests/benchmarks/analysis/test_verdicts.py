@@ -11,7 +11,7 @@ from support.record_factory import make_judged_record, make_solving_record
 from benchmarks import conf
 from benchmarks.analysis import verdicts
 from benchmarks.analysis.verdicts import Verdict
-from benchmarks.papers import recipes
+from benchmarks.papers import published, recipes
 from benchmarks.papers.published import PublishedRow
 from benchmarks.records.schema import Record, Start, Tuning, Written
 from benchmarks.training import job
@@ -222,6 +222,22 @@ def test_one_seed_is_judged_over_its_questions() -> None:
     assert judged(record, row=row, score="math").ruling == "not comparable"
 
 
+@pytest.mark.parametrize(("extractor", "share"), [("paper", 80), ("metamath", 50)])
+def test_answers_are_read_as_the_rows_authors_read_them(extractor: str, share: float) -> None:
+    """LoRA-XS's and VB-LoRA's scripts take 7,200 for 72, and MetaMath's, which SVFT's are, do not."""
+    assert {row.extractor for row in published.load() if row.source == "svft"} == {"metamath"}
+    facts = {"extractor": extractor, "scored_rows": {"gsm8k": 1000, "math": 5000}}
+    row = row_of("mistral-7b", "vb_lora", "all").model_copy(update=facts)
+    solved = make_solving_record({"paper": 0.8, "metamath": 0.5}, 1000).exams["gsm8k"]
+    texts = ["The answer is: 72"] * 500 + ["The answer is: 7,200"] * 300 + ["The answer is: 6"] * 200
+    solved = solved.model_copy(update={"predictions": texts, "answers": ["#### 72"] * 1000})
+    base = run_of(50.0, 0, row, "math", 100_000)
+    scores = base.scores.model_copy(update={"primary": "log_likelihood"})
+    own = judged(base.model_copy(update={"exams": {"gsm8k": solved}, "scores": scores}), row=row, score="gsm8k")
+    assert own.measured == pytest.approx(share)
+    assert own.low < share < own.high
+
+
 JUDGED_ROW = row_of("llama2-7b", "vb_lora", "all")
 
 
@@ -245,7 +261,7 @@ def test_a_judged_run_is_judged_by_its_standard_error(off: float, sign: int, rul
 
 
 def test_both_turns_are_judged_by_their_own_error() -> None:
-    """VeRA's table 4 is of both turns: 5.08 on Llama2-7B."""
+    """VeRA's table 4 is of both turns, as its words say: 5.08 on Llama2-7B."""
     row = row_of("llama2-7b", "vera", "all", source="vera")
     facts = {"turn_1": None, "both_turns": 5.3, "both_turns_error": 0.1}
     own = judged(judged_run(None, row=row, **facts), row=row, score="mt_bench")

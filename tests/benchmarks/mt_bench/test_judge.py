@@ -15,10 +15,12 @@ from urllib.parse import quote
 import pytest
 from support import judging
 from support.judging import by_turn, completion, endpoint, error_line, judgments_of, run_with_answers
+from support.record_factory import make_record, save
 
 from benchmarks.mt_bench import folder
 from benchmarks.mt_bench.folder import Answer
 from benchmarks.mt_bench.scores import Judged
+from benchmarks.records import store
 
 IDS = [1001, 1005, 1007, 1009]  # writing, reasoning, math, coding
 ROOT = Path(__file__).parents[3]
@@ -51,6 +53,19 @@ def judge(run: Path, cache: Path, machine: dict, monkeypatch: pytest.MonkeyPatch
 
 def judged(run: Path) -> Judged:
     return Judged.model_validate_json((run / "mt_bench" / "judged.json").read_bytes())
+
+
+def test_the_record_has_the_scores_in_short(judge: Judge, run: Path, tmp_path: Path) -> None:
+    (record,) = save(tmp_path / "results", make_record("alpaca", primary="log_likelihood", best=-1.25))
+    place = store.folder_of(record)
+    place.parent.mkdir(parents=True)
+    run.rename(place)
+    with endpoint(lambda _, body: completion(f"[[{1 + len(body['messages'][-1]['content']) % 10}]]")) as server:
+        assert judge(server.url, f"judge={place}") == 0
+    scores, kept = judged(place).scores, store.read(record).mt_bench
+    assert (kept.turn_1, kept.turn_1_error) == (scores.first.median, scores.first.standard_error)
+    assert (kept.both_turns, kept.both_turns_error) == (scores.both.median, scores.both.standard_error)
+    assert len({kept.turn_1, kept.turn_1_error, kept.both_turns, kept.both_turns_error}) == 4
 
 
 def test_both_turns_of_each_question_are_judged(judge: Judge, run: Path, capsys: pytest.CaptureFixture[str]) -> None:

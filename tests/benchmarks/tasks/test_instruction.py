@@ -116,7 +116,7 @@ def test_the_prompt_is_learnt_too_where_that_is_asked_for(tokenizer) -> None:
 
 def test_long_rows_are_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
     """By the characters of question and response with a space between, and before a sample is taken."""
-    rows = [{"query": f"{number} " * number, "response": "a" * 10} for number in range(1, 9)]
+    rows = [{"query": f"{number} " * number, "response": "a" * 10} for number in (1, 2, 3, 4, 5, 6, 7, 2)]
     folder = tmp_path / "MetaMathQA" / "default"
     folder.mkdir(parents=True)
     (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -128,4 +128,6 @@ def test_long_rows_are_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
                 load(task, str(tmp_path), tmp_path / "cache", {"train": kept + 1})
         splits = load(task, str(tmp_path), tmp_path / "cache").splits
         assert splits["train"]["query"][:] == [row["query"] for row in rows[:kept]]
-        assert len(splits["validation"]) == (0 if most else 1)
+        assert len(splits["validation"]) == 1
+    with pytest.raises(SuiteError, match=r"MetaMathQA .default, train. has no row that task.most_characters leaves in"):
+        load(built(*settings, "+task.most_characters=10", task="math"), str(tmp_path), tmp_path / "cache")
