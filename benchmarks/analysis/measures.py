@@ -190,7 +190,7 @@ def _instructing(finished: Sequence[Record]) -> Kind:
         (name, extractor) for run in finished for name in run.exams for extractor in run.exams[name].marks
     )
     # A reading that finds nothing in most answers says least, so it comes last.
-    exams = [_of_exam(*pair) for pair in sorted(sat, key=lambda pair: _mostly_unread(finished, *pair))]
+    exams = [of_exam(*pair) for pair in sorted(sat, key=lambda pair: _mostly_unread(finished, *pair))]
     scale, digits = scale_and_digits(LOG_LIKELIHOOD)
     on_dev = Measure("dev log-likelihood", _last, scale, digits, average=mean)
     main = [*exams, *_of_judge(finished), on_dev]
@@ -210,7 +210,9 @@ def _mostly_unread(finished: Sequence[Record], name: str, extractor: str) -> boo
     return sum(exam.marks[extractor].unread for exam in solved) > sum(len(exam.answers) for exam in solved) / 2
 
 
-def _of_exam(name: str, extractor: str) -> Measure:
+def of_exam(name: str, extractor: str) -> Measure:
+    """Return the share of an exam's questions that are answered right, as ``extractor`` reads the answers."""
+
     def mark(run: Record) -> Mark | None:
         return run.exams[name].marks.get(extractor) if name in run.exams else None
 

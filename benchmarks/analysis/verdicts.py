@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks import conf
 from benchmarks.analysis import intervals
 from benchmarks.analysis.intervals import Interval
-from benchmarks.analysis.measures import JUDGED, Measure, key_of, kind_of
+from benchmarks.analysis.measures import JUDGED, Measure, key_of, kind_of, of_exam
 from benchmarks.analysis.sheets import flat
 from benchmarks.papers import published, recipes
 from benchmarks.papers.published import NO_TARGETS, NOT_STATED, Epoch, PublishedRow, PublishedScore
@@ -305,7 +305,6 @@ def _by_epoch(run: Record) -> bool:
 
 
 def _measure(run: Record, row: PublishedRow, score: str) -> Measure | None:
-    every = kind_of([run]).main
     if score in run.exams:
-        return next((measure for measure in every if measure.heading == f"{score} ({row.extractor})"), None)
-    return next((measure for measure in every if measure.published == score), None)
+        return of_exam(score, row.extractor)
+    return next((measure for measure in kind_of([run]).main if measure.published == score), None)
